@@ -1,0 +1,24 @@
+/**
+ * - `repository_not_found`: no such repository, or the host hides it from us.
+ * - `unreachable`: the host does not answer; trying again may help.
+ * - `timeout`: it did not answer in time; what was asked may or may not have happened.
+ * - `refused`: it answered no; trying again does not help.
+ * - `key_in_use`: it knows this SSH key already, for somebody else.
+ */
+export type SourceHostErrorCode =
+  | 'repository_not_found'
+  | 'unreachable'
+  | 'timeout'
+  | 'refused'
+  | 'key_in_use';
+
+/** What goes wrong at a source host. The message tells the user what to do and holds no secret. */
+export class SourceHostError extends Error {
+  override name = 'SourceHostError';
+  readonly code: SourceHostErrorCode;
+
+  constructor(code: SourceHostErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
