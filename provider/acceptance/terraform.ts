@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface TerraformRun {
+  code: number;
+  /** Standard output and standard error. */
+  output: string;
+}
+
+/** A folder with a configuration, and the real Terraform run in it with the provider from its sources. */
+export interface Workspace {
+  folder: string;
+  write(configuration: string): Promise<void>;
+  read(file: string): Promise<Buffer>;
+  terraform(...words: string[]): Promise<TerraformRun>;
+  remove(): Promise<void>;
+}
+
+const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url));
+const commandTimeoutMilliseconds = 120_000;
+
+const providerBlock = `
+terraform {
+  required_providers {
+    ebb = {
+      source = "ebb-ci/ebb"
+    }
+  }
+}
+`;
+
+export async function createWorkspace(environment: Record<string, string>): Promise<Workspace> {
+  const folder = await mkdtemp(join(tmpdir(), 'ebb-provider-'));
+  const binaries = join(folder, 'bin');
+  await mkdir(binaries);
+  const launcher = join(binaries, 'terraform-provider-ebb');
+  await writeFile(launcher, `#!/bin/sh\nexec "${process.execPath}" "${mainFile}"\n`);
+  await chmod(launcher, 0o755);
+  const cliConfig = join(folder, 'cli.tfrc');
+  const overrides = `provider_installation {\n  dev_overrides {\n    "ebb-ci/ebb" = "${binaries}"\n  }\n  direct {}\n}\n`;
+  await writeFile(cliConfig, overrides);
+  const env = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    CHECKPOINT_DISABLE: '1',
+    TF_IN_AUTOMATION: '1',
+    TF_CLI_CONFIG_FILE: cliConfig,
+    TF_DATA_DIR: join(folder, 'data'),
+    ...environment,
+  };
+  return {
+    folder,
+    write: (configuration) => writeFile(join(folder, 'main.tf'), providerBlock + configuration),
+    read: (file) => readFile(join(folder, file)),
+    terraform: (...words) => run(words, folder, env),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function run(words: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<TerraformRun> {
+  const options = { cwd, env, timeout: commandTimeoutMilliseconds, maxBuffer: 64 * 1024 * 1024 };
+  return new Promise((resolve, reject) => {
+    execFile('terraform', words, options, (error, stdout, stderr) => {
+      if (error && typeof error.code !== 'number') return reject(error);
+      resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr });
+    });
+  });
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { ApiError } from './api-error.ts';
+import { type RetryParts, retry } from './retry.ts';
+import { type HttpAnswer, type HttpRequest, send } from './send.ts';
+import { createTokenSource, type IssuedToken } from './token-source.ts';
+
+export interface ClientOptions {
+  /** Base address without slash at its end. */
+  endpoint: string;
+  apiKey: string;
+  userAgent: string;
+  /** Ends everything that waits. */
+  signal: AbortSignal;
+  sleep?: RetryParts['sleep'];
+}
+
+export interface ApiRequest {
+  method: HttpRequest['method'];
+  /** With leading slash, `/v1/projects`. */
+  path: string;
+  body?: string;
+  ifMatch?: string | undefined;
+}
+
+/** Speaks with Ebb's API: signs in, retries what is safe to repeat, gives up in time. */
+export interface Client {
+  /** Exchanges the API key for a token now. */
+  signIn(): Promise<void>;
+  /** Throws `ApiError`, `ApiUnreachableError`, or the reason of the abort. */
+  request(request: ApiRequest): Promise<HttpAnswer>;
+}
+
+const attempts = 7;
+/** Signing in comes first: a mistyped endpoint should be told soon. */
+const signInAttempts = 3;
+const timeoutMilliseconds = 30_000;
+/** A project is answered when its revocation is complete. */
+const deleteTimeoutMilliseconds = 300_000;
+
+export function createClient(options: ClientOptions): Client {
+  const { endpoint, signal, userAgent } = options;
+  const retryParts = { signal, ...(options.sleep && { sleep: options.sleep }) };
+  const tokens = createTokenSource(() =>
+    retry(() => exchangeKey(options), { ...retryParts, attempts: signInAttempts }),
+  );
+
+  const sendSigned = async (request: ApiRequest, idempotencyKey: string) => {
+    const token = await tokens.current();
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      authorization: `Bearer ${token}`,
+      'user-agent': userAgent,
+      ...(request.body !== undefined && { 'content-type': contentType(request.method) }),
+      ...(request.method === 'POST' && { 'idempotency-key': idempotencyKey }),
+      ...(request.ifMatch && { 'if-match': request.ifMatch }),
+    };
+    const { method, path, body } = request;
+    const timeout = method === 'DELETE' ? deleteTimeoutMilliseconds : timeoutMilliseconds;
+    const call = { method, url: `${endpoint}${path}`, headers, timeoutMilliseconds: timeout, signal };
+    try {
+      return await send(body === undefined ? call : { ...call, body });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) tokens.discard(token);
+      throw error;
+    }
+  };
+
+  return {
+    async signIn() {
+      await tokens.current();
+    },
+    async request(request) {
+      // One key for all attempts: what an earlier one made is answered again, not made twice.
+      const idempotencyKey = randomUUID();
+      const once = () => retry(() => sendSigned(request, idempotencyKey), { ...retryParts, attempts });
+      try {
+        return await once();
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) return once();
+        throw error;
+      }
+    },
+  };
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc7396 */
+function contentType(method: string): string {
+  return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */
+async function exchangeKey({ endpoint, apiKey, userAgent, signal }: ClientOptions): Promise<IssuedToken> {
+  const form = { grant_type: 'client_credentials', client_id: 'api-key', client_secret: apiKey };
+  const answer = await send({
+    method: 'POST',
+    url: `${endpoint}/v1/token`,
+    headers: {
+      accept: 'application/json',
+      'content-type': 'application/x-www-form-urlencoded',
+      'user-agent': userAgent,
+    },
+    body: new URLSearchParams(form).toString(),
+    timeoutMilliseconds,
+    signal,
+  });
+  const token = tokenIn(answer.text);
+  if (!token) {
+    throw new ApiError(answer.status, { detail: `${endpoint} answered, but not as Ebb's API does.` });
+  }
+  return token;
+}
+
+function tokenIn(text: string): IssuedToken | undefined {
+  try {
+    const json = JSON.parse(text);
+    if (typeof json?.access_token !== 'string' || typeof json?.expires_in !== 'number') return undefined;
+    return { accessToken: json.access_token, expiresInSeconds: json.expires_in };
+  } catch {
+    return undefined;
+  }
+}

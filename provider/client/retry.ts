@@ -1,0 +1,70 @@
+import { setTimeout as sleepFor } from 'node:timers/promises';
+import type { ApiError, ApiUnreachableError } from './api-error.ts';
+
+export interface RetryParts {
+  /** How often it is tried in all. */
+  attempts: number;
+  signal: AbortSignal;
+  sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** From 0 up to 1. */
+  random?: () => number;
+}
+
+/** An attempt that failed, with what the server said of the next one. */
+export class RetryableError extends Error {
+  readonly code = 'retryable';
+  readonly reason: ApiError | ApiUnreachableError;
+  readonly retryAfterMilliseconds: number | undefined;
+
+  constructor(reason: ApiError | ApiUnreachableError, retryAfterMilliseconds?: number) {
+    super(reason.message);
+    this.reason = reason;
+    this.retryAfterMilliseconds = retryAfterMilliseconds;
+  }
+}
+
+const firstWaitMilliseconds = 500;
+const longestWaitMilliseconds = 10_000;
+const longestRetryAfterMilliseconds = 60_000;
+
+/**
+ * Runs an operation again while it throws `RetryableError`: after the time the server asked for, at most a minute, else
+ * after a random part of a time that doubles from half a second to ten. Throws the last reason, or the signal's.
+ */
+export async function retry<T>(operation: () => Promise<T>, parts: RetryParts): Promise<T> {
+  const { attempts, signal, sleep = sleepUntil, random = Math.random } = parts;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await operation();
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      if (attempt >= attempts) throw error.reason;
+      await sleep(waitFor(error, attempt, random), signal);
+    }
+  }
+}
+
+function waitFor(error: RetryableError, attempt: number, random: () => number): number {
+  if (error.retryAfterMilliseconds !== undefined) {
+    return Math.min(error.retryAfterMilliseconds, longestRetryAfterMilliseconds);
+  }
+  const ceiling = Math.min(firstWaitMilliseconds * 2 ** (attempt - 1), longestWaitMilliseconds);
+  // Never less than half of it, so that a restarting server is given some time.
+  return ceiling * (0.5 + random() / 2);
+}
+
+async function sleepUntil(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleepFor(milliseconds, undefined, { signal });
+}
+
+/**
+ * Milliseconds that a Retry-After header asks to wait: seconds or a date.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export function retryAfter(header: string | null, now: Date): number | undefined {
+  if (header === null) return undefined;
+  if (/^\d+$/.test(header.trim())) return Number(header) * 1000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}

@@ -1,0 +1,68 @@
+import type { ValuePath } from './diagnostic.ts';
+import { type Attribute, type Attributes, isNested } from './schema.ts';
+import { equalValues, isValueMap, unknown, type Value, type ValueMap } from './value.ts';
+
+export interface PlannedChange {
+  planned: Value;
+  /** Attributes whose change means another resource. */
+  requiresReplace: ValuePath[];
+}
+
+/**
+ * Plans a change from the schema alone: an attribute without a configured value takes its default, keeps its prior
+ * value, or is unknown when there is none yet.
+ *
+ * @param prior state, null for a resource to be made
+ * @param config configuration, null for a resource to be destroyed
+ */
+export function planChange(prior: Value, config: Value, attributes: Attributes): PlannedChange {
+  if (!isValueMap(config)) return { planned: null, requiresReplace: [] };
+  const priorObject = isValueMap(prior) ? prior : null;
+  const planned = planObject(priorObject, config, attributes);
+  if (!priorObject) return { planned, requiresReplace: [] };
+  const requiresReplace = Object.keys(attributes)
+    .filter((name) => attributes[name]?.requiresReplace)
+    .filter((name) => !equalValues(priorObject[name] ?? null, planned[name] ?? null))
+    .map((name) => [name]);
+  return { planned, requiresReplace };
+}
+
+function planObject(prior: ValueMap | null, config: ValueMap, attributes: Attributes): ValueMap {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, attribute]) => {
+      const before = prior === null ? undefined : (prior[name] ?? null);
+      return [name, planAttribute(before, config[name] ?? null, attribute)];
+    }),
+  );
+}
+
+/** `prior` is undefined when the object is new. */
+function planAttribute(prior: Value | undefined, config: Value, attribute: Attribute): Value {
+  if (attribute.writeOnly) return null;
+  if (config === null) {
+    if (attribute.default !== undefined) return attribute.default;
+    if (!attribute.computed) return null;
+    return prior === undefined ? unknown : prior;
+  }
+  return isNested(attribute.type) ? planNested(prior ?? null, config, attribute.type) : config;
+}
+
+function planNested(
+  prior: Value,
+  config: Value,
+  { nesting, attributes }: { nesting: string; attributes: Attributes },
+): Value {
+  const planElement = (before: Value | undefined, element: Value) =>
+    isValueMap(element) ? planObject(isValueMap(before) ? before : null, element, attributes) : element;
+  if (nesting === 'single') return planElement(prior, config);
+  if (Array.isArray(config)) {
+    // Elements of a set cannot be paired with their prior selves.
+    const before = nesting === 'list' && Array.isArray(prior) ? prior : [];
+    return config.map((element, index) => planElement(before[index], element));
+  }
+  if (!isValueMap(config)) return config;
+  const before = isValueMap(prior) ? prior : {};
+  return Object.fromEntries(
+    Object.entries(config).map(([key, item]) => [key, planElement(before[key], item)]),
+  );
+}

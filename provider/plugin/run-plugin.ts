@@ -1,0 +1,44 @@
+import { HandshakeError, handshakeLine, readHandshake } from './handshake.ts';
+import { createLog } from './log.ts';
+import type { Provider } from './provider.ts';
+import { startServer } from './server.ts';
+
+type Environment = { readonly [name: string]: string | undefined };
+
+const orphanCheckMilliseconds = 1000;
+
+/**
+ * Runs the process as a Terraform plugin until Terraform ends it or is gone. Without Terraform it prints why and sets
+ * exit code 1.
+ */
+export async function runPlugin<Client>(provider: Provider<Client>, environment: Environment): Promise<void> {
+  const log = createLog((line) => process.stderr.write(line));
+  try {
+    const { clientCertificate } = readHandshake(environment);
+    // What a handler throws becomes a diagnostic; this is for what nobody awaits.
+    process.on('uncaughtException', (error) => log.error('uncaught', { stack: error.stack }));
+    // Terraform gets the same signal, and tells the provider by StopProvider what to do.
+    process.on('SIGINT', () => log.debug('interrupt ignored'));
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const server = await startServer({ provider, clientCertificate, log, onShutdown: end });
+    whenOrphaned(end);
+    process.on('SIGTERM', end);
+    process.stdout.write(handshakeLine(server.port, server.certificate));
+    await ended;
+    await server.close();
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof HandshakeError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** A killed Terraform cannot say goodbye: its plugin is then adopted by another process. */
+function whenOrphaned(orphaned: () => void): void {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && orphaned(), orphanCheckMilliseconds).unref();
+}

@@ -1,0 +1,86 @@
+import type { CtyType } from './cty-type.ts';
+import type { Value } from './value.ts';
+
+/** Attributes of a provider, resource type or data source. */
+export interface Schema {
+  /** Raised when state of an older version cannot be read any more. Counts from 0. */
+  version: number;
+  /** Markdown. */
+  description: string;
+  attributes: Attributes;
+}
+
+export type Attributes = { readonly [name: string]: Attribute };
+
+export type Nesting = 'single' | 'list' | 'set' | 'map';
+
+export interface Attribute {
+  /** A type, or attributes below this one. */
+  type: CtyType | { nesting: Nesting; attributes: Attributes };
+  /** Markdown. */
+  description: string;
+  required?: boolean;
+  optional?: boolean;
+  computed?: boolean;
+  sensitive?: boolean;
+  /** Taken from the configuration, never in a plan or state. */
+  writeOnly?: boolean;
+  /** Another value cannot be reached by an update: the resource is destroyed and made anew. */
+  requiresReplace?: boolean;
+  /** Planned when the configuration has no value; the attribute must be optional and computed. */
+  default?: Value;
+}
+
+/** The type of an object with these attributes. */
+export function objectType(attributes: Attributes): CtyType {
+  const types = Object.entries(attributes).map(([name, attribute]) => [name, attributeType(attribute)]);
+  return ['object', Object.fromEntries(types)];
+}
+
+export function attributeType({ type }: Attribute): CtyType {
+  if (!isNested(type)) return type;
+  const object = objectType(type.attributes);
+  return type.nesting === 'single' ? object : [type.nesting, object];
+}
+
+export function isNested(type: Attribute['type']): type is { nesting: Nesting; attributes: Attributes } {
+  return typeof type === 'object' && !Array.isArray(type);
+}
+
+const nestingModes = { single: 1, list: 2, set: 3, map: 4 } as const;
+const markdown = 1;
+
+/** The schema as the protocol carries it. */
+export function schemaToWire({ version, description, attributes }: Schema) {
+  return {
+    version,
+    block: {
+      version,
+      description,
+      description_kind: markdown,
+      attributes: attributesToWire(attributes),
+      block_types: [],
+    },
+  };
+}
+
+function attributesToWire(attributes: Attributes): object[] {
+  return Object.entries(attributes).map(([name, attribute]) => ({
+    name,
+    description: attribute.description,
+    description_kind: markdown,
+    required: attribute.required ?? false,
+    optional: attribute.optional ?? false,
+    computed: attribute.computed ?? false,
+    sensitive: attribute.sensitive ?? false,
+    write_only: attribute.writeOnly ?? false,
+    ...typeToWire(attribute.type),
+  }));
+}
+
+function typeToWire(type: Attribute['type']): object {
+  if (!isNested(type)) return { type: Buffer.from(JSON.stringify(type)) };
+  return {
+    nested_type: { nesting: nestingModes[type.nesting], attributes: attributesToWire(type.attributes) },
+  };
+}

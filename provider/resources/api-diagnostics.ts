@@ -1,0 +1,42 @@
+import type { Resource } from '../../contract/resource.ts';
+import { ApiError, ApiUnreachableError } from '../client/api-error.ts';
+import { type Diagnostic, DiagnosticError, failure, type ValuePath } from '../plugin/diagnostic.ts';
+import { writeOnlyName } from './attributes.ts';
+
+/**
+ * Tells the user what the API answered: each error of a problem document at its attribute. What is no failure of a
+ * request is given back as it is.
+ *
+ * @param doing what was tried, `create the project`
+ */
+export function inTerraformsWords(error: unknown, doing: string, resource: Resource): unknown {
+  const summary = `Cannot ${doing}`;
+  if (error instanceof ApiUnreachableError) {
+    return failure(summary, `Ebb does not answer. ${error.message}. Try again when it does.`);
+  }
+  if (!(error instanceof ApiError)) return error;
+  const { problem } = error;
+  const request = problem.request_id ? `\n\nRequest ${problem.request_id}, status ${error.status}.` : '';
+  const located = (problem.errors ?? []).map(({ pointer, detail }): Diagnostic => {
+    const path = pathOf(pointer, resource);
+    return { severity: 'error', summary, detail: `${detail}${request}`, ...(path && { path }) };
+  });
+  if (located.length > 0) return new DiagnosticError(located);
+  return failure(summary, `${error.message}${request}`);
+}
+
+/**
+ * A JSON Pointer of a request body as a path of the configuration.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6901
+ */
+function pathOf(pointer: string, { writeOnly }: Resource): ValuePath | undefined {
+  const steps = decodeURIComponent(pointer.replace(/^#/, ''))
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+  const [field, ...rest] = steps;
+  if (typeof field !== 'string') return undefined;
+  return [field in writeOnly ? writeOnlyName(field) : field, ...rest];
+}

@@ -1,0 +1,66 @@
+import type { Resource } from '../../contract/resource.ts';
+import type { Client } from '../client/client.ts';
+import type { ResourceType, Stored } from '../plugin/provider.ts';
+import type { Schema } from '../plugin/schema.ts';
+import type { ValueMap } from '../plugin/value.ts';
+import { inTerraformsWords } from './api-diagnostics.ts';
+import { resourceAttributes, versionName } from './attributes.ts';
+import { deleteResource } from './delete.ts';
+import { type Found, getById, representation } from './find.ts';
+import { findToImport } from './import.ts';
+import { creationBody } from './request-body.ts';
+import { updateResource } from './update.ts';
+import { validateResource } from './validate.ts';
+import { spoken } from './words.ts';
+
+/** Terraform's resource type for a resource of the contract. */
+export function resourceTypeFor(resource: Resource): ResourceType<Client> {
+  const attributes = resourceAttributes(resource);
+  const schema: Schema = { version: 0, description: resource.description, attributes };
+  const told = <T>(verb: string, operation: () => Promise<T>) =>
+    operation().catch((error: unknown) => {
+      throw inTerraformsWords(error, `${verb} the ${spoken(resource)}`, resource);
+    });
+
+  return {
+    schema,
+    validate: (config) => validateResource(resource, config),
+    create: ({ config, planned, client }) =>
+      told('create', async () => {
+        const body = creationBody(resource, planned, config);
+        const answer = await client.request({ method: 'POST', path: resource.path, body });
+        return stored(resource, representation(answer, attributes), planned);
+      }),
+    read: ({ state, client }) =>
+      told('read', async () => {
+        const found = await getById(client, resource, String(state.id), attributes);
+        return found && stored(resource, found, state);
+      }),
+    update: ({ private: kept, planned, ...change }) =>
+      told('update', async () => {
+        const etag = etagIn(kept);
+        return stored(
+          resource,
+          await updateResource({ ...change, planned, resource, attributes, etag }),
+          planned,
+        );
+      }),
+    delete: ({ prior, client, signal }) =>
+      told('delete', () => deleteResource(client, resource, String(prior.id), signal)),
+    import: ({ id, client }) =>
+      told('import', async () => stored(resource, await findToImport(client, resource, id, attributes), {})),
+  };
+}
+
+/** State is what the API answered, plus the versions of write-only values, which only Terraform keeps. */
+function stored(resource: Resource, { state, etag }: Found, kept: ValueMap): Stored {
+  const names = Object.keys(resource.writeOnly).map(versionName);
+  const versions = Object.fromEntries(names.map((name) => [name, kept[name] ?? null]));
+  return { state: { ...state, ...versions }, private: Buffer.from(JSON.stringify({ etag })) };
+}
+
+function etagIn(kept: Uint8Array): string | undefined {
+  if (kept.length === 0) return undefined;
+  const { etag } = JSON.parse(Buffer.from(kept).toString('utf8')) as { etag: string | null };
+  return etag ?? undefined;
+}

@@ -1,0 +1,44 @@
+import type { Resource } from '../../contract/resource.ts';
+import type { Diagnostic } from '../plugin/diagnostic.ts';
+import { isUnknown, type Value, type ValueMap } from '../plugin/value.ts';
+import { writeOnlyName } from './attributes.ts';
+import { jsonSchema } from './json-schema.ts';
+import { judgeValue } from './judge-value.ts';
+
+/** Checks the configuration of a resource against the contract, so that mistakes show before anything is planned. */
+export function validateResource(resource: Resource, config: ValueMap): Diagnostic[] {
+  const open = Object.entries({ ...resource.fixed, ...resource.changeable }).flatMap(([name, schema]) =>
+    judgeValue(config[name] ?? null, jsonSchema(schema), [name]).map(({ path, problem, description }) =>
+      invalid(path, `${shown(config, path)}${problem}`, description),
+    ),
+  );
+  const secret = Object.entries(resource.writeOnly).flatMap(([field, schema]) => {
+    const name = writeOnlyName(field);
+    return judgeValue(config[name] ?? null, jsonSchema(schema), [name]).map(
+      ({ path, problem, description }) => invalid(path, problem, description),
+    );
+  });
+  return [...open, ...secret];
+}
+
+function invalid(
+  path: Diagnostic['path'] & object,
+  problem: string,
+  description: string | undefined,
+): Diagnostic {
+  const name = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('');
+  const detail = description ? `${problem}\n\n${description}` : problem;
+  return { severity: 'error', summary: `Invalid value for ${name.slice(1)}`, detail, path };
+}
+
+const longestShown = 60;
+
+/** The wrong value in front of what is wrong with it, where it is short. */
+function shown(config: ValueMap, path: readonly (string | number)[]): string {
+  let value: Value | undefined = config;
+  for (const step of path) value = (value as { [step: string | number]: Value } | undefined)?.[step];
+  if (typeof value === 'string' && value.length <= longestShown)
+    return `${JSON.stringify(value)} is not valid. `;
+  if (typeof value === 'number' && !isUnknown(value)) return `${value} is not valid. `;
+  return '';
+}
