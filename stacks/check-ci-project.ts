@@ -1,0 +1,90 @@
+import type { TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { hookBinding } from '../contract/hook-binding.ts';
+import { project } from '../contract/project.ts';
+import { secret } from '../contract/secret.ts';
+import { Token } from './cdktf.ts';
+import type { CiProjectProps, CiSecret } from './ci-project.ts';
+
+/** Everything that is wrong with the props of a `CiProject`. */
+export class CiProjectError extends Error {
+  readonly code = 'invalid_ci_project';
+  readonly problems: readonly string[];
+
+  constructor(path: string, problems: readonly string[]) {
+    super(
+      `The project "${path}" cannot be declared:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
+    );
+    this.name = 'CiProjectError';
+    this.problems = problems;
+  }
+}
+
+/** Checks props against the contract, before anything is synthesized. What Terraform decides later is not judged. */
+export function checkCiProject(path: string, props: CiProjectProps): void {
+  const { connection, secrets = {} } = props;
+  const attributes = { ...project.fixed, ...project.changeable };
+  const problems = [
+    ...(typeof connection === 'string' ? judge('connection', connection, attributes.connection_id) : []),
+    ...judge('name', props.name, attributes.name),
+    ...judge('repository', props.repository, attributes.repository),
+    ...judge('defaultBranch', props.defaultBranch, attributes.default_branch),
+    ...judge('setup', props.setup, attributes.setup),
+    ...judge('test', props.test, attributes.test),
+    ...judge('deploy', deployments(props.deploy), attributes.deploy),
+    ...judge('environment', props.environment, attributes.environment),
+    ...judge('timeoutMinutes', props.timeoutMinutes, attributes.timeout_minutes),
+    ...judge('concurrency', props.concurrency, attributes.concurrency),
+    ...judge('memoryMib', props.memoryMib, attributes.memory_mib),
+    ...judge('branches', props.branches, hookBinding.changeable.branches),
+    ...Object.entries(secrets).flatMap(([name, value]) => judgeSecret(name, value, props)),
+    ...judgeCommands(props),
+  ];
+  if (problems.length > 0) throw new CiProjectError(path, problems);
+}
+
+function judge(name: string, value: unknown, schema: TSchema): string[] {
+  if (value === undefined || holdsToken(value)) return [];
+  const { description } = schema as { description?: string };
+  return Value.Errors(schema, value).map(({ instancePath, message }) => {
+    const where = `${name}${instancePath.replaceAll('/', '.')}`;
+    const shown = typeof value === 'object' ? '' : ` ${JSON.stringify(value)}`;
+    return `${where}${shown} ${message}. ${description ?? ''}`.trim();
+  });
+}
+
+function judgeSecret(name: string, { value, version, phases }: CiSecret, props: CiProjectProps): string[] {
+  const where = `secrets.${name}`;
+  const problems = [
+    ...judge(`the name of ${where}`, name, secret.fixed.name),
+    ...judge(`${where}.phases`, phases, secret.changeable.phases),
+  ];
+  if (!holdsToken(value)) {
+    problems.push(
+      `${where}.value is a literal, which would be written into the synthesized program and the plan. Give a reference, such as the value of an EphemeralVariable.`,
+    );
+  }
+  if (version !== undefined && !Number.isInteger(version)) {
+    problems.push(`${where}.version must be a whole number; raise it when the value changes.`);
+  }
+  if (Object.hasOwn(props.environment ?? {}, name)) {
+    problems.push(`${name} is in both secrets and environment; leave it out of one of them.`);
+  }
+  return problems;
+}
+
+function judgeCommands({ setup = [], test = [], deploy = {} }: CiProjectProps): string[] {
+  if (setup.length + test.length + Object.keys(deploy).length > 0) return [];
+  return ['there is nothing to run: give at least one command in setup, test or deploy.'];
+}
+
+function deployments(deploy: CiProjectProps['deploy']) {
+  return deploy && Object.entries(deploy).map(([branch, commands]) => ({ branch, commands }));
+}
+
+/** Whether something in it is known to Terraform only. */
+function holdsToken(value: unknown): boolean {
+  if (Token.isUnresolved(value)) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, item]) => Token.isUnresolved(key) || holdsToken(item));
+}

@@ -1,0 +1,5 @@
+/** What programs that declare projects import. */
+export * from './bindings/index.ts';
+export { CiProjectError } from './check-ci-project.ts';
+export { CiProject, type CiProjectProps, type CiSecret } from './ci-project.ts';
+export { EphemeralVariable } from './ephemeral-variable.ts';
