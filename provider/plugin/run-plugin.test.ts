@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { selfSignedCertificate } from './certificate.ts';
+
+const program = `
+  import { runPlugin } from ${JSON.stringify(fileURLToPath(new URL('./run-plugin.ts', import.meta.url)))};
+  const schema = { version: 0, description: '', attributes: {} };
+  runPlugin({ schema, configure: async () => null, resources: {}, dataSources: {} }, process.env);
+`;
+const words = ['--input-type=module', '--eval', program];
+const environment = () => ({
+  TF_PLUGIN_MAGIC_COOKIE: 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2',
+  PLUGIN_PROTOCOL_VERSIONS: '6',
+  PLUGIN_CLIENT_CERT: selfSignedCertificate().certificatePem,
+});
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  assert.ok(child.stdout);
+  const [chunk] = await once(child.stdout, 'data');
+  return String(chunk);
+}
+
+test('started by hand it says what it is and fails', async () => {
+  const child = spawn(process.execPath, words, { env: {} });
+  const [output, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  assert.match(output, /^This is a Terraform provider\./);
+  assert.equal(code, 1);
+});
+
+test('an interrupt is left to Terraform, and a request to end is followed', async () => {
+  const child = spawn(process.execPath, words, { env: environment() });
+  assert.match(await firstLine(child), /^1\|6\|tcp\|127\.0\.0\.1:\d+\|grpc\|[A-Za-z0-9+/]+\n$/);
+  const ignored = once(child.stderr, 'data');
+  child.kill('SIGINT');
+  assert.match(String((await ignored)[0]), /interrupt ignored/);
+  child.kill('SIGTERM');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('it ends when the process that started it was killed', async () => {
+  const quoted = [process.execPath, ...words].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const parent = spawn('/bin/sh', ['-c', `${quoted} & wait`], { env: environment() });
+  await firstLine(parent);
+  parent.kill('SIGKILL');
+  // The pipe is closed when the last process that holds it is gone.
+  await once(parent.stdout, 'close');
+});
