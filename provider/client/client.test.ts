@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type TestContext, test } from 'node:test';
+import { ApiError, ApiUnreachableError } from './api-error.ts';
+import { createClient } from './client.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+
+/** An API whose token endpoint works; `handler` answers the rest and is told how many requests there were. */
+async function startApi(t: TestContext, handler: Handler) {
+  const seen: { line: string; headers: IncomingMessage['headers']; body: string }[] = [];
+  const forms: string[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    if (request.url === '/v1/token') {
+      forms.push(body);
+      response.end(JSON.stringify({ access_token: `token ${forms.length}`, expires_in: 600 }));
+      return;
+    }
+    seen.push({ line: `${request.method} ${request.url}`, headers: request.headers, body });
+    handler(request, response, seen.length);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const controller = new AbortController();
+  const client = createClient({
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    apiKey: 'ebb_id_secret',
+    userAgent: 'test',
+    signal: controller.signal,
+    sleep: async () => {},
+  });
+  return { client, controller, seen, forms };
+}
+
+test('the API key is exchanged once and the token sent with every request', async (t) => {
+  const { client, seen, forms } = await startApi(t, (_, response) => response.end('{}'));
+  await client.request({ method: 'GET', path: '/v1/projects/a' });
+  await client.request({ method: 'GET', path: '/v1/projects/b' });
+  assert.deepEqual(forms, ['grant_type=client_credentials&client_id=api-key&client_secret=ebb_id_secret']);
+  assert.deepEqual(
+    seen.map(({ headers }) => headers.authorization),
+    ['Bearer token 1', 'Bearer token 1'],
+  );
+});
+
+test('a refused token is renewed and the request repeated, once', async (t) => {
+  const { client, seen } = await startApi(t, (request, response) => {
+    response.statusCode = request.headers.authorization === 'Bearer token 2' ? 200 : 401;
+    response.end('{}');
+  });
+  assert.equal((await client.request({ method: 'GET', path: '/' })).status, 200);
+  assert.equal(seen.length, 2);
+  const hopeless = await startApi(t, (_, response) => {
+    response.statusCode = 401;
+    response.end('{"detail":"The key is revoked."}');
+  });
+  await assert.rejects(hopeless.client.request({ method: 'GET', path: '/' }), /The key is revoked/);
+  assert.equal(hopeless.seen.length, 2);
+});
+
+test('a creation is repeated with the same idempotency key', async (t) => {
+  const { client, seen } = await startApi(t, (request, response, count) => {
+    if (count === 1) return request.socket.destroy();
+    response.statusCode = count === 2 ? 503 : 201;
+    response.end('{}');
+  });
+  const answer = await client.request({ method: 'POST', path: '/v1/projects', body: '{"name":"shop"}' });
+  assert.equal(answer.status, 201);
+  const keys = seen.map(({ headers }) => headers['idempotency-key']);
+  assert.equal(keys.length, 3);
+  assert.equal(new Set(keys).size, 1);
+  assert.match(String(keys[0]), /^[0-9a-f-]{36}$/);
+  assert.deepEqual(new Set(seen.map(({ body }) => body)), new Set(['{"name":"shop"}']));
+});
+
+test('two creations have different idempotency keys', async (t) => {
+  const { client, seen } = await startApi(t, (_, response) => response.end('{}'));
+  await client.request({ method: 'POST', path: '/', body: '{}' });
+  await client.request({ method: 'POST', path: '/', body: '{}' });
+  assert.notEqual(seen[0]?.headers['idempotency-key'], seen[1]?.headers['idempotency-key']);
+});
+
+test('a problem that does not pass is thrown at once with its document', async (t) => {
+  const { client, seen } = await startApi(t, (_, response) => {
+    response.statusCode = 422;
+    response.end('{"detail":"The name is wrong.","errors":[{"pointer":"#/name","detail":"Too long."}]}');
+  });
+  await assert.rejects(client.request({ method: 'POST', path: '/', body: '{}' }), (error) => {
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.status, 422);
+    assert.deepEqual(error.problem.errors, [{ pointer: '#/name', detail: 'Too long.' }]);
+    return true;
+  });
+  assert.equal(seen.length, 1);
+});
+
+test('a server that never answers well is given up', async (t) => {
+  const { client, seen } = await startApi(t, (_, response) => {
+    response.statusCode = 503;
+    response.end('<html>');
+  });
+  await assert.rejects(client.request({ method: 'GET', path: '/' }), /status 503/);
+  assert.equal(seen.length, 7);
+});
+
+test('the token is not carried to where a redirect points', async (t) => {
+  const { client } = await startApi(t, (_, response) => {
+    response.writeHead(302, { location: 'http://127.0.0.1:1/elsewhere' });
+    response.end();
+  });
+  await assert.rejects(client.request({ method: 'GET', path: '/' }), ApiUnreachableError);
+});
+
+test('an abort ends reading at once', async (t) => {
+  const { client, controller } = await startApi(t, () => controller.abort(new Error('stopped')));
+  await assert.rejects(client.request({ method: 'GET', path: '/' }), /stopped/);
+});
+
+test('an abort lets a change that was sent tell its result', async (t) => {
+  const { client, controller } = await startApi(t, (_, response) => {
+    controller.abort(new Error('stopped'));
+    setImmediate(() => response.end('{"id":"prj_1"}'));
+  });
+  const answer = await client.request({ method: 'POST', path: '/', body: '{}' });
+  assert.equal(answer.text, '{"id":"prj_1"}');
+  await assert.rejects(client.request({ method: 'POST', path: '/', body: '{}' }), /stopped/);
+});

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { project } from '../../contract/project.ts';
+import type { Resource } from '../../contract/resource.ts';
+import { secret } from '../../contract/secret.ts';
+import { unknown, type ValueMap } from '../plugin/value.ts';
+import { validateResource } from './validate.ts';
+
+const complaints = (resource: Resource, config: ValueMap) =>
+  validateResource(resource, config).map(({ path, detail }) => [path?.join('.'), detail]);
+
+function only(resource: Resource, config: ValueMap, path: string, detail: RegExp) {
+  const found = complaints(resource, config);
+  assert.equal(found.length, 1, JSON.stringify(found));
+  assert.equal(found[0]?.[0], path);
+  assert.match(found[0]?.[1] ?? '', detail);
+}
+
+test('a good configuration passes, and nothing is said of what is null or unknown', () => {
+  assert.deepEqual(
+    complaints(project, { name: 'shop', repository: 'acme/shop', test: ['make'], timeout_minutes: 5 }),
+    [],
+  );
+  assert.deepEqual(
+    complaints(project, { name: unknown, deploy: unknown, setup: [unknown], environment: null }),
+    [],
+  );
+});
+
+test('a message has the value, its problem and how to mend it', () => {
+  only(
+    project,
+    { name: 'Shop!' },
+    'name',
+    /"Shop!" is not valid\..*pattern.*Lower-case letters, digits and hyphens/s,
+  );
+});
+
+test('numbers are held in their range', () => {
+  only(project, { timeout_minutes: 0 }, 'timeout_minutes', /0 is not valid\. It must be at least 1\./);
+  only(project, { memory_mib: 70_000 }, 'memory_mib', /must be at most 65536/);
+  only(project, { concurrency: '1.5' }, 'concurrency', /whole number/);
+});
+
+test('values of an enumeration are listed', () => {
+  only(project, { image: 'windows' }, 'image', /must be one of: base/);
+});
+
+test('lengths count characters, not UTF-16 units', () => {
+  assert.deepEqual(complaints(project, { default_branch: '😀'.repeat(200) }), []);
+  only(project, { default_branch: '😀'.repeat(201) }, 'default_branch', /201 characters; at most 200/);
+  only(project, { setup: [''] }, 'setup.0', /must not be empty/);
+});
+
+test('the path leads into lists, objects and maps', () => {
+  only(project, { deploy: [{ branch: 'main', commands: [] }] }, 'deploy.0.commands', /at least 1 item/);
+  only(project, { environment: { '1A': 'x' } }, 'environment.1A', /The name "1A" must match/);
+  only(project, { test: ['make', null] }, 'test.1', /must not be null/);
+});
+
+test('a set must not hold an item twice', () => {
+  only(secret, { phases: ['test', 'test'] }, 'phases', /same item twice/);
+});
+
+test('the value of a secret is judged and never shown', () => {
+  only(secret, { value_wo: '' }, 'value_wo', /^It must not be empty/);
+  const long = complaints(secret, { value_wo: 'hidden'.repeat(20_000) });
+  assert.equal(long.length, 1);
+  assert.doesNotMatch(long[0]?.[1] ?? '', /hidden/);
+});
