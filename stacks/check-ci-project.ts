@@ -32,7 +32,7 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
     ...judge('setup', props.setup, attributes.setup),
     ...judge('test', props.test, attributes.test),
     ...judge('deploy', deployments(props.deploy), attributes.deploy),
-    ...judge('environment', props.environment, attributes.environment),
+    ...judge('environment', props.environment, { ...attributes.environment, additionalProperties: false }),
     ...judge('timeoutMinutes', props.timeoutMinutes, attributes.timeout_minutes),
     ...judge('concurrency', props.concurrency, attributes.concurrency),
     ...judge('memoryMib', props.memoryMib, attributes.memory_mib),
@@ -82,9 +82,10 @@ function deployments(deploy: CiProjectProps['deploy']) {
   return deploy && Object.entries(deploy).map(([branch, commands]) => ({ branch, commands }));
 }
 
-/** Whether something in it is known to Terraform only. */
+/** Whether something in it is known to Terraform only: a token of cdktf, or a reference in Terraform's own words. */
 function holdsToken(value: unknown): boolean {
   if (Token.isUnresolved(value)) return true;
+  if (typeof value === 'string') return /\$\{/.test(value);
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, item]) => Token.isUnresolved(key) || holdsToken(item));
 }

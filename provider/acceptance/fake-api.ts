@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Value } from 'typebox/value';
@@ -36,8 +37,8 @@ const idPrefixes: Record<string, string> = {
   secret: 'sec',
 };
 
-/** A server in memory that answers as the contract says, for tests of the provider alone. */
-export async function startFakeApi(): Promise<FakeApi> {
+/** A server in memory that answers as the contract says, for tests of the provider alone; over TLS when given a key. */
+export async function startFakeApi(tls?: { key: string; cert: string }): Promise<FakeApi> {
   const items = new Map<string, Item>();
   const requests: string[] = [];
   const interferences: { match: RegExp; reply: Reply }[] = [];
@@ -55,13 +56,14 @@ export async function startFakeApi(): Promise<FakeApi> {
     return route(items, request, body);
   };
 
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     answer(request).then((reply) => respond(response, reply));
-  });
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     apiKey,
     items,
     requests,

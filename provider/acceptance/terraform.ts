@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bundleProvider } from '../release/executable.ts';
 
 export interface TerraformRun {
   code: number;
@@ -10,7 +10,7 @@ export interface TerraformRun {
   output: string;
 }
 
-/** A folder with a configuration, and the real Terraform run in it with the provider from its sources. */
+/** A folder with a configuration, and the real Terraform run in it with the provider bundled from its sources. */
 export interface Workspace {
   folder: string;
   write(configuration: string): Promise<void>;
@@ -19,7 +19,8 @@ export interface Workspace {
   remove(): Promise<void>;
 }
 
-const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url));
+/** Starts three times as fast as the sources, and is what ships. */
+const bundle = bundleProvider();
 const commandTimeoutMilliseconds = 120_000;
 
 const providerBlock = `
@@ -37,30 +38,36 @@ export async function createWorkspace(environment: Record<string, string>): Prom
   const binaries = join(folder, 'bin');
   await mkdir(binaries);
   const launcher = join(binaries, 'terraform-provider-ebb');
-  await writeFile(launcher, `#!/bin/sh\nexec "${process.execPath}" "${mainFile}"\n`);
+  const program = join(binaries, 'provider.cjs');
+  await writeFile(program, await bundle);
+  await writeFile(launcher, `#!/bin/sh\nexec "${process.execPath}" "${program}"\n`);
   await chmod(launcher, 0o755);
   const cliConfig = join(folder, 'cli.tfrc');
   const overrides = `provider_installation {\n  dev_overrides {\n    "ebb-ci/ebb" = "${binaries}"\n  }\n  direct {}\n}\n`;
   await writeFile(cliConfig, overrides);
-  const env = {
-    PATH: process.env.PATH,
-    HOME: folder,
-    CHECKPOINT_DISABLE: '1',
-    TF_IN_AUTOMATION: '1',
-    TF_CLI_CONFIG_FILE: cliConfig,
-    TF_DATA_DIR: join(folder, 'data'),
-    ...environment,
-  };
+  const variables = { TF_CLI_CONFIG_FILE: cliConfig, TF_DATA_DIR: join(folder, 'data'), ...environment };
   return {
     folder,
     write: (configuration) => writeFile(join(folder, 'main.tf'), providerBlock + configuration),
     read: (file) => readFile(join(folder, file)),
-    terraform: (...words) => run(words, folder, env),
+    terraform: (...words) => runTerraform(words, folder, variables),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-function run(words: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<TerraformRun> {
+/** Runs Terraform in a folder, with nothing of this process's environment but the path. */
+export function runTerraform(
+  words: string[],
+  cwd: string,
+  environment: Record<string, string>,
+): Promise<TerraformRun> {
+  const env = {
+    PATH: process.env.PATH,
+    HOME: cwd,
+    CHECKPOINT_DISABLE: '1',
+    TF_IN_AUTOMATION: '1',
+    ...environment,
+  };
   const options = { cwd, env, timeout: commandTimeoutMilliseconds, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve, reject) => {
     execFile('terraform', words, options, (error, stdout, stderr) => {

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { buildProvider } from '../release/build-provider.ts';
+import { writeCliConfig } from '../release/cli-config.ts';
+import { startFakeApi } from './fake-api.ts';
+import { runTerraform } from './terraform.ts';
+
+const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
+const canary = 'canary-91c4e07d3a';
+/** Whoever asks a registry gets an error. */
+const noNetwork = { HTTPS_PROXY: 'http://127.0.0.1:1', HTTP_PROXY: 'http://127.0.0.1:1' };
+
+let root: string;
+const cliConfig = () => join(root, 'cli.tfrc');
+const order = () => ({
+  outDir: join(root, 'mirror'),
+  cacheDir: join(root, 'cache'),
+  signal: AbortSignal.timeout(120_000),
+});
+
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'ebb-examples-'));
+  await buildProvider(order());
+  await writeCliConfig({ path: cliConfig(), mirrorDir: join(root, 'mirror') });
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+/** init, apply, an empty plan and destroy, with the executable from the mirror and no network. */
+async function liveThrough(t: TestContext, folder: string) {
+  const api = await startFakeApi();
+  t.after(api.close);
+  const environment = {
+    TF_CLI_CONFIG_FILE: cliConfig(),
+    EBB_ENDPOINT: api.endpoint,
+    EBB_API_KEY: api.apiKey,
+    TF_VAR_greeting: canary,
+    NO_PROXY: '127.0.0.1',
+    ...noNetwork,
+  };
+  const succeed = async (...words: string[]) => {
+    const { code, output } = await runTerraform([...words, '-no-color'], folder, environment);
+    assert.equal(code, 0, output);
+  };
+  await succeed('init');
+  await succeed('apply', '-auto-approve');
+  const kinds = [...api.items.keys()].map((id) => id.split('_')[0]).sort();
+  assert.deepEqual(kinds, ['conn', 'dk', 'hook', 'prj', 'sec']);
+  assert.ok(!(await readFile(join(folder, 'terraform.tfstate'))).includes(canary));
+  await succeed('plan', '-detailed-exitcode');
+  const hookMade = api.requests.findIndex((line) => line.startsWith('POST /v1/hook-bindings'));
+  const lastMade = api.requests.findLastIndex((line) => line.startsWith('POST'));
+  assert.equal(hookMade, lastMade, 'the hook must be bound when everything else is in place');
+  await succeed('destroy', '-auto-approve');
+  assert.equal(api.items.size, 0);
+}
+
+test('the quickstart is synthesized and lives through apply, an empty plan and destroy', async (t) => {
+  const folder = join(root, 'quickstart');
+  await mkdir(folder);
+  await promisify(execFile)(process.execPath, [join(examples, 'quickstart/main.ts')], { cwd: folder });
+  await liveThrough(t, join(folder, 'cdktf.out/stacks/quickstart'));
+});
+
+test('the example in HCL lives through the same', async (t) => {
+  const folder = join(root, 'hcl');
+  await cp(join(examples, 'hcl'), folder, { recursive: true });
+  await liveThrough(t, folder);
+});
+
+test('the provider is not built again from the same sources', async () => {
+  const steps: string[] = [];
+  const { cached, executable } = await buildProvider({ ...order(), onProgress: (step) => steps.push(step) });
+  assert.ok(cached);
+  assert.deepEqual(steps, []);
+  assert.ok((await stat(executable)).mode & 0o100);
+});
+
+test('an executable that was started by hand says what it is', async () => {
+  const { executable } = await buildProvider(order());
+  await assert.rejects(promisify(execFile)(executable, [], { env: {} }), {
+    code: 1,
+    stderr: /^This is a Terraform provider/,
+  });
+});
