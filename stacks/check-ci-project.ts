@@ -32,7 +32,8 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
     ...judge('setup', props.setup, attributes.setup),
     ...judge('test', props.test, attributes.test),
     ...judge('deploy', deployments(props.deploy), attributes.deploy),
-    ...judge('environment', props.environment, { ...attributes.environment, additionalProperties: false }),
+    ...judge('environment', props.environment, attributes.environment),
+    ...judgeEnvironmentNames(props.environment),
     ...judge('timeoutMinutes', props.timeoutMinutes, attributes.timeout_minutes),
     ...judge('concurrency', props.concurrency, attributes.concurrency),
     ...judge('memoryMib', props.memoryMib, attributes.memory_mib),
@@ -51,6 +52,17 @@ function judge(name: string, value: unknown, schema: TSchema): string[] {
     const shown = typeof value === 'object' ? '' : ` ${JSON.stringify(value)}`;
     return `${where}${shown} ${message}. ${description ?? ''}`.trim();
   });
+}
+
+/** JSON Schema leaves members alone that match no pattern. */
+function judgeEnvironmentNames(environment: CiProjectProps['environment'] = {}): string[] {
+  const { patternProperties } = project.changeable.environment as { patternProperties?: object };
+  const patterns = Object.keys(patternProperties ?? {}).map((pattern) => new RegExp(pattern));
+  const wrong = Object.keys(environment).filter((name) => !patterns.some((pattern) => pattern.test(name)));
+  return wrong.map(
+    (name) =>
+      `environment.${name} is no name of a variable: use letters, digits and underscores, and no digit at the start.`,
+  );
 }
 
 function judgeSecret(name: string, { value, version, phases }: CiSecret, props: CiProjectProps): string[] {
