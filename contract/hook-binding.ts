@@ -1,0 +1,33 @@
+import { Type } from 'typebox';
+import { Id, Timestamp } from './id.ts';
+import { defineResource, type Representation } from './resource.ts';
+
+/** What makes a push start a build: a signed webhook from the source host to Ebb. */
+export const hookBinding = defineResource({
+  name: 'hook_binding',
+  path: '/v1/hook-bindings',
+  description:
+    'A webhook at the source host that starts builds of a project. Ebb makes it with a secret of its own and removes it there when it is destroyed.',
+  naturalId: ['project'],
+  computed: {
+    id: Id('hook', 'Identifier of the hook binding.'),
+    url: Type.String({ description: 'Address that the source host posts to.' }),
+    source_host_id: Type.String({ description: 'Identifier of the hook at the source host.' }),
+    created_at: Timestamp('When the hook was bound.'),
+  },
+  fixed: { project_id: Id('prj', 'Project that the hook starts builds of. A project has one hook binding.') },
+  changeable: {
+    branches: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+        default: ['**'],
+        minItems: 1,
+        maxItems: 50,
+        description:
+          'Branches whose pushes start a build; `*` stands for any characters but `/`, `**` for any.',
+      }),
+    ),
+  },
+  writeOnly: {},
+});
+
+export type HookBinding = Required<Representation<typeof hookBinding>>;

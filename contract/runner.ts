@@ -1,0 +1,85 @@
+import { type Static, Type } from 'typebox';
+import { Milestone, Phase, phases } from './build.ts';
+import { Id } from './id.ts';
+
+/** Where and how the source of a project is cloned, host keys pinned. */
+export const CloneSource = Type.Object({
+  kind: Type.String({ description: 'Kind of the source host.' }),
+  user: Type.String(),
+  host: Type.String(),
+  port: Type.Integer(),
+  path: Type.String(),
+  host_keys: Type.Array(Type.String(), { minItems: 1, description: 'Pinned SSH host keys, OpenSSH format.' }),
+});
+export type CloneSource = Static<typeof CloneSource>;
+
+/** A secret as the API holds it: a compact JWE (RFC 7516) to the project's public key. */
+const Sealed = Type.String({ description: 'Compact JWE.' });
+
+/** All that a runner needs for one build. Everything secret in it is sealed. */
+export const BuildSpecification = Type.Object({
+  build_id: Id('bld', 'Build.'),
+  project_id: Id('prj', 'Project.'),
+  attempt: Type.Integer(),
+  token: Type.String({ description: 'JWT, scoped to this build, that the runner reports with.' }),
+  branch: Type.String(),
+  commit: Type.String(),
+  clone: CloneSource,
+  wrapped_private_key: Type.String({
+    description: "The project's private key (JWK), a compact JWE to the key-encryption key.",
+  }),
+  deploy_key: Type.Object({ public_key: Type.String(), private_key: Sealed }),
+  secrets: Type.Array(Type.Object({ name: Type.String(), phases: Type.Array(Phase), value: Sealed })),
+  environment: Type.Record(Type.String(), Type.String()),
+  steps: Type.Array(Type.Object({ phase: Phase, commands: Type.Array(Type.String()) })),
+  timeout_seconds: Type.Integer(),
+  image: Type.String(),
+  memory_mib: Type.Integer(),
+});
+export type BuildSpecification = Static<typeof BuildSpecification>;
+
+/** POST /v1/builds/{id}/claim */
+export const BuildClaim = Type.Object(
+  {
+    runner: Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'Name of the runner that holds the lease.',
+    }),
+  },
+  { additionalProperties: false },
+);
+export type BuildClaim = Static<typeof BuildClaim>;
+
+/** POST /v1/builds/{id}/milestones: idempotent; the first report of a milestone counts. */
+export const MilestoneReport = Type.Object(
+  {
+    attempt: Type.Integer(),
+    milestone: Milestone,
+    at: Type.String({ format: 'date-time' }),
+    vm: Type.Optional(Type.String()),
+    proof: Type.Optional(Type.Unknown({ description: 'What the VM showed of its disks, with `vm_ready`.' })),
+  },
+  { additionalProperties: false },
+);
+export type MilestoneReport = Static<typeof MilestoneReport>;
+
+/** POST /v1/builds/{id}/phase: which phase begins now; entering `deploy` is answered 409 when it was entered before. */
+export const PhaseReport = Type.Object(
+  { attempt: Type.Integer(), phase: Type.Enum(['checkout', ...phases]) },
+  { additionalProperties: false },
+);
+export type PhaseReport = Static<typeof PhaseReport>;
+
+/** POST /v1/builds/{id}/finish: how an attempt ended. `lost` is an infrastructure failure that may be retried. */
+export const BuildOutcome = Type.Object(
+  {
+    attempt: Type.Integer(),
+    outcome: Type.Enum(['passed', 'failed', 'errored', 'cancelled', 'timed_out', 'lost']),
+    reason: Type.Optional(Type.String({ maxLength: 2000 })),
+    failed_command: Type.Optional(Type.String({ maxLength: 16_384 })),
+    exit_code: Type.Optional(Type.Integer()),
+  },
+  { additionalProperties: false },
+);
+export type BuildOutcome = Static<typeof BuildOutcome>;

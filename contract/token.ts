@@ -1,0 +1,39 @@
+import { type Static, Type } from 'typebox';
+
+/** What a token lets its bearer do. A key or token never grants a scope that it does not have. */
+export const scopes = [
+  'projects:read',
+  'projects:write',
+  'builds:read',
+  'builds:write',
+  'logs:read',
+  'receipts:read',
+  'runner',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+/**
+ * POST /v1/token, form-encoded: an API key is exchanged for a short-lived JWT, narrower when `scope` or `project_id`
+ * is given.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4
+ */
+export const TokenRequest = Type.Object({
+  grant_type: Type.Literal('client_credentials'),
+  client_id: Type.Optional(Type.String()),
+  client_secret: Type.String({ description: 'The API key, whole: `ebb_…`.' }),
+  scope: Type.Optional(
+    Type.String({ description: 'Scopes separated by spaces; all of the key when absent.' }),
+  ),
+  project_id: Type.Optional(
+    Type.String({ description: 'Limits the token to one project; it dies with the project.' }),
+  ),
+});
+
+export const TokenResponse = Type.Object({
+  access_token: Type.String(),
+  token_type: Type.Literal('Bearer'),
+  expires_in: Type.Integer({ description: 'Seconds.' }),
+  scope: Type.String(),
+});
+export type TokenResponse = Static<typeof TokenResponse>;
