@@ -1,0 +1,14 @@
+import type { JsonWebKey } from 'node:crypto';
+import type { DsseEnvelope } from '../../contract/receipt.ts';
+
+/** The API's Ed25519 keys: one signs access tokens, another signs receipts, so that neither stands in for the other. */
+export interface Signer {
+  /** Signs a JWT (RFC 7519, EdDSA); `exp` comes from `expiresInSeconds`, `iat` and `jti` are added. */
+  signToken(claims: Record<string, unknown>, expiresInSeconds: number): Promise<string>;
+  /** Verifies signature, issuer, audience and times; throws a jose error. */
+  verifyToken(token: string): Promise<Record<string, unknown>>;
+  /** Wraps an in-toto Statement in a signed DSSE envelope. */
+  signStatement(statement: Record<string, unknown>): DsseEnvelope;
+  /** Public keys, for /.well-known/jwks.json (RFC 7517). */
+  jwks(): { keys: JsonWebKey[] };
+}

@@ -1,0 +1,57 @@
+/** A build as the queue knows it: ids and limits, never content. */
+export interface QueueEntry {
+  build: string;
+  project: string;
+  team: string;
+  /** How many builds of the project may be leased at once. */
+  concurrency: number;
+}
+
+export type HeartbeatAnswer = 'held' | 'cancel' | 'lost';
+
+/**
+ * The build queue. Every change is atomic; ids only. An entry waits, is leased by one runner, and leaves by `finish`.
+ * All calls reject with a QueueError when Redis does not answer in time.
+ */
+export interface BuildQueue {
+  /** Adds a build; adding one that is there already changes nothing. Throws QueueFullError. */
+  enqueue(entry: QueueEntry): Promise<void>;
+  /** Leases the next build whose project is below its concurrency; undefined when there is none. */
+  claim(runner: string, leaseMs: number): Promise<QueueEntry | undefined>;
+  /** Extends the lease; `cancel` asks the runner to stop, `lost` says that the lease is not its own any more. */
+  heartbeat(build: string, runner: string, leaseMs: number): Promise<HeartbeatAnswer>;
+  /** Ends the lease and forgets the build. False when the lease was not this runner's. */
+  finish(build: string, runner: string): Promise<boolean>;
+  /** Puts a leased build back to the front of its project's line, whoever holds it. */
+  requeue(build: string): Promise<void>;
+  /** Removes a waiting build, or asks the runner of a leased one to stop. */
+  cancel(build: string): Promise<'removed' | 'signalled' | 'absent'>;
+  /** Forgets a build in any state, whoever holds it. */
+  forget(build: string): Promise<void>;
+  /** Builds whose lease has run out; they stay until `requeue` or `forget`. */
+  expired(): Promise<string[]>;
+  /** Everything that is there, for the sweeper. */
+  list(): Promise<{ build: string; state: 'waiting' | 'leased'; runner?: string }[]>;
+  /** Why a waiting build waits: its place in line (from 1) and whether its project is at its concurrency. */
+  place(build: string): Promise<{ place: number; atConcurrency: boolean } | undefined>;
+  /** Resolves when something was enqueued or freed, after `timeoutMs` at the latest, or when the signal aborts. */
+  waitForWork(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /** Tells watchers on every API process that a build's log or state changed; best effort. */
+  announce(build: string): Promise<void>;
+  /** Calls back at each announcement of the build until the signal aborts. */
+  watch(build: string, onChange: () => void, signal: AbortSignal): Promise<void>;
+  /** Whether Redis answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** More builds wait than the queue is configured to hold. */
+export class QueueFullError extends Error {
+  override name = 'QueueFullError';
+  readonly code = 'queue_full';
+  readonly limit: number;
+  constructor(limit: number) {
+    super(`The queue is full: ${limit} builds wait. Try again in a minute.`);
+    this.limit = limit;
+  }
+}
