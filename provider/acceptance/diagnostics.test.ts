@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { problem } from './fake-api.ts';
+import { problem } from './fake-resources.ts';
 import { createSetting, projectConfiguration } from './setting.ts';
 
 /** The text that Terraform prints, without its frame and line breaks. */

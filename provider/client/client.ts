@@ -50,7 +50,7 @@ export function createClient(options: ClientOptions): Client {
       accept: 'application/json',
       authorization: `Bearer ${token}`,
       'user-agent': userAgent,
-      ...(request.body !== undefined && { 'content-type': contentType(request.method) }),
+      ...(request.body !== undefined && { 'content-type': 'application/json' }),
       ...(request.method === 'POST' && { 'idempotency-key': idempotencyKey }),
       ...(request.ifMatch && { 'if-match': request.ifMatch }),
     };
@@ -81,11 +81,6 @@ export function createClient(options: ClientOptions): Client {
       }
     },
   };
-}
-
-/** @see https://www.rfc-editor.org/rfc/rfc7396 */
-function contentType(method: string): string {
-  return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { Client, credentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { selfSignedCertificate } from './certificate.ts';
 import { failure } from './diagnostic.ts';
 import { createLog } from './log.ts';
 import { decodeValue, encodeValue } from './msgpack.ts';
-import { controllerService, loadProtocol, providerService } from './protocol.ts';
+import { controllerService } from './protocol.ts';
 import type { Provider } from './provider.ts';
 import { objectType, type Schema } from './schema.ts';
 import { startServer } from './server.ts';
+import { connectTo } from './test-client.ts';
 import type { Value, ValueMap } from './value.ts';
 
 const schema: Schema = {
@@ -40,7 +40,7 @@ function testProvider(resource: Partial<Provider<string>['resources'][string]>):
   };
 }
 
-/** Calls the methods of a provider as Terraform does, over mutual TLS. */
+/** Serves a provider for one test, configured, to a client that may connect. */
 async function connect(t: TestContext, provider: Provider<string>) {
   const client = selfSignedCertificate();
   const lines: string[] = [];
@@ -51,7 +51,7 @@ async function connect(t: TestContext, provider: Provider<string>) {
     log: createLog((line) => lines.push(line)),
     onShutdown: () => shutdown.resolve(),
   });
-  const call = caller(server, client);
+  const call = connectTo(server, client);
   t.after(async () => {
     call.close();
     await server.close(0);
@@ -61,36 +61,6 @@ async function connect(t: TestContext, provider: Provider<string>) {
     config: { msgpack: encodeValue({ key: null }, ['object', { key: 'string' }]) },
   });
   return { call, server, lines, shutdown: shutdown.promise };
-}
-
-interface Answer {
-  diagnostics: { severity: number; summary: string; detail: string; attribute: unknown }[];
-  [field: string]: unknown;
-}
-
-function caller(
-  server: { port: number; certificate: Buffer },
-  { privateKeyPem, certificatePem }: { privateKeyPem: string; certificatePem: string },
-) {
-  const serverPem = `-----BEGIN CERTIFICATE-----\n${server.certificate.toString('base64')}\n-----END CERTIFICATE-----\n`;
-  const tls = credentials.createSsl(
-    Buffer.from(serverPem),
-    Buffer.from(privateKeyPem),
-    Buffer.from(certificatePem),
-  );
-  const client = new Client(`localhost:${server.port}`, tls);
-  const protocol = loadProtocol();
-  const call = (method: string, request: object, service = providerService) => {
-    const definition = (protocol[service] as ServiceDefinition)[method];
-    assert.ok(definition);
-    const { path, requestSerialize, responseDeserialize } = definition;
-    return new Promise<Answer>((resolve, reject) => {
-      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) =>
-        error ? reject(error) : resolve(answer as Answer),
-      );
-    });
-  };
-  return Object.assign(call, { close: () => client.close() });
 }
 
 test('the schema is told with its attributes, types and flags', async (t) => {
@@ -238,7 +208,7 @@ test('Shutdown is answered before it is acted on', async (t) => {
 
 test('a client with another certificate is not served', async (t) => {
   const { server } = await connect(t, testProvider({}));
-  const stranger = caller(server, selfSignedCertificate());
+  const stranger = connectTo(server, selfSignedCertificate());
   await assert.rejects(stranger('GetMetadata', {}), /UNAVAILABLE/);
   stranger.close();
 });
