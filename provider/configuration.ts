@@ -9,7 +9,7 @@ export type Environment = { readonly [name: string]: string | undefined };
 export interface Configuration {
   endpoint: string;
   apiKey: string;
-  /** PEM of certificates trusted beside the system's. */
+  /** PEM of certificates trusted beside the public authorities. */
   caCertificate: string | undefined;
 }
 
@@ -30,7 +30,7 @@ export const providerSchema: Schema = {
       sensitive: true,
     },
     ca_certificate: optionalString(
-      'PEM of certificates that are trusted beside those of the system. From the file that the environment variable `EBB_CA_CERTIFICATE_FILE` names when absent.',
+      'PEM of certificates that are trusted beside the public authorities that Node.js knows; the system's store is not read. From the file that the environment variable `EBB_CA_CERTIFICATE_FILE` names when absent.',
     ),
   },
 };
