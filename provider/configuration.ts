@@ -30,7 +30,7 @@ export const providerSchema: Schema = {
       sensitive: true,
     },
     ca_certificate: optionalString(
-      'PEM of certificates that are trusted beside the public authorities that Node.js knows; the system's store is not read. From the file that the environment variable `EBB_CA_CERTIFICATE_FILE` names when absent.',
+      'PEM of certificates that are trusted beside the public authorities that Node.js knows; those of the system are not read. From the file that the environment variable `EBB_CA_CERTIFICATE_FILE` names when absent.',
     ),
   },
 };

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { TerraformStack, Testing } from './cdktf.ts';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { App, TerraformStack, Testing } from './cdktf.ts';
 import { CiProject, CiProjectError, type CiProjectProps, Connection, EphemeralVariable } from './index.ts';
 
 const connectionId = 'conn_00000000000000000000000000';
@@ -11,8 +14,15 @@ interface Synthesized {
   variable?: Record<string, Record<string, unknown>>;
 }
 
+const outdir = mkdtempSync(join(tmpdir(), 'ebb-synthesis-'));
+after(() => rmSync(outdir, { recursive: true }));
+
+function newStack(): TerraformStack {
+  return new TerraformStack(new App({ outdir }), 'test');
+}
+
 function synthesize(declare: (stack: TerraformStack) => void): Synthesized {
-  const stack = new TerraformStack(Testing.app(), 'test');
+  const stack = newStack();
   declare(stack);
   return JSON.parse(Testing.synth(stack)) as Synthesized;
 }
@@ -24,7 +34,7 @@ function only(synthesized: Synthesized, type: string): Record<string, unknown> {
 }
 
 function problems(props: CiProjectProps): readonly string[] {
-  const stack = new TerraformStack(Testing.app(), 'test');
+  const stack = newStack();
   try {
     new CiProject(stack, 'shop', props);
   } catch (error) {

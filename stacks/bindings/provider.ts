@@ -14,7 +14,7 @@ export interface EbbProviderConfig {
   */
   readonly apiKey?: string;
   /**
-  * PEM of certificates that are trusted beside those of the system. From the file that the environment variable `EBB_CA_CERTIFICATE_FILE` names when absent.
+  * PEM of certificates that are trusted beside the public authorities that Node.js knows; those of the system are not read. From the file that the environment variable `EBB_CA_CERTIFICATE_FILE` names when absent.
   */
   readonly caCertificate?: string;
   /**
