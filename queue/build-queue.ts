@@ -40,6 +40,8 @@ export interface BuildQueue {
   announce(build: string): Promise<void>;
   /** Calls back at each announcement of the build until the signal aborts. */
   watch(build: string, onChange: () => void, signal: AbortSignal): Promise<void>;
+  /** Calls back with each build whose runner is asked to stop; faster than the next heartbeat, which says it too. */
+  watchCancellations(onCancel: (build: string) => void, signal: AbortSignal): Promise<void>;
   /** Whether Redis answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

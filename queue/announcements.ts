@@ -1,0 +1,39 @@
+import { EventEmitter, once } from 'node:events';
+import type { Redis } from 'ioredis';
+
+type Channel = 'work' | 'build' | 'cancel';
+
+/** Listens to what queue clients publish, on a connection of its own that is opened at the first listener. */
+export function createAnnouncements(redis: Redis, prefix: string) {
+  const events = new EventEmitter({ captureRejections: true });
+  events.setMaxListeners(0);
+  let subscriber: Redis | undefined;
+
+  const subscribed = async () => {
+    if (subscriber) return;
+    subscriber = redis.duplicate();
+    // A lost connection is opened again by the client; who waits has a poll as a net.
+    subscriber.on('error', () => {});
+    subscriber.on('message', (channel: string, message: string) => events.emit(channel, message));
+    await subscriber.subscribe(`${prefix}:work`, `${prefix}:build`, `${prefix}:cancel`);
+  };
+
+  return {
+    /** Resolves at the next message, or when the signal aborts. */
+    async once(channel: Channel, signal: AbortSignal): Promise<void> {
+      await subscribed().catch(() => undefined);
+      if (!signal.aborted) await once(events, `${prefix}:${channel}`, { signal }).catch(() => undefined);
+    },
+    /** Calls back at each message until the signal aborts. */
+    async on(channel: Channel, listener: (message: string) => void, signal: AbortSignal): Promise<void> {
+      await subscribed();
+      const name = `${prefix}:${channel}`;
+      events.on(name, listener);
+      signal.addEventListener('abort', () => events.off(name, listener), { once: true });
+    },
+    close() {
+      subscriber?.disconnect();
+      events.removeAllListeners();
+    },
+  };
+}

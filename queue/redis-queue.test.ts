@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type BuildQueue, QueueFullError } from './build-queue.ts';
+import { createRedisQueue } from './redis-queue.ts';
+import type { RedisServer } from './redis-server.ts';
+import { startRedis } from './test-redis.ts';
+
+let server: RedisServer;
+let queues: BuildQueue[] = [];
+let prefixes = 0;
+
+before(async () => {
+  server = await startRedis();
+});
+after(async () => {
+  await Promise.all(queues.map((queue) => queue.close()));
+  queues = [];
+  await server.close();
+});
+
+/** A queue that shares nothing with that of another test. */
+async function freshQueue(options: { maxWaiting?: number } = {}): Promise<BuildQueue> {
+  prefixes += 1;
+  const queue = await createRedisQueue({ url: server.url, prefix: `{test-${prefixes}}`, ...options });
+  queues.push(queue);
+  return queue;
+}
+
+const entry = (build: string, project = 'p1', concurrency = 1) => ({
+  build,
+  project,
+  team: 't1',
+  concurrency,
+});
+const minute = 60_000;
+
+test('a build is leased to one runner only and leaves when that runner finishes it', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'));
+  assert.deepEqual(await queue.claim('r1', minute), entry('b1'));
+  assert.equal(await queue.claim('r2', minute), undefined);
+  assert.equal(await queue.finish('b1', 'r2'), false);
+  assert.equal(await queue.finish('b1', 'r1'), true);
+  assert.deepEqual(await queue.list(), []);
+});
+
+test('enqueueing a build twice gives it once', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1', 'p1', 5));
+  await queue.enqueue(entry('b1', 'p1', 5));
+  await queue.claim('r1', minute);
+  assert.equal(await queue.claim('r1', minute), undefined);
+});
+
+test('a project never has more leases than its concurrency, and goes on when one ends', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2', 'b3']) await queue.enqueue(entry(build, 'p1', 2));
+  assert.equal((await queue.claim('r', minute))?.build, 'b1');
+  assert.equal((await queue.claim('r', minute))?.build, 'b2');
+  assert.equal(await queue.claim('r', minute), undefined);
+  assert.deepEqual(await queue.place('b3'), { place: 1, atConcurrency: true });
+  await queue.finish('b1', 'r');
+  assert.equal((await queue.claim('r', minute))?.build, 'b3');
+});
+
+test('projects take turns, however many builds one of them has', async () => {
+  const queue = await freshQueue();
+  for (let number = 0; number < 10; number++) await queue.enqueue(entry(`many-${number}`, 'many', 10));
+  await queue.enqueue(entry('few-0', 'few', 10));
+  const first = [await queue.claim('r', minute), await queue.claim('r', minute)].map(
+    (claim) => claim?.project,
+  );
+  assert.deepEqual(first.sort(), ['few', 'many']);
+});
+
+test('a hundred claims at once give each build to one runner', async () => {
+  const queue = await freshQueue();
+  for (let number = 0; number < 50; number++) await queue.enqueue(entry(`b${number}`, `p${number % 7}`, 100));
+  const claims = await Promise.all(
+    Array.from({ length: 100 }, (_, runner) => queue.claim(`r${runner}`, minute)),
+  );
+  const builds = claims.flatMap((claim) => (claim ? [claim.build] : []));
+  assert.equal(builds.length, 50);
+  assert.equal(new Set(builds).size, 50);
+});
+
+test('a lease that runs out is reported, and the build can wait again at its old place', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'));
+  await queue.enqueue(entry('b2'));
+  await queue.claim('r1', 0);
+  assert.deepEqual(await queue.expired(), ['b1']);
+  await queue.requeue('b1');
+  assert.deepEqual(await queue.expired(), []);
+  assert.equal((await queue.claim('r2', minute))?.build, 'b1');
+  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'lost');
+  assert.equal(await queue.heartbeat('b1', 'r2', minute), 'held');
+});
+
+test('a heartbeat keeps the lease', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'));
+  await queue.claim('r1', 0);
+  await queue.heartbeat('b1', 'r1', minute);
+  assert.deepEqual(await queue.expired(), []);
+});
+
+test('cancelling removes a waiting build and signals the runner of a leased one', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1', 'p1', 5));
+  await queue.enqueue(entry('b2', 'p1', 5));
+  await queue.claim('r1', minute);
+  const signalled: string[] = [];
+  await queue.watchCancellations((build) => signalled.push(build), AbortSignal.timeout(minute));
+  assert.equal(await queue.cancel('b2'), 'removed');
+  assert.equal(await queue.cancel('b1'), 'signalled');
+  assert.equal(await queue.cancel('nothing'), 'absent');
+  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'cancel');
+  assert.equal(await queue.claim('r1', minute), undefined);
+  assert.deepEqual(signalled, ['b1']);
+});
+
+test('a full queue refuses and says how many wait', async () => {
+  const queue = await freshQueue({ maxWaiting: 1 });
+  await queue.enqueue(entry('b1'));
+  await assert.rejects(queue.enqueue(entry('b2')), QueueFullError);
+  await queue.claim('r', minute);
+  await queue.enqueue(entry('b2'));
+});
+
+test('who waits for work is woken by an enqueue', async () => {
+  const queue = await freshQueue();
+  const woken = queue.waitForWork(minute, AbortSignal.timeout(minute));
+  const other = await createRedisQueue({ url: server.url, prefix: `{test-${prefixes}}` });
+  queues.push(other);
+  const again = setInterval(() => void other.enqueue(entry(`b${Math.random()}`, 'p', 1000)), 20);
+  await woken;
+  clearInterval(again);
+});
+
+test('a watcher hears of its build only, on every connection', async () => {
+  const queue = await freshQueue();
+  const stop = new AbortController();
+  const heard = new Promise<void>((resolve) => {
+    const announce = () => void queue.announce('b1');
+    queue.watch('b1', resolve, stop.signal).then(announce);
+  });
+  let other = 0;
+  await queue.watch('b2', () => (other += 1), stop.signal);
+  await heard;
+  stop.abort();
+  assert.equal(other, 0);
+});

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { createAnnouncements } from './announcements.ts';
+import { type BuildQueue, type HeartbeatAnswer, type QueueEntry, QueueFullError } from './build-queue.ts';
+import { connectRedis, type RedisLocation } from './redis-connection.ts';
+import { loadScripts } from './scripts.ts';
+
+export interface RedisQueueOptions extends RedisLocation {
+  /** Begins every key; the braces keep all keys in one slot of a cluster. */
+  prefix?: string;
+  /** How many builds may wait before `enqueue` throws QueueFullError. */
+  maxWaiting?: number;
+}
+
+/** Connects to Redis 7 and gives the build queue. The caller closes it. Throws when Redis does not answer in 5 s. */
+export async function createRedisQueue(options: RedisQueueOptions): Promise<BuildQueue> {
+  const prefix = options.prefix ?? '{ebb}';
+  const maxWaiting = options.maxWaiting ?? 100_000;
+  const redis = await connectRedis(options);
+  const scripts = loadScripts(redis, prefix);
+  const announcements = createAnnouncements(redis, prefix);
+
+  return {
+    async enqueue({ build, project, team, concurrency }) {
+      const accepted = await scripts.enqueue(build, project, team, concurrency, maxWaiting);
+      if (accepted !== 1) throw new QueueFullError(maxWaiting);
+    },
+    async claim(runner, leaseMs) {
+      return toEntry((await scripts.claim(runner, leaseMs)) as string[] | null);
+    },
+    heartbeat: async (build, runner, leaseMs) =>
+      (await scripts.heartbeat(build, runner, leaseMs)) as HeartbeatAnswer,
+    finish: async (build, runner) => (await scripts.finish(build, runner)) === 1,
+    requeue: async (build) => void (await scripts.requeue(build)),
+    cancel: async (build) => (await scripts.cancel(build)) as 'removed' | 'signalled' | 'absent',
+    forget: async (build) => void (await scripts.forget(build)),
+    expired: async () => (await scripts.expired()) as string[],
+    list: () => list(redis, prefix),
+    async place(build) {
+      const answer = (await scripts.place(build)) as [number, number] | null;
+      return answer ? { place: answer[0] + 1, atConcurrency: answer[1] === 1 } : undefined;
+    },
+    async waitForWork(timeoutMs, signal) {
+      const done = new AbortController();
+      const ended = AbortSignal.any([signal, done.signal]);
+      await Promise.race([
+        announcements.once('work', ended),
+        delay(timeoutMs, undefined, { signal: ended }).catch(() => undefined),
+      ]);
+      done.abort();
+    },
+    announce: async (build) => void (await redis.publish(`${prefix}:build`, build)),
+    watch: (build, onChange, signal) =>
+      announcements.on('build', (changed) => changed === build && onChange(), signal),
+    watchCancellations: (onCancel, signal) => announcements.on('cancel', onCancel, signal),
+    ping: async () => void (await redis.ping()),
+    async close() {
+      announcements.close();
+      redis.disconnect();
+    },
+  };
+}
+
+function toEntry(answer: string[] | null): QueueEntry | undefined {
+  if (!answer) return undefined;
+  const [build, project, team, concurrency] = answer;
+  if (!build || !project || !team) throw new Error('The queue answered a claim without ids.');
+  return { build, project, team, concurrency: Number(concurrency) };
+}
+
+async function list(redis: Redis, prefix: string) {
+  const entries: Awaited<ReturnType<BuildQueue['list']>> = [];
+  const keyPrefix = `${prefix}:entry:`;
+  for await (const keys of redis.scanStream({
+    match: `${keyPrefix.replace(/[[\]*?\\]/g, '\\$&')}*`,
+    count: 500,
+  })) {
+    for (const key of keys as string[]) {
+      const runner = await redis.hget(key, 'runner');
+      const build = key.slice(keyPrefix.length);
+      entries.push(runner ? { build, state: 'leased', runner } : { build, state: 'waiting' });
+    }
+  }
+  return entries;
+}

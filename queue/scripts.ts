@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+
+const shared = read('shared');
+
+/** Every change of the queue is one script of `lua/`, so that it happens whole or not at all. */
+export const scriptNames = [
+  'enqueue',
+  'claim',
+  'heartbeat',
+  'finish',
+  'requeue',
+  'cancel',
+  'forget',
+  'expired',
+  'place',
+] as const;
+type ScriptName = (typeof scriptNames)[number];
+
+export type Scripts = Record<ScriptName, (...args: (string | number)[]) => Promise<unknown>>;
+
+/** Makes the scripts callable on a connection; each is sent once and then called by its digest. */
+export function loadScripts(redis: Redis, prefix: string): Scripts {
+  const call = (name: ScriptName) => {
+    const command = `ebb_${name}`;
+    redis.defineCommand(command, { numberOfKeys: 1, lua: `${shared}\n${read(name)}` });
+    const run = (redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>)[
+      command
+    ];
+    if (!run) throw new Error(`The Redis client does not know the script ${name}.`);
+    return (...args: (string | number)[]) => run.call(redis, prefix, ...args);
+  };
+  return Object.fromEntries(scriptNames.map((name) => [name, call(name)])) as Scripts;
+}
+
+function read(name: string): string {
+  return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
+}
