@@ -1,0 +1,48 @@
+/** What goes into an image of a build machine. The digest of an image covers every field. */
+export interface Recipe {
+  name: string;
+  /** Raise it to build again with the newest packages of the same suite. */
+  revision: number;
+  suite: string;
+  architecture: 'amd64';
+  /** One-line apt sources, the first that has a package wins. */
+  sources: string[];
+  packages: string[];
+  /** The package that depends on the newest kernel of its flavour. */
+  kernelPackage: string;
+  /** In the order of loading; a module that the kernel has built in is skipped. No disk driver may stand here. */
+  modules: string[];
+  compression: 'none' | 'lz4';
+  commandLine: string;
+}
+
+const mirror = 'http://deb.debian.org';
+
+export const base: Recipe = {
+  name: 'base',
+  revision: 1,
+  suite: 'bookworm',
+  architecture: 'amd64',
+  sources: [
+    `deb ${mirror}/debian bookworm main`,
+    `deb ${mirror}/debian bookworm-updates main`,
+    `deb ${mirror}/debian-security bookworm-security main`,
+  ],
+  packages: [
+    ...['openssh-server', 'openssh-client', 'git', 'ca-certificates', 'curl', 'jq', 'make'],
+    ...['bash', 'coreutils', 'iproute2', 'procps', 'util-linux', 'kmod', 'busybox-static'],
+  ],
+  kernelPackage: 'linux-image-cloud-amd64',
+  modules: [
+    ...['virtio_ring', 'virtio', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci'],
+    ...['failover', 'net_failover', 'virtio_net', 'rng-core', 'virtio-rng'],
+  ],
+  compression: 'none',
+  commandLine: [
+    'quiet panic=-1 reboot=t nomodeset tsc=reliable',
+    // The cloud kernel has the NVMe driver built in: leaving modules out does not keep it away from disks.
+    'initcall_blacklist=nvme_init',
+    // Closes /dev/mem, PCI resources and unsigned modules even to root of the guest.
+    'lockdown=confidentiality',
+  ].join(' '),
+};
