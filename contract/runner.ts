@@ -21,6 +21,9 @@ export const BuildSpecification = Type.Object({
   build_id: Id('bld', 'Build.'),
   project_id: Id('prj', 'Project.'),
   attempt: Type.Integer(),
+  log_offset: Type.Integer({
+    description: 'Bytes of log that earlier attempts left; this one writes on from there.',
+  }),
   token: Type.String({ description: 'JWT, scoped to this build, that the runner reports with.' }),
   branch: Type.String(),
   commit: Type.String(),

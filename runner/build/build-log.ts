@@ -1,0 +1,58 @@
+import type { Phase } from '../../contract/build.ts';
+import type { BuildEnd } from './build-end.ts';
+import type { BuildReports } from './control-plane.ts';
+import { createLogShipper } from './log-shipper.ts';
+import { createMask, type Mask } from './mask.ts';
+
+/** The log of one attempt as the team reads it: Ebb's own lines begin with `ebb: `, commands with `$ `. */
+export interface BuildLog {
+  note(text: string): void;
+  command(phase: Phase, command: string): void;
+  output(chunk: Buffer): Promise<void>;
+  /** From now on these values do not appear. */
+  mask(secrets: readonly string[]): void;
+  /** Says how the attempt ended and sends what is left. */
+  end(end: BuildEnd, signal: AbortSignal): Promise<void>;
+}
+
+export function createBuildLog(options: {
+  reports: BuildReports;
+  from: number;
+  signal: AbortSignal;
+}): BuildLog {
+  const shipper = createLogShipper({
+    from: options.from,
+    send: (offset, data, signal) => options.reports.appendLog(offset, data, signal),
+    signal: options.signal,
+  });
+  let mask: Mask = createMask([]);
+  let atLineStart = true;
+
+  const put = (held: Buffer, bytes: Buffer): Promise<void> => {
+    const shown = Buffer.concat([held, mask.write(bytes)]);
+    if (shown.length > 0) atLineStart = shown.at(-1) === 0x0a;
+    return shipper.write(shown);
+  };
+  // A line of Ebb's own begins on a line of its own, after whatever was held back of the output before.
+  const line = (text: string): Promise<void> => {
+    const held = mask.end();
+    const lineBreak = (held.length > 0 ? held.at(-1) === 0x0a : atLineStart) ? '' : '\n';
+    return put(held, Buffer.from(`${lineBreak}${text}\n`));
+  };
+
+  return {
+    note: (text) => void line(`ebb: ${text}`),
+    command: (phase, command) => void line(`ebb: ${phase}\n$ ${command}`),
+    output: (chunk) => put(Buffer.alloc(0), chunk),
+    mask(secrets) {
+      mask = createMask(secrets);
+    },
+    async end({ outcome }) {
+      const why = outcome.outcome === 'passed' || !outcome.reason ? '' : `: ${outcome.reason}`;
+      const what = outcome.failed_command === undefined ? '' : ` (${outcome.failed_command})`;
+      await line(`ebb: ${outcome.outcome}${why}${what}`);
+      await shipper.write(mask.end());
+      await shipper.end();
+    },
+  };
+}

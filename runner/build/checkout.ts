@@ -1,0 +1,117 @@
+import type { BuildSpecification } from '../../contract/runner.ts';
+import { createDeployKeySigner } from '../custody/deploy-key-signer.ts';
+import type { ProjectVault } from '../custody/open.ts';
+import { connect } from '../ssh/connection.ts';
+import { type AgentEvent, createDeployKeyAgent } from '../ssh/deploy-key-agent.ts';
+import { publicKeyBlob } from '../ssh/public-key-line.ts';
+import type { LiveVm } from '../vm/pool.ts';
+import { BuildEnd, errored } from './build-end.ts';
+
+// One for the fetch by commit id and one for the fallback by branch.
+const maxSigns = 2;
+const checkoutTimeoutMs = 10 * 60_000;
+
+export interface CheckoutOptions {
+  vm: LiveVm;
+  specification: BuildSpecification;
+  vault: ProjectVault;
+  onOutput(chunk: Buffer): Promise<void>;
+  onAgentEvent(event: AgentEvent): void;
+  signal: AbortSignal;
+}
+
+/**
+ * Puts the commit into the VM. The deploy key is opened here, signs in this process for the pinned source host only,
+ * and is wiped before this resolves or rejects. Throws BuildEnd with a sentence for the team.
+ */
+export async function checkout(options: CheckoutOptions): Promise<void> {
+  const { specification, vm } = options;
+  const signer = createDeployKeySigner(
+    await options.vault.open(specification.deploy_key.private_key, 'deploy-key'),
+  );
+  const agent = createDeployKeyAgent({
+    publicKey: publicKeyBlob(specification.deploy_key.public_key),
+    sign: (data) => signer.sign(data),
+    user: specification.clone.user,
+    hostKeys: specification.clone.host_keys.map(publicKeyBlob),
+    maxSigns,
+    onEvent: options.onAgentEvent,
+  });
+  try {
+    // A connection of its own: on this one every command could reach the agent.
+    const session = await connect({
+      host: vm.vm.host,
+      port: vm.vm.port,
+      username: 'checkout',
+      privateKey: vm.vm.clientKey,
+      hostKey: vm.vm.hostKey,
+      agent: agent.agent,
+      signal: options.signal,
+      timeoutMs: 30_000,
+    });
+    try {
+      await fetchSource(session, options);
+    } finally {
+      agent.revoke();
+      await session.close();
+    }
+  } finally {
+    agent.revoke();
+    signer.close();
+  }
+  const handover = await vm.connection.exec('/usr/lib/ebb/handover', { signal: options.signal });
+  if (handover.code !== 0)
+    throw errored('The source could not be handed over inside the VM. Report this to Ebb.');
+}
+
+async function fetchSource(
+  session: Awaited<ReturnType<typeof connect>>,
+  options: CheckoutOptions,
+): Promise<void> {
+  const { specification, vm } = options;
+  const { clone } = specification;
+  // The built-in host runs beside the runner, on the machine's loopback, which the VM knows by another address.
+  const host = clone.kind === 'local' && isLoopback(clone.host) ? vm.vm.hostAddress : clone.host;
+  const fields = [clone.user, host, String(clone.port), clone.path, clone.host_keys.join('\n')];
+  const stdin = Buffer.from(
+    [...fields, specification.commit, specification.branch].map((field) => `${field}\0`).join(''),
+  );
+  let said = '';
+  const listen = async (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-4_000);
+    await options.onOutput(chunk);
+  };
+  const ended = await session.exec('/usr/lib/ebb/checkout', {
+    stdin,
+    onStdout: listen,
+    onStderr: listen,
+    signal: AbortSignal.any([options.signal, AbortSignal.timeout(checkoutTimeoutMs)]),
+  });
+  if (ended.code !== 0)
+    throw new BuildEnd({ outcome: 'errored', reason: explain(ended.code, specification, said) });
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+/** What the exit codes of the image's `checkout` mean, and what to do. */
+function explain(code: number | null, specification: BuildSpecification, said: string): string {
+  const { clone, branch, commit } = specification;
+  const where = `${clone.host}:${clone.port}`;
+  const last = said.trim().split('\n').at(-1) ?? '';
+  switch (code) {
+    case 10:
+      return `The source host ${where} could not be reached from the VM. Check that it is up, then start the build again.`;
+    case 11:
+      return `The source host ${where} showed another host key than the one pinned in the connection. If the host changed its key, make the connection anew; if not, somebody may be in between.`;
+    case 12:
+      return `The source host ${where} refused the deploy key. Was it removed there? Run terraform apply to make it anew.`;
+    case 13:
+      return `The repository ${clone.path} was not found at ${where}. Check the project's repository.`;
+    case 14:
+      return `Commit ${commit.slice(0, 12)} of branch ${branch} is not in ${clone.path} any more. Push again.`;
+    default:
+      return `The checkout failed: ${last || 'git gave no reason'}.`;
+  }
+}

@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Problem } from '../../contract/problem.ts';
+import type {
+  BuildOutcome,
+  BuildSpecification,
+  MilestoneReport,
+  PhaseReport,
+} from '../../contract/runner.ts';
+import type { TokenResponse } from '../../contract/token.ts';
+
+/** What the API answered to the runner, when that is not what it asked for. */
+export class ControlPlaneError extends Error {
+  override name = 'ControlPlaneError';
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** The API as a runner sees it. Every call is safe to repeat, and is repeated until it is answered. */
+export interface ControlPlane {
+  claim(build: string, runner: string, signal: AbortSignal): Promise<BuildSpecification>;
+  /** Reports on one build, with the token that is good for this build only. */
+  build(specification: BuildSpecification): BuildReports;
+}
+
+export interface BuildReports {
+  milestone(report: Omit<MilestoneReport, 'attempt'>, signal: AbortSignal): Promise<void>;
+  phase(phase: PhaseReport['phase'], signal: AbortSignal): Promise<void>;
+  appendLog(offset: number, data: Buffer, signal: AbortSignal): Promise<void>;
+  finish(outcome: Omit<BuildOutcome, 'attempt'>, signal: AbortSignal): Promise<void>;
+}
+
+const attemptTimeoutMs = 10_000;
+const retryStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/**
+ * @param options.url the API's address, without a slash at the end
+ * @param options.apiKey an API key with the scope `runner`
+ */
+export function createControlPlane(options: { url: string; apiKey: string }): ControlPlane {
+  let token: { value: string; renewAt: number } | undefined;
+
+  const runnerToken = async (signal: AbortSignal): Promise<string> => {
+    if (token && token.renewAt > Date.now()) return token.value;
+    const answer = await send(`${options.url}/v1/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_secret: options.apiKey,
+      }).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      signal,
+    });
+    const { access_token, expires_in } = (await answer.json()) as TokenResponse;
+    token = { value: access_token, renewAt: Date.now() + (expires_in * 1000) / 2 };
+    return access_token;
+  };
+
+  const post = (path: string, bearer: string, body: unknown, signal: AbortSignal) =>
+    send(`${options.url}/v1/builds/${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      signal,
+    });
+
+  return {
+    async claim(build, runner, signal) {
+      const answer = await post(`${build}/claim`, await runnerToken(signal), { runner }, signal);
+      return (await answer.json()) as BuildSpecification;
+    },
+    build({ build_id, token: bearer, attempt }) {
+      return {
+        async milestone(report, signal) {
+          await drain(await post(`${build_id}/milestones`, bearer, { ...report, attempt }, signal));
+        },
+        async phase(phase, signal) {
+          await drain(await post(`${build_id}/phase`, bearer, { phase, attempt }, signal));
+        },
+        async appendLog(offset, data, signal) {
+          const answer = await send(`${options.url}/v1/builds/${build_id}/log?offset=${offset}`, {
+            method: 'POST',
+            body: new Uint8Array(data),
+            headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/octet-stream' },
+            signal,
+          });
+          await drain(answer);
+        },
+        async finish(outcome, signal) {
+          await drain(await post(`${build_id}/finish`, bearer, { ...outcome, attempt }, signal));
+        },
+      };
+    },
+  };
+}
+
+type Call = Omit<RequestInit, 'signal'> & { signal: AbortSignal };
+
+/** Sends until there is an answer that repeating would not change; waits 0.2 s at first, then up to 5 s. */
+async function send(url: string, call: Call): Promise<Response> {
+  for (let wait = 200; ; wait = Math.min(wait * 2, 5_000)) {
+    call.signal.throwIfAborted();
+    try {
+      const answer = await fetch(url, {
+        ...call,
+        signal: AbortSignal.any([call.signal, AbortSignal.timeout(attemptTimeoutMs)]),
+      });
+      if (answer.ok) return answer;
+      if (!retryStatuses.has(answer.status)) throw await refusal(answer);
+      await drain(answer);
+    } catch (error) {
+      if (error instanceof ControlPlaneError || call.signal.aborted) throw error;
+    }
+    await delay(wait, undefined, { signal: call.signal });
+  }
+}
+
+async function refusal(answer: Response): Promise<ControlPlaneError> {
+  const problem = (await answer.json().catch(() => ({}))) as Partial<Problem>;
+  const message = problem.detail ?? `The API answered ${answer.status}.`;
+  return new ControlPlaneError(answer.status, problem.code ?? 'unknown', message);
+}
+
+/** An unread body would hold its connection. */
+async function drain(answer: Response): Promise<void> {
+  await answer.arrayBuffer();
+}

@@ -1,0 +1,158 @@
+import type { Milestone } from '../../contract/build.ts';
+import type { BuildSpecification } from '../../contract/runner.ts';
+import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
+import { SshError } from '../ssh/ssh-error.ts';
+import type { LiveVm } from '../vm/pool.ts';
+import { judgeRamdiskProof } from '../vm/ramdisk-proof.ts';
+import { BuildEnd, errored, lost } from './build-end.ts';
+import { type BuildLog, createBuildLog } from './build-log.ts';
+import { checkout } from './checkout.ts';
+import type { BuildReports } from './control-plane.ts';
+import type { RunnerContext } from './runner-context.ts';
+import { openSecrets, runStep } from './steps.ts';
+
+/** One attempt, and all it touches. */
+interface Attempt {
+  context: RunnerContext;
+  specification: BuildSpecification;
+  reports: BuildReports;
+  vault: ProjectVault;
+  log: BuildLog;
+  signal: AbortSignal;
+}
+
+/**
+ * Builds one specification on a VM of its own: boot, proof, checkout, steps. Resolves with how it ended when the log
+ * is written; the VM is gone by then. `signal` ends it early, its reason being a BuildEnd or an error.
+ */
+export async function runBuild(
+  context: RunnerContext,
+  specification: BuildSpecification,
+  reports: BuildReports,
+  signal: AbortSignal,
+): Promise<void> {
+  const timeUp = AbortSignal.timeout(specification.timeout_seconds * 1000);
+  const inTime = AbortSignal.any([signal, timeUp]);
+  const log = createBuildLog({ reports, from: specification.log_offset, signal: context.signal });
+  let vm: LiveVm | undefined;
+  let end: BuildEnd;
+  try {
+    const vault = await openVault({
+      keyEncryptionKey: context.keyEncryptionKey,
+      wrappedPrivateKey: specification.wrapped_private_key,
+      projectId: specification.project_id,
+    });
+    const attempt = { context, specification, reports, vault, log, signal: inTime };
+    vm = await bootVm(attempt);
+    await proveRamdisk(attempt, vm);
+    await checkOut(attempt, vm);
+    await runSteps(attempt, vm);
+    end = new BuildEnd({ outcome: 'passed' });
+  } catch (error) {
+    end = toEnd(error, { signal, timeUp, vm, specification });
+  }
+  await log
+    .end(end, context.signal)
+    .catch((error) =>
+      context.log.warn({ build: specification.build_id, error: String(error) }, 'log incomplete'),
+    );
+  await reportEnd(context, reports, end, vm);
+}
+
+async function bootVm({ context, specification, signal, log }: Attempt): Promise<LiveVm> {
+  log.note(`attempt ${specification.attempt}: waiting for a fresh VM`);
+  const { memory_mib: memoryMib } = specification;
+  return await context.pool.take({ memoryMib, cpus: 1, signal }).catch((error: Error) => {
+    if (signal.aborted) throw error;
+    throw lost(`No VM could be started: ${error.message}`);
+  });
+}
+
+async function proveRamdisk({ reports, log, signal }: Attempt, vm: LiveVm): Promise<void> {
+  const shown: Buffer[] = [];
+  const { code } = await vm.connection.exec('/usr/lib/ebb/ramdisk-proof', {
+    onStdout: (chunk) => void shown.push(chunk),
+    signal,
+  });
+  if (code !== 0) throw lost('The VM could not show that it has no disk.');
+  const verdict = judgeRamdiskProof(JSON.parse(Buffer.concat(shown).toString()));
+  if (!verdict.ok) throw errored(`The VM did not pass the ramdisk check: ${verdict.violations.join('; ')}.`);
+  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, proof: verdict.proof }, signal);
+  log.note(`VM ${vm.vm.id} is fresh and has no disk`);
+}
+
+async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
+  const { context, specification, reports, vault, log, signal } = attempt;
+  await reports.phase('checkout', signal);
+  log.note(`checkout of ${specification.commit.slice(0, 12)} on ${specification.branch}`);
+  await checkout({
+    vm,
+    specification,
+    vault,
+    onOutput: (chunk) => log.output(chunk),
+    onAgentEvent: (event) =>
+      context.log.info({ build: specification.build_id, ...event }, 'deploy key agent'),
+    signal,
+  });
+  await reports.milestone(at('checkout_done'), signal);
+}
+
+async function runSteps({ specification, reports, vault, log, signal }: Attempt, vm: LiveVm): Promise<void> {
+  const secrets = await openSecrets(specification, vault);
+  log.mask(secrets.map((secret) => secret.value));
+  let first = true;
+  for (const { phase, commands } of specification.steps) {
+    await reports.phase(phase, signal);
+    for (const command of commands) {
+      if (first) await reports.milestone(at('first_step'), signal);
+      first = false;
+      log.command(phase, command);
+      const onOutput = (chunk: Buffer) => log.output(chunk);
+      await runStep(vm.connection, { phase, command, specification, secrets, onOutput, signal });
+    }
+  }
+}
+
+/** First the state that people wait for, then the VM; an API that is away must not keep a VM alive. */
+async function reportEnd(
+  context: RunnerContext,
+  reports: BuildReports,
+  end: BuildEnd,
+  vm: LiveVm | undefined,
+) {
+  const first = reports.finish(end.outcome, AbortSignal.any([context.signal, AbortSignal.timeout(5_000)]));
+  const reported = await first.then(() => true).catch(() => false);
+  if (vm) await vm.end();
+  const patience = AbortSignal.any([context.signal, AbortSignal.timeout(120_000)]);
+  if (!reported) await reports.finish(end.outcome, patience);
+  if (vm) await reports.milestone(at('vm_gone'), patience);
+}
+
+function toEnd(
+  error: unknown,
+  about: {
+    signal: AbortSignal;
+    timeUp: AbortSignal;
+    vm: LiveVm | undefined;
+    specification: BuildSpecification;
+  },
+): BuildEnd {
+  if (about.signal.aborted)
+    return about.signal.reason instanceof BuildEnd ? about.signal.reason : lost('The runner stopped.');
+  if (about.timeUp.aborted) {
+    const minutes = about.specification.timeout_seconds / 60;
+    return new BuildEnd({
+      outcome: 'timed_out',
+      reason: `The build reached its limit of ${minutes} minutes. Make it faster, or raise timeout_minutes.`,
+    });
+  }
+  if (error instanceof BuildEnd) return error;
+  if (error instanceof CustodyError)
+    return errored(`${error.message} Was the project revoked, or the runner's key changed?`);
+  if (error instanceof SshError) return lost(`The VM was lost: ${error.message}`);
+  return lost(error instanceof Error ? error.message : String(error));
+}
+
+function at(milestone: Milestone) {
+  return { milestone, at: new Date().toISOString() };
+}

@@ -1,0 +1,21 @@
+import type { JsonWebKey } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { BuildQueue } from '../../queue/build-queue.ts';
+import type { VmPool } from '../vm/pool.ts';
+import type { ControlPlane } from './control-plane.ts';
+
+/** All that a runner works with. */
+export interface RunnerContext {
+  /** Unique among runners: leases are held under this name. */
+  name: string;
+  queue: BuildQueue;
+  controlPlane: ControlPlane;
+  pool: VmPool;
+  /** Private JWK that unwraps projects' keys. */
+  keyEncryptionKey: JsonWebKey;
+  /** How many builds run at once. */
+  slots: number;
+  log: Logger;
+  /** Aborts when the process must end now; builds under way are given back. */
+  signal: AbortSignal;
+}

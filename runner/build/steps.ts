@@ -1,0 +1,69 @@
+import type { Phase } from '../../contract/build.ts';
+import type { BuildSpecification } from '../../contract/runner.ts';
+import type { ProjectVault } from '../custody/open.ts';
+import type { SshSession } from '../ssh/connection.ts';
+import { failed, lost } from './build-end.ts';
+
+/** Secrets of a build in the clear: in the runner's memory only, from the first step to the last. */
+export type OpenedSecrets = { name: string; phases: Phase[]; value: string }[];
+
+export async function openSecrets(
+  specification: BuildSpecification,
+  vault: ProjectVault,
+): Promise<OpenedSecrets> {
+  return await Promise.all(
+    specification.secrets.map(async ({ name, phases, value: sealed }) => {
+      const plaintext = await vault.open(sealed, `secret:${name}`);
+      try {
+        return { name, phases, value: plaintext.toString('utf8') };
+      } finally {
+        plaintext.fill(0);
+      }
+    }),
+  );
+}
+
+export interface StepOptions {
+  phase: Phase;
+  command: string;
+  specification: BuildSpecification;
+  secrets: OpenedSecrets;
+  onOutput(chunk: Buffer): Promise<void>;
+  signal: AbortSignal;
+}
+
+/**
+ * Runs one command as the VM's build user. Its environment goes in over stdin, so that it stands in no argv.
+ * Throws BuildEnd `failed` when the command does not end with 0.
+ */
+export async function runStep(session: SshSession, options: StepOptions): Promise<void> {
+  const stdin = stepInput(options);
+  try {
+    const { code, signal } = await session.exec('/usr/lib/ebb/step', {
+      stdin,
+      onStdout: options.onOutput,
+      onStderr: options.onOutput,
+      signal: options.signal,
+    });
+    if (code === null) throw lost(`The command was ended by signal ${signal}.`);
+    if (code !== 0) throw failed(options.command, code);
+  } finally {
+    stdin.fill(0);
+  }
+}
+
+/** What `step` in the image reads: NAME=VALUE entries, an empty one, the command; each ends with NUL. */
+function stepInput({ phase, command, specification, secrets }: StepOptions): Buffer {
+  const environment = {
+    ...specification.environment,
+    EBB_BUILD_ID: specification.build_id,
+    EBB_BRANCH: specification.branch,
+    EBB_COMMIT: specification.commit,
+    EBB_PHASE: phase,
+    ...Object.fromEntries(
+      secrets.filter((secret) => secret.phases.includes(phase)).map(({ name, value }) => [name, value]),
+    ),
+  };
+  const entries = Object.entries(environment).map(([name, value]) => `${name}=${value}\0`);
+  return Buffer.from(`${entries.join('')}\0${command}\0`);
+}

@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+
+/** Checks that need no running part, then all tests. Resolves with the exit code. */
+export async function main(): Promise<number> {
+  const checks = [
+    ['types', 'tsc', '--pretty'],
+    ['format and lint', 'biome', 'ci', '--error-on-warnings', '.'],
+    ['room boundaries', 'depcruise', '--config', 'setup/rooms.cjs', ...rooms],
+    ['dead code', 'knip', '--no-progress'],
+  ] as const;
+  const results = await Promise.all(checks.map(([name, ...command]) => check(name, command)));
+  if (results.includes(false)) return 1;
+  const files = globSync('**/*.test.ts', {
+    exclude: (name) => name === 'node_modules' || name === '.ebb',
+  }).sort();
+  return await run(['node', '--test', '--test-concurrency=2', '--test-timeout=600000', ...files]);
+}
+
+const rooms = ['api', 'cli', 'contract', 'provider', 'queue', 'runner', 'setup', 'stacks', 'test'];
+
+/** Prints what a check says only when it fails. */
+async function check(name: string, command: readonly string[]): Promise<boolean> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  console.log(`${code === 0 ? '✔' : '✖'} ${name}`);
+  if (code !== 0) console.log(output);
+  return code === 0;
+}
+
+async function run(command: readonly string[]): Promise<number> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { stdio: 'inherit' });
+  return await new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1)));
+}
