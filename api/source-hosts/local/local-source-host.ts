@@ -1,0 +1,52 @@
+import type { SourceHost } from '../source-host.ts';
+import type { DeployKeys } from './deploy-keys.ts';
+import type { Hooks } from './hooks.ts';
+import { commitOf, defaultBranch, type GitContext } from './refs.ts';
+import { requireRepositoryName } from './repository-name.ts';
+import type { RepositoryStates } from './repository-state.ts';
+import { parseLocalWebhook } from './webhook.ts';
+
+export interface LocalSourceHostParts {
+  states: RepositoryStates;
+  deployKeys: DeployKeys;
+  hooks: Hooks;
+  git: GitContext;
+}
+
+/** The source host `local` behind the interface that all have. `address` is what builds clone from. */
+export function createLocalSourceHost(
+  { git, states, deployKeys, hooks }: LocalSourceHostParts,
+  address: { host: string; port: number; hostKeys: string[] },
+): SourceHost {
+  const gitUntil = (signal: AbortSignal): GitContext => ({
+    ...git,
+    signal: AbortSignal.any([git.signal, signal]),
+  });
+  return {
+    kind: 'local',
+    async inspect(repository, signal) {
+      const { folder } = await states.require(repository);
+      return { defaultBranch: await defaultBranch(folder, gitUntil(signal)) };
+    },
+    async resolveRef(repository, ref, signal) {
+      const { folder } = await states.require(repository);
+      const commit = await commitOf(folder, ref, gitUntil(signal));
+      return commit === undefined ? undefined : { commit };
+    },
+    clone: (repository) => ({ user: 'git', ...address, path: `/${requireRepositoryName(repository)}.git` }),
+    addDeployKey: (repository, key, signal) => unlessAborted(signal, () => deployKeys.add(repository, key)),
+    findDeployKey: (repository, id, signal) => unlessAborted(signal, () => deployKeys.find(repository, id)),
+    removeDeployKey: (repository, id, signal) =>
+      unlessAborted(signal, () => deployKeys.remove(repository, id)),
+    addHook: (repository, hook, signal) => unlessAborted(signal, () => hooks.add(repository, hook)),
+    findHook: (repository, id, signal) => unlessAborted(signal, () => hooks.find(repository, id)),
+    removeHook: (repository, id, signal) => unlessAborted(signal, () => hooks.remove(repository, id)),
+    parseWebhook: parseLocalWebhook,
+  };
+}
+
+/** These are short and local: once begun, they are not interrupted halfway. */
+async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  return work();
+}

@@ -1,0 +1,84 @@
+import { type GitResult, runGit } from './run-git.ts';
+
+export interface GitContext {
+  searchPath: string;
+  signal: AbortSignal;
+}
+
+/** Full ref names (branches and tags) with the object each points at. */
+export type Refs = Record<string, string>;
+
+export async function listRefs(folder: string, context: GitContext): Promise<Refs> {
+  const args = [
+    '-C',
+    folder,
+    'for-each-ref',
+    '--format=%(objectname) %(refname)',
+    'refs/heads/',
+    'refs/tags/',
+  ];
+  const { stdout } = ok(await runGit(args, context));
+  const lines = stdout.toString().split('\n').filter(Boolean);
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(line.indexOf(' ') + 1), line.split(' ', 1)[0] ?? '']),
+  );
+}
+
+/** Commit that a ref points at, through tags; undefined when there is none. */
+export async function commitOf(
+  folder: string,
+  ref: string,
+  context: GitContext,
+): Promise<string | undefined> {
+  if (!ref.startsWith('refs/') || ref.includes('\0')) return undefined;
+  // show-ref takes exact names only, so `refs/heads/main~1` or a pattern finds nothing.
+  const found = await runGit(['-C', folder, 'show-ref', '--verify', '--hash', '--', ref], context);
+  if (found.code !== 0) return undefined;
+  const object = found.stdout.toString().trim();
+  const peeled = await runGit(
+    ['-C', folder, 'rev-parse', '--verify', '--quiet', `${object}^{commit}`],
+    context,
+  );
+  return peeled.code === 0 ? peeled.stdout.toString().trim() : undefined;
+}
+
+/** Branch that HEAD names, also when it has no commit yet. */
+export async function defaultBranch(folder: string, context: GitContext): Promise<string> {
+  const { stdout } = ok(await runGit(['-C', folder, 'symbolic-ref', 'HEAD'], context));
+  return stdout
+    .toString()
+    .trim()
+    .replace(/^refs\/heads\//, '');
+}
+
+export interface CommitSummary {
+  id: string;
+  /** First line, at most 500 characters. */
+  message: string;
+  author: { name: string; email: string };
+}
+
+/** Undefined when the object is no commit, such as a tag of a file. */
+export async function summarize(
+  folder: string,
+  object: string,
+  context: GitContext,
+): Promise<CommitSummary | undefined> {
+  const format = '--format=%H%x00%an%x00%ae%x00%B';
+  const args = ['-C', folder, 'log', '-1', '--no-show-signature', '--encoding=UTF-8', format, object, '--'];
+  const { code, stdout } = await runGit(args, { ...context, maxBytes: 16 * 1024 });
+  if (code !== 0) return undefined;
+  const [id = '', name = '', email = '', body = ''] = stdout.toString().split('\0');
+  if (id === '') return undefined;
+  const message = body.split('\n', 1)[0] ?? '';
+  return {
+    id,
+    message: message.slice(0, 500),
+    author: { name: name.slice(0, 200), email: email.slice(0, 200) },
+  };
+}
+
+function ok(result: GitResult): GitResult {
+  if (result.code === 0) return result;
+  throw new Error(`git failed with exit code ${result.code}: ${result.stderr}`);
+}
