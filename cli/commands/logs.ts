@@ -1,0 +1,15 @@
+import { Command } from 'commander';
+import { clientFromEnvironment } from '../client.ts';
+import { showBuild } from './build.ts';
+
+/** `ebb logs BUILD`: the log so far, and what is still to come. */
+export function logsCommand(): Command {
+  return new Command('logs')
+    .description(
+      "Show a build's log and follow it to its end. The exit code is 0 when the build passed, else 1.",
+    )
+    .argument('<build>', 'id of the build, bld_…')
+    .action(async (build: string) => {
+      process.exitCode = await showBuild(clientFromEnvironment(process.env), build);
+    });
+}

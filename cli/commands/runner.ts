@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+import { readRunnerConfiguration } from '../../runner/configuration.ts';
+import { runRunnerProcess } from '../runner-process.ts';
+import { onStopRequest } from '../stop-request.ts';
+
+/** `ebb runner`: claims builds and runs each on a fresh VM. */
+export function runnerCommand(): Command {
+  return new Command('runner')
+    .description(
+      'Run builds on fresh VMs of this machine. Configured by environment variables; it names what is missing.',
+    )
+    .action(async () => {
+      const configuration = readRunnerConfiguration(process.env);
+      const { stop, kill } = onStopRequest();
+      await runRunnerProcess({ configuration, stop, kill, onReady: () => process.send?.({ ready: true }) });
+      process.disconnect?.();
+    });
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { CliError } from '../cli-error.ts';
+import { clientFromEnvironment } from '../client.ts';
+import { describeReceipt, verifyReceipt } from '../verify/verify-receipt.ts';
+
+/** `ebb verify FILE`: checks a receipt's signature and content, without trusting anybody. */
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description(
+      'Check a receipt: that it was signed by this Ebb, and that what it states is complete and in order.',
+    )
+    .argument('<receipt>', 'file with the receipt (JSON), or - for standard input')
+    .option(
+      '--jwks <file>',
+      "file with Ebb's public keys (/.well-known/jwks.json); without it they are asked of EBB_ENDPOINT",
+    )
+    .action(async (path: string, options: { jwks?: string }) => {
+      const receipt = parse(path === '-' ? await readInput() : await readFile(path, 'utf8'), path);
+      const jwks = options.jwks
+        ? parse(await readFile(options.jwks, 'utf8'), options.jwks)
+        : await publicKeys();
+      const verdict = verifyReceipt({ envelope: receipt.envelope ?? receipt, jwks });
+      if (!verdict.ok) throw new CliError(`The receipt does not hold: ${verdict.problem}`);
+      console.log(`The receipt holds. Signed with key ${verdict.keyid}.`);
+      for (const line of describeReceipt(verdict.statement)) console.log(`  ${line}`);
+    });
+}
+
+function parse(text: string, path: string) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new CliError(`${path} is not JSON.`);
+  }
+}
+
+async function publicKeys() {
+  const { endpoint } = clientFromEnvironment(process.env);
+  const answer = await fetch(`${endpoint}/.well-known/jwks.json`, { signal: AbortSignal.timeout(10_000) });
+  if (!answer.ok) throw new CliError(`${endpoint} answered ${answer.status} when asked for its public keys.`);
+  return await answer.json();
+}
+
+async function readInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
