@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import { type ClientKey, cloneUrl, createGitClient, type GitClient } from './git-client.ts';
+import { isRefusal, type NewHook, type PushEvent, type SourceHost } from './source-host.ts';
+import { type ReceivedWebhook, startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
+
+/** A source host to test, with two repositories in it that have the default branch `main` and no commit yet. */
+export interface SourceHostFixture {
+  host: SourceHost;
+  repository: string;
+  otherRepository: string;
+  missingRepository: string;
+  /** Lets this key push to both repositories. */
+  authorizeDeveloper(publicKey: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const signal = AbortSignal.timeout(120_000);
+
+/** What every source host must do, tried with real git and ssh clients. Call it from the host's own test file. */
+export function testSourceHost(kind: string, makeFixture: () => Promise<SourceHostFixture>): void {
+  describe(`source host ${kind}`, () => {
+    let fixture: SourceHostFixture;
+    let client: GitClient;
+    let developer: ClientKey;
+
+    before(async () => {
+      fixture = await makeFixture();
+      client = await createGitClient();
+      developer = await client.makeKey();
+      await fixture.authorizeDeveloper(developer.publicKey);
+    });
+    after(async () => {
+      await fixture.close();
+      await client.close();
+    });
+
+    const get = () => ({ ...fixture, client, developer });
+    testRepository(get);
+    testDeployKeys(get);
+    testHooks(get);
+  });
+}
+
+type Get = () => SourceHostFixture & { client: GitClient; developer: ClientKey };
+
+function testRepository(get: Get): void {
+  test('tells the default branch of a repository, and that another does not exist', async () => {
+    const { host, repository, missingRepository } = get();
+    assert.deepEqual(await host.inspect(repository, signal), { defaultBranch: 'main' });
+    for (const missing of [missingRepository, '../outside', 'a b', '']) {
+      await assert.rejects(host.inspect(missing, signal), {
+        name: 'SourceHostError',
+        code: 'repository_not_found',
+      });
+    }
+  });
+
+  test('resolves a ref to its commit and nothing else', async () => {
+    const { host, repository, client, developer } = get();
+    const commit = await client.commitAndPush(host.clone(repository), developer, 'resolve me', 'resolved');
+    assert.deepEqual(await host.resolveRef(repository, 'refs/heads/resolved', signal), { commit });
+    for (const ref of [
+      'refs/heads/absent',
+      'refs/heads/resolv',
+      'refs/heads/resolved~0',
+      'resolved',
+      'refs/heads/*',
+      '--all',
+      '',
+    ]) {
+      assert.equal(await host.resolveRef(repository, ref, signal), undefined, ref);
+    }
+  });
+
+  test('gives an address whose pinned host key the ssh client accepts', async () => {
+    const { host, repository, client, developer } = get();
+    const source = host.clone(repository);
+    assert.match(source.path, /^\//);
+    for (const line of source.hostKeys) assert.match(line, /^(ssh|ecdsa)\S+ [A-Za-z0-9+/=]+$/);
+    const { code } = await client.git(source, developer, ['ls-remote', cloneUrl(source)]);
+    assert.equal(code, 0);
+  });
+}
+
+function testDeployKeys(get: Get): void {
+  test('a deploy key reads its repository and no other, and pushes to none', async () => {
+    const { host, repository, otherRepository, client, developer } = get();
+    const commit = await client.commitAndPush(host.clone(repository), developer, 'read me');
+    const key = await client.makeKey();
+    const source = host.clone(repository);
+    const other = host.clone(otherRepository);
+    const readsBefore = await client.git(source, key, ['ls-remote', cloneUrl(source)]);
+    assert.equal(readsBefore.code, 128);
+
+    const { id } = await host.addDeployKey(repository, { title: 'ci', publicKey: key.publicKey }, signal);
+    const work = `${client.folder}/deploy-key`;
+    assert.equal((await client.git(source, key, ['clone', '--quiet', cloneUrl(source), work])).code, 0);
+    assert.equal((await client.git(source, key, ['-C', work, 'rev-parse', 'HEAD'])).stdout.trim(), commit);
+    assert.equal((await client.git(other, key, ['ls-remote', cloneUrl(other)])).code, 128);
+    const push = await client.git(source, key, ['-C', work, 'push', 'origin', 'HEAD:refs/heads/stolen']);
+    assert.notEqual(push.code, 0);
+    assert.match(push.stderr, /read.only|only read/i);
+    assert.equal(await host.resolveRef(repository, 'refs/heads/stolen', signal), undefined);
+
+    assert.equal(await host.removeDeployKey(repository, id, signal), 'removed');
+    assert.equal((await client.git(source, key, ['ls-remote', cloneUrl(source)])).code, 128);
+  });
+
+  test('a deploy key is found until it is removed; adding it again changes nothing', async () => {
+    const { host, repository, missingRepository, client } = get();
+    const { publicKey } = await client.makeKey();
+    const { id } = await host.addDeployKey(repository, { title: 'ci', publicKey }, signal);
+    assert.deepEqual(await host.addDeployKey(repository, { title: 'again', publicKey }, signal), { id });
+    const found = await host.findDeployKey(repository, id, signal);
+    assert.equal(found?.title, 'ci');
+    assert.equal(found?.publicKey.split(' ')[1], publicKey.split(' ')[1]);
+    assert.equal(await host.removeDeployKey(repository, id, signal), 'removed');
+    assert.equal(await host.findDeployKey(repository, id, signal), undefined);
+    assert.equal(await host.removeDeployKey(repository, id, signal), 'absent');
+    assert.equal(await host.findDeployKey(missingRepository, id, signal), undefined);
+    assert.equal(await host.removeDeployKey(missingRepository, id, signal), 'absent');
+  });
+
+  test('a key that is in use elsewhere, or is none, is refused', async () => {
+    const { host, repository, otherRepository, missingRepository, client, developer } = get();
+    const { publicKey } = await client.makeKey();
+    const { id } = await host.addDeployKey(repository, { title: 'ci', publicKey }, signal);
+    const add = (name: string, line: string) =>
+      host.addDeployKey(name, { title: 'ci', publicKey: line }, signal);
+    await assert.rejects(add(otherRepository, publicKey), { code: 'key_in_use' });
+    await assert.rejects(add(repository, developer.publicKey), { code: 'key_in_use' });
+    await assert.rejects(add(repository, 'no key'), { code: 'refused' });
+    await assert.rejects(add(missingRepository, publicKey), { code: 'repository_not_found' });
+    await host.removeDeployKey(repository, id, signal);
+    const moved = await add(otherRepository, publicKey);
+    assert.equal(await host.removeDeployKey(otherRepository, moved.id, signal), 'removed');
+  });
+}
+
+function testHooks(get: Get): void {
+  const newHook = (receiver: { url: string }): NewHook => ({
+    url: receiver.url,
+    secret: randomBytes(32),
+    events: ['push'],
+  });
+
+  test('a hook is found until it is removed; adding it again keeps its id', async () => {
+    const { host, repository, missingRepository } = get();
+    const hook = newHook({ url: 'https://ebb.example.com/hooks/1' });
+    const { id } = await host.addHook(repository, hook, signal);
+    assert.deepEqual(await host.addHook(repository, hook, signal), { id });
+    assert.deepEqual(await host.findHook(repository, id, signal), {
+      id,
+      url: hook.url,
+      events: ['push'],
+      active: true,
+    });
+    assert.equal(await host.removeHook(repository, id, signal), 'removed');
+    assert.equal(await host.findHook(repository, id, signal), undefined);
+    assert.equal(await host.removeHook(repository, id, signal), 'absent');
+    assert.equal(await host.removeHook(missingRepository, id, signal), 'absent');
+    await assert.rejects(host.addHook(missingRepository, hook, signal), { code: 'repository_not_found' });
+  });
+
+  test('a push is delivered, verified and understood; altered or unsigned it is refused', async () => {
+    const { host, repository, client, developer } = get();
+    const receiver = await startWebhookReceiver();
+    const hook = newHook(receiver);
+    const { id } = await host.addHook(repository, hook, signal);
+    const commit = await client.commitAndPush(
+      host.clone(repository),
+      developer,
+      'Tell everybody\n\nAnd more.',
+      'told',
+    );
+    const { webhook, push } = await nextPush(receiver, host, hook.secret);
+    assert.deepEqual({ ...push, delivery: '' }, {
+      event: 'push',
+      delivery: '',
+      repository,
+      ref: 'refs/heads/told',
+      branch: 'told',
+      before: '0'.repeat(40),
+      commit,
+      deleted: false,
+      message: 'Tell everybody',
+      author: 'Ada Example',
+    } satisfies PushEvent);
+    assert.notEqual(push.delivery, '');
+    checkRefusals(host, webhook, hook.secret);
+    await host.removeHook(repository, id, signal);
+    await receiver.close();
+  });
+
+  test('after a hook is removed nothing is delivered to it', async () => {
+    const { host, repository, client, developer } = get();
+    const [removed, kept] = await Promise.all([startWebhookReceiver(), startWebhookReceiver()]);
+    const hook = newHook(kept);
+    const gone = await host.addHook(repository, newHook(removed), signal);
+    const stays = await host.addHook(repository, hook, signal);
+    await host.removeHook(repository, gone.id, signal);
+    await client.commitAndPush(host.clone(repository), developer, 'only one is told', 'one');
+    await nextPush(kept, host, hook.secret);
+    assert.equal(removed.received.length, 0);
+    await host.removeHook(repository, stays.id, signal);
+    await Promise.all([removed.close(), kept.close()]);
+  });
+}
+
+/** The first push among what comes; hosts may send a ping before. */
+async function nextPush(receiver: WebhookReceiver, host: SourceHost, secret: Buffer) {
+  for (let index = 0; ; index += 1) {
+    await receiver.count(index + 1);
+    const webhook = receiver.received[index];
+    assert.ok(webhook);
+    const push = host.parseWebhook({ ...webhook, secret });
+    assert.ok(!isRefusal(push), JSON.stringify(push));
+    if (push.event === 'push') return { webhook, push };
+  }
+}
+
+function checkRefusals(host: SourceHost, { headers, body }: ReceivedWebhook, secret: Buffer): void {
+  const altered = Buffer.from(body);
+  altered[altered.length - 2] = (altered[altered.length - 2] ?? 0) ^ 1;
+  const refusalOf = (request: ReceivedWebhook, by = secret) => {
+    const result = host.parseWebhook({ ...request, secret: by });
+    return isRefusal(result) ? result.code : result.event;
+  };
+  assert.equal(refusalOf({ headers: {}, body }), 'signature_missing');
+  assert.equal(refusalOf({ headers, body: altered }), 'signature_invalid');
+  assert.equal(refusalOf({ headers, body }, randomBytes(32)), 'signature_invalid');
+}
