@@ -29,7 +29,7 @@ export function readEnvironment<T extends TObject>(schema: T, environment: NodeJ
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(schema.properties)) {
-    const value = valueOf(name, environment, problems);
+    const value = readVariable(name, environment, problems);
     if (value !== undefined) values[name] = value;
   }
   const ajv = new Ajv({ allErrors: true, coerceTypes: true, useDefaults: true, strict: false });
@@ -41,7 +41,7 @@ export function readEnvironment<T extends TObject>(schema: T, environment: NodeJ
 }
 
 /** An empty variable counts as absent, as people expect of `X= command`. */
-function valueOf(name: string, environment: NodeJS.ProcessEnv, problems: string[]): string | undefined {
+function readVariable(name: string, environment: NodeJS.ProcessEnv, problems: string[]): string | undefined {
   const direct = environment[name] || undefined;
   const path = environment[`${name}_FILE`] || undefined;
   if (direct !== undefined && path !== undefined) {

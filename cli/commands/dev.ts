@@ -1,0 +1,74 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { CliError } from '../cli-error.ts';
+import { type DevSystem, startDevSystem } from '../dev/dev-system.ts';
+import { pinHostKey } from '../dev/developer-key.ts';
+import { installProvider } from '../dev/install-provider.ts';
+import { createRepository } from '../dev/repository.ts';
+import { onStopRequest } from '../stop-request.ts';
+
+/** `ebb dev`: the whole of Ebb on this machine, until Ctrl-C. */
+export function devCommand(): Command {
+  return new Command('dev')
+    .description(
+      'Run all of Ebb on this machine: API, one runner, Redis, PGlite, QEMU and the built-in source host.',
+    )
+    .option('--folder <folder>', 'where it keeps its data', '.ebb/dev')
+    .option('--port <port>', 'port of the API on loopback', '4800')
+    .action(async (options: { folder: string; port: string }) => {
+      const port = Number(options.port);
+      if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+        throw new CliError(
+          `--port ${options.port} is no port. Give a number from 0 (any free port) to 65535.`,
+        );
+      }
+      await runDev(resolve(options.folder), port);
+    });
+}
+
+async function runDev(folder: string, port: number): Promise<void> {
+  const { stop, kill } = onStopRequest();
+  console.log('ebb: starting; the first start builds the image and the provider');
+  const terraformConfig = await installProvider({
+    folder,
+    signal: kill,
+    onProgress: (line) => console.log(`ebb: ${line}`),
+  });
+  const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = process.env;
+  const system = await startDevSystem({
+    folder,
+    cacheDir: resolve('.ebb/cache'),
+    port,
+    ...(databaseUrl ? { databaseUrl } : {}),
+    ...(redisUrl ? { redisUrl } : {}),
+    signal: AbortSignal.any([stop, kill]),
+  });
+  try {
+    await pinHostKey(system.developer, '127.0.0.1', system.source.port, system.source.hostKey);
+    await createRepository(system.source.repositories, 'shop');
+    console.log(nextSteps(system, terraformConfig, folder));
+    await Promise.race([
+      system.broken,
+      new Promise((done) => stop.addEventListener('abort', done, { once: true })),
+    ]);
+  } finally {
+    console.log('ebb: stopping');
+    await system.close();
+  }
+}
+
+function nextSteps(system: DevSystem, terraformConfig: string, folder: string): string {
+  return `
+Ebb runs at ${system.url} (reference: ${system.url}/docs). Data: ${folder}. End it with Ctrl-C.
+
+In another terminal:
+  export EBB_ENDPOINT=${system.url} EBB_API_KEY=${system.adminKey}
+  export TF_CLI_CONFIG_FILE=${terraformConfig} TF_VAR_greeting=hello
+
+The three things to try next:
+  1. Declare a project:   cd examples/hcl && terraform init && terraform apply
+  2. Push to it:          GIT_SSH_COMMAND='${system.developer.sshCommand}' \\
+                            git push ssh://git@127.0.0.1:${system.source.port}/shop.git main
+  3. Build it by hand:    npx ebb build default/shop
+`;
+}

@@ -1,0 +1,162 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startRedisServer } from '../../queue/redis-server.ts';
+import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
+import { CliError } from '../cli-error.ts';
+import { type EbbProcess, startEbbProcess } from './child-process.ts';
+import { createDeveloperKey, type DeveloperKey } from './developer-key.ts';
+import { freePort } from './free-port.ts';
+
+export interface DevSystemOptions {
+  /** Everything the system writes lies in here, but for running VMs, which lie on a tmpfs. */
+  folder: string;
+  /** Folder for images and the like, worth keeping. */
+  cacheDir: string;
+  /** Port of the API; any free one when 0. */
+  port: number;
+  /** PostgreSQL instead of PGlite, Redis instead of a child. */
+  databaseUrl?: string;
+  redisUrl?: string;
+  signal: AbortSignal;
+}
+
+/** The whole of Ebb on one machine: Redis, API with the built-in source host, one runner. */
+export interface DevSystem {
+  url: string;
+  adminKey: string;
+  /** SSH port of the built-in source host, on loopback, its folder of repositories, and the key that may push. */
+  source: { port: number; repositories: string; hostKey: string };
+  developer: DeveloperKey;
+  /** By name, to look at and to end. */
+  processes: Record<'redis' | 'api' | 'runner', number | undefined>;
+  /** Rejects when a part ends unasked. */
+  broken: Promise<never>;
+  close(): Promise<void>;
+}
+
+interface ApiReady {
+  url: string;
+  source: { port: number; hostKey: string };
+  firstKeys?: { admin: string; runner: string };
+}
+
+/** Starts the parts in order and resolves when builds can be accepted and run. Ends what it started when it throws. */
+export async function startDevSystem(options: DevSystemOptions): Promise<DevSystem> {
+  const started: (() => Promise<void>)[] = [];
+  const close = async () => {
+    while (started.length > 0) await started.pop()?.();
+  };
+  try {
+    return await start(options, started, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  options: DevSystemOptions,
+  started: (() => Promise<void>)[],
+  close: () => Promise<void>,
+) {
+  const paths = await layOut(options.folder);
+  const developer = await createDeveloperKey(paths.keys, join(paths.source, 'authorized_keys'));
+  await loadOrCreateKeyEncryptionKey(paths.keyEncryptionKey);
+  const redis = options.redisUrl ? undefined : await startRedisServer({ folder: paths.redis });
+  if (redis) started.push(redis.close);
+  await writeFile(paths.redisUrl, options.redisUrl ?? redis?.url ?? '', { mode: 0o600 });
+
+  const port = options.port || (await freePort());
+  const api = await startEbbProcess<ApiReady>({
+    command: 'api',
+    environment: apiEnvironment(options, paths, port),
+    logFile: join(paths.logs, 'api.log'),
+    signal: options.signal,
+  });
+  started.push(() => api.stop());
+  await keepKeys(paths.keys, api.ready.firstKeys);
+  const runner = await startEbbProcess({
+    command: 'runner',
+    environment: runnerEnvironment(options, paths, api.ready.url),
+    logFile: join(paths.logs, 'runner.log'),
+    signal: options.signal,
+  });
+  started.push(() => runner.stop());
+  return {
+    url: api.ready.url,
+    adminKey: await readKey(paths.keys, 'admin'),
+    source: { ...api.ready.source, repositories: join(paths.source, 'repositories') },
+    developer,
+    processes: { redis: redis?.pid, api: api.pid, runner: runner.pid },
+    broken: whenBroken({ api, runner }, paths.logs),
+    close,
+  };
+}
+
+async function layOut(folder: string) {
+  const paths = {
+    database: join(folder, 'database'),
+    redis: join(folder, 'redis'),
+    redisUrl: join(folder, 'keys', 'redis-url'),
+    source: join(folder, 'source'),
+    logs: join(folder, 'logs'),
+    keys: join(folder, 'keys'),
+    apiKeys: join(folder, 'keys', 'api'),
+    keyEncryptionKey: join(folder, 'keys', 'runner', 'key-encryption-key.json'),
+  };
+  for (const path of [paths.database, paths.redis, paths.source, paths.logs, paths.apiKeys]) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+  return paths;
+}
+
+type Paths = Awaited<ReturnType<typeof layOut>>;
+
+function apiEnvironment(options: DevSystemOptions, paths: Paths, port: number): Record<string, string> {
+  return {
+    EBB_LISTEN: `127.0.0.1:${port}`,
+    EBB_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    ...(options.databaseUrl ? { EBB_DATABASE_URL: options.databaseUrl } : { EBB_DATA_DIR: paths.database }),
+    EBB_REDIS_URL_FILE: paths.redisUrl,
+    EBB_KEYS_DIR: paths.apiKeys,
+    EBB_KEY_ENCRYPTION_KEY_FILE: `${paths.keyEncryptionKey}.pub`,
+    EBB_LOCAL_SOURCE_DIR: paths.source,
+  };
+}
+
+function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string): Record<string, string> {
+  return {
+    EBB_API_URL: url,
+    EBB_RUNNER_KEY_FILE: join(paths.keys, 'runner.key'),
+    EBB_REDIS_URL_FILE: paths.redisUrl,
+    EBB_KEY_ENCRYPTION_KEY_FILE: paths.keyEncryptionKey,
+    EBB_CACHE_DIR: options.cacheDir,
+  };
+}
+
+/** The API shows its first keys once; here they are kept in the system's own folder, for the next start. */
+async function keepKeys(folder: string, keys: ApiReady['firstKeys']): Promise<void> {
+  if (!keys) return;
+  for (const name of ['admin', 'runner'] as const) {
+    await writeFile(join(folder, `${name}.key`), keys[name], { mode: 0o600 });
+  }
+}
+
+async function readKey(folder: string, name: string): Promise<string> {
+  return await readFile(join(folder, `${name}.key`), 'utf8').catch(() => {
+    throw new CliError(
+      `${join(folder, `${name}.key`)} is missing, and the database has its keys already. Start with an empty folder, or put the key back.`,
+    );
+  });
+}
+
+function whenBroken(processes: Record<string, EbbProcess<unknown>>, logs: string): Promise<never> {
+  const broken = Promise.race(
+    Object.entries(processes).map(async ([name, child]) => {
+      await child.gone;
+      throw new CliError(`ebb ${name} has ended. Its log is ${join(logs, `${name}.log`)}.`);
+    }),
+  );
+  broken.catch(() => {});
+  return broken as Promise<never>;
+}
