@@ -7,7 +7,7 @@ import { buildImage } from './build-image.ts';
 import { checkBuildTools } from './build-tools.ts';
 import { digestOf } from './digest.ts';
 import { ImageError } from './image-error.ts';
-import { base } from './recipes.ts';
+import { base, findRecipe } from './recipes.ts';
 import { run } from './run.ts';
 
 let folder: string;
@@ -121,4 +121,9 @@ test('no module of a disk driver is in the recipe, and the built-in one is kept 
     [],
   );
   assert.match(base.commandLine, /(^| )initcall_blacklist=nvme_init( |$)/);
+});
+
+test('an unknown image is refused with the names that there are', () => {
+  assert.equal(findRecipe('base'), base);
+  assert.throws(() => findRecipe('bsae'), { code: 'unknown_recipe', message: /"bsae".*There are: base/ });
 });

@@ -1,3 +1,5 @@
+import { ImageError } from './image-error.ts';
+
 /** What goes into an image of a build machine. The digest of an image covers every field. */
 export interface Recipe {
   name: string;
@@ -46,3 +48,13 @@ export const base: Recipe = {
     'lockdown=confidentiality',
   ].join(' '),
 };
+
+const recipes = [base];
+
+/** The recipe of that name. Throws an `ImageError` `unknown_recipe` when there is none. */
+export function findRecipe(name: string): Recipe {
+  const recipe = recipes.find((candidate) => candidate.name === name);
+  if (recipe !== undefined) return recipe;
+  const known = recipes.map((candidate) => candidate.name).join(', ');
+  throw new ImageError('unknown_recipe', `There is no image ${JSON.stringify(name)}. There are: ${known}.`);
+}
