@@ -1,0 +1,46 @@
+import type { JsonWebKey } from 'node:crypto';
+import type { ApiContext } from '../context.ts';
+import { notFound } from '../http/problem-error.ts';
+import type { SourceHost } from './source-host.ts';
+
+/** A project together with the source host that holds its repository. */
+export interface ProjectAtHost {
+  id: string;
+  name: string;
+  teamId: string;
+  teamName: string;
+  repository: string;
+  publicKey: JsonWebKey;
+  revokingAt: Date | null;
+  host: SourceHost;
+}
+
+/** Finds a project in any state but revoked. Throws a 404 problem; `teamId` keeps other teams out. */
+export async function projectAtHost(
+  context: ApiContext,
+  { projectId, teamId }: { projectId: string; teamId?: string },
+): Promise<ProjectAtHost> {
+  const row = await context.database
+    .selectFrom('project')
+    .innerJoin('team', 'team.id', 'project.team_id')
+    .innerJoin('connection', 'connection.id', 'project.connection_id')
+    .select(['project.id', 'project.name', 'project.team_id', 'project.repository', 'project.public_key'])
+    .select(['project.revoking_at', 'team.name as team_name', 'connection.kind'])
+    .where('project.id', '=', projectId)
+    .where('project.revoked_at', 'is', null)
+    .$if(teamId !== undefined, (query) => query.where('project.team_id', '=', teamId ?? ''))
+    .executeTakeFirst();
+  if (!row) throw notFound('project', projectId);
+  const host = context.sourceHosts.get(row.kind);
+  if (!host) throw new Error(`This server has no source host of kind ${row.kind}; add it to its configuration.`);
+  return {
+    id: row.id,
+    name: row.name,
+    teamId: row.team_id,
+    teamName: row.team_name,
+    repository: row.repository,
+    publicKey: row.public_key,
+    revokingAt: row.revoking_at,
+    host,
+  };
+}

@@ -1,0 +1,19 @@
+import { ProblemError } from '../http/problem-error.ts';
+import { SourceHostError, type SourceHostErrorCode } from './errors.ts';
+
+const statuses: Record<SourceHostErrorCode, number> = {
+  repository_not_found: 422,
+  refused: 422,
+  key_in_use: 409,
+  unreachable: 503,
+  timeout: 503,
+};
+
+/** What the caller of the API is told when a source host fails; other errors pass through. */
+export function sourceHostProblem(error: unknown): unknown {
+  if (!(error instanceof SourceHostError)) return error;
+  const status = statuses[error.code];
+  const code = error.code.startsWith('repository') || error.code === 'key_in_use' ? error.code : `source_host_${error.code}`;
+  const headers: Record<string, string> = status === 503 ? { 'retry-after': '30' } : {};
+  return new ProblemError(status, code, error.message, { cause: error, headers });
+}
