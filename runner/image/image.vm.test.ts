@@ -139,15 +139,12 @@ describe('a booted machine', () => {
     });
     assert.equal((await step('false | true; echo not reached')).code, 1);
     assert.equal((await step('kill -KILL $$')).code, 137);
-    assert.equal((await step('! grep -qs "two" /proc/[0-9]*/cmdline')).code, 0);
+    assert.equal((await step('! grep -qs "l[i]nes" /proc/[0-9]*/cmdline')).code, 0);
     assert.equal((await step('! cat /etc/ssh/ssh_host_ed25519_key /run/ebb/authorized_keys')).code, 0);
     assert.equal((await output(root, '/usr/lib/ebb/step', ['', 'echo >&2 said'])).stderr, 'said\n');
-  });
 
-  test('does not let the environment of a step reach a process of root', async () => {
-    await output(root, 'mkdir -p /home/build/workspace');
+    // The loader complains once for each process that gets it: only bash, which is user build already.
     const { stderr } = await output(root, '/usr/lib/ebb/step', ['LD_PRELOAD=/none.so', '', ':']);
-    // The loader complains once for each process that gets it: only bash, which is already user build.
     assert.equal(stderr.match(/none\.so/g)?.length, 1);
   });
 });
