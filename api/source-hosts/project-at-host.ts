@@ -32,7 +32,8 @@ export async function projectAtHost(
     .executeTakeFirst();
   if (!row) throw notFound('project', projectId);
   const host = context.sourceHosts.get(row.kind);
-  if (!host) throw new Error(`This server has no source host of kind ${row.kind}; add it to its configuration.`);
+  if (!host)
+    throw new Error(`This server has no source host of kind ${row.kind}; add it to its configuration.`);
   return {
     id: row.id,
     name: row.name,

@@ -13,7 +13,10 @@ const statuses: Record<SourceHostErrorCode, number> = {
 export function sourceHostProblem(error: unknown): unknown {
   if (!(error instanceof SourceHostError)) return error;
   const status = statuses[error.code];
-  const code = error.code.startsWith('repository') || error.code === 'key_in_use' ? error.code : `source_host_${error.code}`;
+  const code =
+    error.code.startsWith('repository') || error.code === 'key_in_use'
+      ? error.code
+      : `source_host_${error.code}`;
   const headers: Record<string, string> = status === 503 ? { 'retry-after': '30' } : {};
   return new ProblemError(status, code, error.message, { cause: error, headers });
 }

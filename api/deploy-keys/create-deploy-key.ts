@@ -1,0 +1,99 @@
+import type { ApiContext } from '../context.ts';
+import { newId } from '../db/new-id.ts';
+import { conflict } from '../http/problem-error.ts';
+import { SourceHostError } from '../source-hosts/errors.ts';
+import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
+import { removeAndConfirm, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
+import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { withDeadline } from '../source-hosts/with-deadline.ts';
+import {
+  type DeployKeyRow,
+  deleteDeployKeyRow,
+  deployKeyOfProject,
+  insertDeployKey,
+  setHostedKeyId,
+} from './deploy-key-store.ts';
+import { createKey } from './ed25519-key.ts';
+import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
+
+/**
+ * Makes the deploy key of a project and adds it at the source host. The row comes first: whatever crashes after it,
+ * the next call finds it and adds the same key again, which the host answers with the same id.
+ *
+ * Throws problems: 404, 409 `deploy_key_exists`, and what the source host says.
+ */
+export async function createDeployKey(
+  context: ApiContext,
+  { projectId, teamId }: { projectId: string; teamId: string },
+  signal: AbortSignal,
+): Promise<DeployKeyRow> {
+  const project = await projectAtHost(context, { projectId, teamId });
+  if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+  try {
+    await dropLostKey(context, project, signal);
+    const row = (await deployKeyOfProject(context.database, project.id)) ?? (await newRow(context, project));
+    if (row.source_host_id !== null) throw alreadyThere(project);
+    return await addRow(context, project, row, signal);
+  } catch (error) {
+    throw sourceHostProblem(error);
+  }
+}
+
+/** A key that somebody deleted at the source host opens nothing: its row makes room for a new one. */
+async function dropLostKey(context: ApiContext, project: ProjectAtHost, signal: AbortSignal): Promise<void> {
+  const row = await deployKeyOfProject(context.database, project.id);
+  if (!row?.source_host_id) return;
+  const find = hostedDeployKey(project, row.source_host_id).find;
+  if (await unlessRepositoryGone(() => withDeadline(signal, 15_000, find))) throw alreadyThere(project);
+  await deleteDeployKeyRow(context.database, row.id);
+}
+
+async function newRow(context: ApiContext, project: ProjectAtHost): Promise<DeployKeyRow> {
+  const key = createKey(`ebb:${project.teamName}/${project.name}`);
+  try {
+    const row: DeployKeyRow = {
+      id: newId('dk', context.now().getTime()),
+      project_id: project.id,
+      public_key: key.publicKey,
+      fingerprint: key.fingerprint,
+      sealed_private_key: await context.custody.seal(key.seed, {
+        publicKey: project.publicKey,
+        projectId: project.id,
+        purpose: 'deploy-key',
+      }),
+      source_host_id: null,
+      created_at: context.now(),
+    };
+    if (await insertDeployKey(context.database, row)) return row;
+  } finally {
+    key.seed.fill(0);
+  }
+  throw alreadyThere(project);
+}
+
+async function addRow(context: ApiContext, project: ProjectAtHost, row: DeployKeyRow, signal: AbortSignal) {
+  let hostedId: string;
+  try {
+    hostedId = await addAtHost(project, row.public_key, signal);
+  } catch (error) {
+    // Only after these answers the key is surely not there; after a timeout the row stays, to be completed.
+    if (error instanceof SourceHostError && error.code !== 'timeout') {
+      await deleteDeployKeyRow(context.database, row.id);
+    }
+    throw error;
+  }
+  if (!(await setHostedKeyId(context.database, row.id, hostedId))) {
+    await removeAndConfirm(hostedDeployKey(project, hostedId), signal);
+    throw conflict('deploy_key_removed', 'The deploy key was removed while it was being made.', 'project_id');
+  }
+  return { ...row, source_host_id: hostedId };
+}
+
+function alreadyThere(project: ProjectAtHost) {
+  const name = `${project.teamName}/${project.name}`;
+  return conflict(
+    'deploy_key_exists',
+    `The project ${name} has a deploy key already. Import it (terraform import ebb_deploy_key.NAME ${name}) or delete it first.`,
+    'project_id',
+  );
+}

@@ -1,0 +1,25 @@
+import type { ApiContext } from '../context.ts';
+import { notFound } from '../http/problem-error.ts';
+import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
+import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { deleteDeployKeyRow, deployKeyOfTeam } from './deploy-key-store.ts';
+import { hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
+
+/** Removes the key at the source host, looks again that it is gone, and only then forgets it. 404 when there is none. */
+export async function deleteDeployKey(
+  context: ApiContext,
+  { id, teamId }: { id: string; teamId: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const row = await deployKeyOfTeam(context.database, id, teamId);
+  if (!row) throw notFound('deploy key', id);
+  const project = await projectAtHost(context, { projectId: row.project_id, teamId });
+  try {
+    const hostedId = await settledKeyId(context.database, project, row, signal);
+    if (hostedId !== undefined) await removeAndConfirm(hostedDeployKey(project, hostedId), signal);
+  } catch (error) {
+    throw sourceHostProblem(error);
+  }
+  await deleteDeployKeyRow(context.database, row.id);
+}

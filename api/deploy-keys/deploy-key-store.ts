@@ -1,0 +1,93 @@
+import type { Selectable } from 'kysely';
+import type { Database } from '../db/database.ts';
+import type { Schema } from '../db/schema.ts';
+import { conflict } from '../http/problem-error.ts';
+
+export type DeployKeyRow = Selectable<Schema['deploy_key']>;
+
+export async function deployKeyOfProject(database: Database, projectId: string) {
+  return await database
+    .selectFrom('deploy_key')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .executeTakeFirst();
+}
+
+/** A deploy key of a team whose project is not being revoked. */
+export async function deployKeyOfTeam(database: Database, id: string, teamId: string) {
+  return await database
+    .selectFrom('deploy_key')
+    .innerJoin('project', 'project.id', 'deploy_key.project_id')
+    .selectAll('deploy_key')
+    .where('deploy_key.id', '=', id)
+    .where('project.team_id', '=', teamId)
+    .where('project.revoking_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/**
+ * Stores a key that is not at the source host yet; false when the project has one already. The project's row is
+ * locked, so that no key appears once a revocation began: 409 then.
+ */
+export async function insertDeployKey(database: Database, key: DeployKeyRow): Promise<boolean> {
+  return await database.transaction().execute(async (transaction) => {
+    const project = await transaction
+      .selectFrom('project')
+      .select('id')
+      .where('id', '=', key.project_id)
+      .where('revoking_at', 'is', null)
+      .forShare()
+      .executeTakeFirst();
+    if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+    const { numInsertedOrUpdatedRows } = await transaction
+      .insertInto('deploy_key')
+      .values(key)
+      .onConflict((on) => on.column('project_id').doNothing())
+      .executeTakeFirst();
+    return numInsertedOrUpdatedRows === 1n;
+  });
+}
+
+/** False when the row is gone: somebody removed or revoked the key in the meantime. */
+export async function setHostedKeyId(database: Database, id: string, hostedId: string): Promise<boolean> {
+  const { numUpdatedRows } = await database
+    .updateTable('deploy_key')
+    .set({ source_host_id: hostedId })
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+export async function deleteDeployKeyRow(database: Database, id: string): Promise<void> {
+  await database.deleteFrom('deploy_key').where('id', '=', id).execute();
+}
+
+export interface KeyFilter {
+  teamId: string;
+  projectId?: string | undefined;
+  /** `team/project`. */
+  naturalId?: string | undefined;
+  after?: string | undefined;
+  limit: number;
+}
+
+/** Keys that are at their source host, by id. */
+export async function listDeployKeys(database: Database, filter: KeyFilter): Promise<DeployKeyRow[]> {
+  const [team, project] = filter.naturalId?.split('/') ?? [];
+  return await database
+    .selectFrom('deploy_key')
+    .innerJoin('project', 'project.id', 'deploy_key.project_id')
+    .innerJoin('team', 'team.id', 'project.team_id')
+    .selectAll('deploy_key')
+    .where('project.team_id', '=', filter.teamId)
+    .where('project.revoking_at', 'is', null)
+    .where('deploy_key.source_host_id', 'is not', null)
+    .$if(filter.projectId !== undefined, (q) => q.where('project.id', '=', filter.projectId ?? ''))
+    .$if(filter.naturalId !== undefined, (q) =>
+      q.where('team.name', '=', team ?? '').where('project.name', '=', project ?? ''),
+    )
+    .$if(filter.after !== undefined, (q) => q.where('deploy_key.id', '>', filter.after ?? ''))
+    .orderBy('deploy_key.id')
+    .limit(filter.limit)
+    .execute();
+}

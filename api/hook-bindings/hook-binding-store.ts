@@ -1,0 +1,110 @@
+import { type Selectable, sql } from 'kysely';
+import { type Database, json } from '../db/database.ts';
+import type { Schema } from '../db/schema.ts';
+import { conflict } from '../http/problem-error.ts';
+
+export type HookBindingRow = Selectable<Schema['hook_binding']>;
+
+export async function hookBindingOfProject(database: Database, projectId: string) {
+  return await database
+    .selectFrom('hook_binding')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .executeTakeFirst();
+}
+
+/** A hook binding of a team whose project is not being revoked. */
+export async function hookBindingOfTeam(database: Database, id: string, teamId: string) {
+  return await database
+    .selectFrom('hook_binding')
+    .innerJoin('project', 'project.id', 'hook_binding.project_id')
+    .selectAll('hook_binding')
+    .where('hook_binding.id', '=', id)
+    .where('project.team_id', '=', teamId)
+    .where('project.revoking_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/**
+ * Stores a binding that is not at the source host yet; false when the project has one already. The project's row is
+ * locked, so that no hook appears once a revocation began: 409 then.
+ */
+export async function insertHookBinding(
+  database: Database,
+  hook: Omit<HookBindingRow, 'version'>,
+): Promise<boolean> {
+  return await database.transaction().execute(async (transaction) => {
+    const project = await transaction
+      .selectFrom('project')
+      .select('id')
+      .where('id', '=', hook.project_id)
+      .where('revoking_at', 'is', null)
+      .forShare()
+      .executeTakeFirst();
+    if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+    const { numInsertedOrUpdatedRows } = await transaction
+      .insertInto('hook_binding')
+      .values({ ...hook, branches: json(hook.branches) })
+      .onConflict((on) => on.column('project_id').doNothing())
+      .executeTakeFirst();
+    return numInsertedOrUpdatedRows === 1n;
+  });
+}
+
+/** False when the row is gone: somebody removed or revoked the hook in the meantime. */
+export async function setHostedHookId(database: Database, id: string, hostedId: string): Promise<boolean> {
+  const { numUpdatedRows } = await database
+    .updateTable('hook_binding')
+    .set({ source_host_id: hostedId })
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Sets the branches when the version is still the one that the caller saw; undefined when it is not. */
+export async function setBranches(
+  database: Database,
+  { id, branches, version }: { id: string; branches: string[]; version: number },
+): Promise<HookBindingRow | undefined> {
+  return await database
+    .updateTable('hook_binding')
+    .set({ branches: json(branches), version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+export async function deleteHookBindingRow(database: Database, id: string): Promise<void> {
+  await database.deleteFrom('hook_binding').where('id', '=', id).execute();
+}
+
+export interface HookFilter {
+  teamId: string;
+  projectId?: string | undefined;
+  /** `team/project`. */
+  naturalId?: string | undefined;
+  after?: string | undefined;
+  limit: number;
+}
+
+/** Hooks that are at their source host, by id. */
+export async function listHookBindings(database: Database, filter: HookFilter): Promise<HookBindingRow[]> {
+  const [team, project] = filter.naturalId?.split('/') ?? [];
+  return await database
+    .selectFrom('hook_binding')
+    .innerJoin('project', 'project.id', 'hook_binding.project_id')
+    .innerJoin('team', 'team.id', 'project.team_id')
+    .selectAll('hook_binding')
+    .where('project.team_id', '=', filter.teamId)
+    .where('project.revoking_at', 'is', null)
+    .where('hook_binding.source_host_id', 'is not', null)
+    .$if(filter.projectId !== undefined, (q) => q.where('project.id', '=', filter.projectId ?? ''))
+    .$if(filter.naturalId !== undefined, (q) =>
+      q.where('team.name', '=', team ?? '').where('project.name', '=', project ?? ''),
+    )
+    .$if(filter.after !== undefined, (q) => q.where('hook_binding.id', '>', filter.after ?? ''))
+    .orderBy('hook_binding.id')
+    .limit(filter.limit)
+    .execute();
+}

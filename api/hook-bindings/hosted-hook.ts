@@ -1,0 +1,56 @@
+import type { ApiContext } from '../context.ts';
+import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
+import { type HostedThing, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
+import { withDeadline } from '../source-hosts/with-deadline.ts';
+import { type HookBindingRow, setHostedHookId } from './hook-binding-store.ts';
+
+const callMs = 15_000;
+
+/** Where the source host posts to. */
+export function hookUrl(context: Pick<ApiContext, 'publicUrl'>, id: string): string {
+  return `${context.publicUrl}/v1/hooks/${id}`;
+}
+
+/** Adds the hook at the source host; adding the same url again tells the same id. Throws a SourceHostError. */
+export async function addHookAtHost(
+  context: ApiContext,
+  project: ProjectAtHost,
+  id: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const secret = context.custody.hookSecret(id);
+  try {
+    const hook = { url: hookUrl(context, id), secret, events: ['push'] };
+    const added = await withDeadline(signal, callMs, (inTime) =>
+      project.host.addHook(project.repository, hook, inTime),
+    );
+    return added.id;
+  } finally {
+    secret.fill(0);
+  }
+}
+
+/** The hook as something that can be removed at the source host. */
+export function hostedHook(project: ProjectAtHost, hostedId: string) {
+  return {
+    what: 'hook',
+    remove: (signal: AbortSignal) => project.host.removeHook(project.repository, hostedId, signal),
+    find: (signal: AbortSignal) => project.host.findHook(project.repository, hostedId, signal),
+  } satisfies HostedThing;
+}
+
+/**
+ * The hook's id at the source host. When a crash or a timeout kept it from us, adding the same hook again tells it.
+ * Undefined when the repository is gone, and the hook with it.
+ */
+export async function settledHookId(
+  context: ApiContext,
+  project: ProjectAtHost,
+  hook: HookBindingRow,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (hook.source_host_id !== null) return hook.source_host_id;
+  const id = await unlessRepositoryGone(() => addHookAtHost(context, project, hook.id, signal));
+  if (id !== undefined) await setHostedHookId(context.database, hook.id, id);
+  return id;
+}

@@ -1,0 +1,50 @@
+import type { HookBinding } from '../../contract/hook-binding.ts';
+import type { ApiContext } from '../context.ts';
+import { notFound } from '../http/problem-error.ts';
+import { SourceHostError } from '../source-hosts/errors.ts';
+import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
+import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { withDeadline } from '../source-hosts/with-deadline.ts';
+import { type HookBindingRow, hookBindingOfTeam } from './hook-binding-store.ts';
+import { hookUrl, hostedHook, settledHookId } from './hosted-hook.ts';
+
+const driftCheckMs = 3_000;
+
+/**
+ * A hook as it stands at the source host: one that was deleted there, or that the host gave up, is 404, so that
+ * Terraform plans it anew. When the host cannot be asked, the answer is what Ebb last knew.
+ */
+export async function readHookBinding(
+  context: ApiContext,
+  { id, teamId }: { id: string; teamId: string },
+  signal: AbortSignal,
+): Promise<HookBindingRow> {
+  const row = await hookBindingOfTeam(context.database, id, teamId);
+  if (!row) throw notFound('hook binding', id);
+  const project = await projectAtHost(context, { projectId: row.project_id, teamId });
+  try {
+    const hostedId = await settledHookId(context, project, row, signal);
+    if (hostedId === undefined) throw notFound('hook binding', id);
+    const { find } = hostedHook(project, hostedId);
+    const found = await unlessRepositoryGone(() => withDeadline(signal, driftCheckMs, find));
+    if (!found?.active) throw notFound('hook binding', id);
+    return { ...row, source_host_id: hostedId };
+  } catch (error) {
+    if (!(error instanceof SourceHostError) || row.source_host_id === null) throw sourceHostProblem(error);
+    context.log.warn({ hook_binding: id, code: error.code }, 'the source host could not be asked for a hook');
+    return row;
+  }
+}
+
+/** The hook as the API answers it. */
+export function representHookBinding(context: ApiContext, row: HookBindingRow): HookBinding {
+  return {
+    id: row.id,
+    project_id: row.project_id,
+    branches: row.branches,
+    url: hookUrl(context, row.id),
+    source_host_id: row.source_host_id ?? '',
+    created_at: row.created_at.toISOString(),
+  };
+}
