@@ -31,7 +31,10 @@ export const RevocationPredicate = Type.Object({
       vm: Type.Union([Type.String(), Type.Null()]),
       vm_gone_at: MaybeTime,
     }),
-    { description: 'Builds that were under way when the revocation was asked for.' },
+    {
+      description:
+        'Builds that were not over, or whose VM was not known to be gone, when the revocation was asked for.',
+    },
   ),
 });
 export type RevocationPredicate = Static<typeof RevocationPredicate>;

@@ -1,0 +1,23 @@
+import type { Database } from '../db/database.ts';
+
+/**
+ * Destroys what could open the project's secrets, and the secrets: after this, whatever backups hold of them is
+ * sealed to a key that no longer exists here. The rest of the deploy key's row stays until the host has let it go.
+ */
+export async function destroySecrets(database: Database, projectId: string): Promise<number> {
+  await database
+    .updateTable('project')
+    .set({ wrapped_private_key: null })
+    .where('id', '=', projectId)
+    .execute();
+  const { numDeletedRows } = await database
+    .deleteFrom('secret')
+    .where('project_id', '=', projectId)
+    .executeTakeFirst();
+  await database
+    .updateTable('deploy_key')
+    .set({ sealed_private_key: '' })
+    .where('project_id', '=', projectId)
+    .execute();
+  return Number(numDeletedRows);
+}
