@@ -1,0 +1,89 @@
+import { Type } from 'typebox';
+import { deployKey } from '../../contract/deploy-key.ts';
+import { Page, PageQuery } from '../../contract/page.ts';
+import type { Principal } from '../auth/principal.ts';
+import { requireProject, requireScope } from '../auth/require-scope.ts';
+import type { ApiContext } from '../context.ts';
+import type { Routes } from '../http/app-type.ts';
+import { sendRepresentation } from '../http/etag.ts';
+import { once } from '../http/idempotency.ts';
+import { pageOf, pageRequest } from '../http/page.ts';
+import { notFound } from '../http/problem-error.ts';
+import { createDeployKey } from './create-deploy-key.ts';
+import { deleteDeployKey } from './delete-deploy-key.ts';
+import { deployKeyOfTeam, listDeployKeys } from './deploy-key-store.ts';
+import { readDeployKey, representDeployKey } from './read-deploy-key.ts';
+
+// A change goes on when its caller hangs up, so that it ends in a known state.
+const changeMs = 60_000;
+const Item = Type.Object({ id: Type.String() });
+
+/** /v1/deploy-keys */
+export const deployKeyRoutes: Routes = async (app, { context }) => {
+  const read = { preHandler: requireScope(context, 'projects:read') };
+  const write = { preHandler: requireScope(context, 'projects:write') };
+
+  app.post(
+    '/v1/deploy-keys',
+    { ...write, schema: { body: deployKey.creation, response: { 201: deployKey.representation } } },
+    async (request, reply) => {
+      const { project_id: projectId } = request.body;
+      const { teamId } = request.principal;
+      requireProject(request.principal, projectId);
+      const key = await once(context, request, reply, async () =>
+        representDeployKey(
+          await createDeployKey(context, { projectId, teamId }, AbortSignal.timeout(changeMs)),
+        ),
+      );
+      return sendRepresentation(reply, key);
+    },
+  );
+
+  app.get(
+    '/v1/deploy-keys',
+    { ...read, schema: { querystring: PageQuery, response: { 200: Page(deployKey.representation) } } },
+    async ({ query, principal }) => {
+      if (query.project_id !== undefined) requireProject(principal, query.project_id);
+      const page = pageRequest(query);
+      const rows = await listDeployKeys(context.database, {
+        teamId: principal.teamId,
+        projectId: query.project_id ?? principal.projectId,
+        naturalId: query.natural_id,
+        after: page.after,
+        limit: page.limit + 1,
+      });
+      return pageOf(rows, page, representDeployKey);
+    },
+  );
+
+  app.get(
+    '/v1/deploy-keys/:id',
+    { ...read, schema: { params: Item, response: { 200: deployKey.representation } } },
+    async ({ params: { id }, principal }, reply) => {
+      await requireOwn(context, principal, id);
+      const row = await readDeployKey(
+        context,
+        { id, teamId: principal.teamId },
+        AbortSignal.timeout(changeMs),
+      );
+      return sendRepresentation(reply, representDeployKey(row));
+    },
+  );
+
+  app.delete(
+    '/v1/deploy-keys/:id',
+    { ...write, schema: { params: Item } },
+    async ({ params: { id }, principal }, reply) => {
+      await requireOwn(context, principal, id);
+      await deleteDeployKey(context, { id, teamId: principal.teamId }, AbortSignal.timeout(changeMs));
+      return reply.code(204).send();
+    },
+  );
+};
+
+/** Before the source host is asked: 404 for another team's key, 403 when the token is for another project. */
+async function requireOwn(context: ApiContext, principal: Principal, id: string): Promise<void> {
+  const row = await deployKeyOfTeam(context.database, id, principal.teamId);
+  if (!row) throw notFound('deploy key', id);
+  requireProject(principal, row.project_id);
+}

@@ -1,0 +1,40 @@
+import { Type } from 'typebox';
+import { Page, PageQuery } from '../../contract/page.ts';
+import { Receipt } from '../../contract/receipt.ts';
+import { requireProject, requireScope } from '../auth/require-scope.ts';
+import type { Routes } from '../http/app-type.ts';
+import { pageOf, pageRequest } from '../http/page.ts';
+import { notFound } from '../http/problem-error.ts';
+import { listReceipts, receiptOfTeam, representReceipt } from './receipt-store.ts';
+
+/** /v1/receipts: they can be read as long as the team exists, also when the project is revoked. */
+export const receiptRoutes: Routes = async (app, { context }) => {
+  const read = { preHandler: requireScope(context, 'receipts:read') };
+
+  app.get(
+    '/v1/receipts',
+    { ...read, schema: { querystring: PageQuery, response: { 200: Page(Receipt) } } },
+    async ({ query, principal }) => {
+      if (query.project_id !== undefined) requireProject(principal, query.project_id);
+      const page = pageRequest(query);
+      const rows = await listReceipts(context.database, {
+        teamId: principal.teamId,
+        projectId: query.project_id ?? principal.projectId,
+        after: page.after,
+        limit: page.limit + 1,
+      });
+      return pageOf(rows, page, representReceipt);
+    },
+  );
+
+  app.get(
+    '/v1/receipts/:id',
+    { ...read, schema: { params: Type.Object({ id: Type.String() }), response: { 200: Receipt } } },
+    async ({ params: { id }, principal }) => {
+      const row = await receiptOfTeam(context.database, id, principal.teamId);
+      if (!row) throw notFound('receipt', id);
+      requireProject(principal, row.project_id);
+      return representReceipt(row);
+    },
+  );
+};
