@@ -53,11 +53,7 @@ export function createRepositoryStates(repositories: string): RepositoryStates {
     if (name === undefined) return undefined;
     const folder = repositoryFolder(repositories, name);
     if (!(await isRepository(folder))) return undefined;
-    const stored = await readFileIfThere(stateFile(folder));
-    const state: RepositoryState =
-      stored === undefined
-        ? { deployKeys: [], hooks: [], announced: { generation: 0, refs: {} } }
-        : JSON.parse(stored);
+    const state = parseState(stateFile(folder), await readFileIfThere(stateFile(folder)));
     return { name, folder, state };
   };
   return {
@@ -80,7 +76,19 @@ export function createRepositoryStates(repositories: string): RepositoryStates {
   };
 }
 
-export function throwNotFound(name: string, repositories: string): never {
+function parseState(file: string, stored: string | undefined): RepositoryState {
+  if (stored === undefined) return { deployKeys: [], hooks: [], announced: { generation: 0, refs: {} } };
+  try {
+    return JSON.parse(stored);
+  } catch (cause) {
+    throw new Error(
+      `${file} is damaged: it is no JSON. Restore it, or remove it to drop the keys and hooks.`,
+      { cause },
+    );
+  }
+}
+
+function throwNotFound(name: string, repositories: string): never {
   const folder = repositoryFolder(repositories, name);
   throw new SourceHostError(
     'repository_not_found',

@@ -136,9 +136,12 @@ async function assemble({
     disconnect: async (key) => server?.disconnect(key),
   });
   for (const name of await listRepositories(repositories)) {
-    await deployKeys.load(name);
-    // Tells what was pushed but not announced when the last process died, and sends what it left.
-    await hooks.announce(name).catch(onError);
+    // Tells what was pushed but not announced when the last process died, and sends what it left. A repository that
+    // is damaged must not keep the others from being served.
+    await deployKeys
+      .load(name)
+      .then(() => hooks.announce(name))
+      .catch(onError);
   }
   server = await startSshServer({
     hostKey,
