@@ -24,6 +24,7 @@ export interface Schema {
     kind: 'local';
     host_keys: string[];
     created_at: Date;
+    deleted_at: Date | null;
   };
   project: ProjectTable;
   deploy_key: {

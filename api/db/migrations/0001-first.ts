@@ -22,8 +22,10 @@ export const statements = [
     kind text not null,
     host_keys jsonb not null,
     created_at timestamptz not null,
-    unique (team_id, name)
+    -- Builds of revoked projects stay readable, so a connection that they used is only marked.
+    deleted_at timestamptz
   )`,
+  `create unique index connection_name on connection (team_id, name) where deleted_at is null`,
   `create table project (
     id text primary key,
     team_id text not null references team,

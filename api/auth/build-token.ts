@@ -1,0 +1,19 @@
+import type { ApiContext } from '../context.ts';
+
+/**
+ * A token with which a runner reports on one build and can do nothing else. It outlives the build's time limit by ten
+ * minutes, and goes on while the project is being revoked, so that the end can be told.
+ */
+export async function issueBuildToken(
+  context: ApiContext,
+  build: { buildId: string; projectId: string; teamId: string; keyId: string; timeoutSeconds: number },
+): Promise<string> {
+  const claims = {
+    sub: build.keyId,
+    team: build.teamId,
+    project: build.projectId,
+    build: build.buildId,
+    scope: 'runner',
+  };
+  return await context.signer.signToken(claims, build.timeoutSeconds + 600);
+}

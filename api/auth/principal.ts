@@ -1,0 +1,18 @@
+import type { Scope } from '../../contract/token.ts';
+
+/** Who asks, from a verified token. */
+export interface Principal {
+  keyId: string;
+  teamId: string;
+  scopes: Scope[];
+  /** The token is good for this project only. */
+  projectId?: string;
+  /** The token is a runner's, for this build only. */
+  buildId?: string;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal;
+  }
+}

@@ -1,0 +1,102 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { scopes as knownScopes, type Scope } from '../../contract/token.ts';
+import type { ApiContext } from '../context.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import type { Principal } from './principal.ts';
+
+/**
+ * A preHandler that lets a request through when its token holds `scope`, and puts the principal on it. The API key
+ * behind the token is looked up each time, so that revoking it counts at once on every API process.
+ */
+export function requireScope(context: ApiContext, scope: Scope) {
+  return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
+    const principal = await authenticate(context, request.headers.authorization);
+    if (!principal.scopes.includes(scope)) {
+      throw new ProblemError(
+        403,
+        'insufficient_scope',
+        `The token lacks the scope ${scope}. Ask for one that has it.`,
+        {
+          headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+        },
+      );
+    }
+    request.principal = principal;
+  };
+}
+
+/** 403 when the token is limited to another project. */
+export function requireProject(principal: Principal, projectId: string): void {
+  if (principal.projectId !== undefined && principal.projectId !== projectId) {
+    throw new ProblemError(403, 'wrong_project', 'The token is limited to another project.');
+  }
+}
+
+/** 403 when the token is not the one that was made for this build. */
+export function requireBuild(principal: Principal, buildId: string): void {
+  if (principal.buildId !== buildId) {
+    throw new ProblemError(
+      403,
+      'wrong_build',
+      'Only the token that came with the claim of this build is good for it.',
+    );
+  }
+}
+
+async function authenticate(context: ApiContext, header: string | undefined): Promise<Principal> {
+  const [scheme, token] = (header ?? '').split(' ');
+  if (scheme?.toLowerCase() !== 'bearer' || !token) {
+    throw unauthorized(
+      'missing_token',
+      'Send an access token: Authorization: Bearer …; POST /v1/token gives one for an API key.',
+    );
+  }
+  const claims = await context.signer.verifyToken(token).catch(() => {
+    throw unauthorized(
+      'invalid_token',
+      'The access token is not valid or has expired. Get a new one at POST /v1/token.',
+    );
+  });
+  const principal = toPrincipal(claims);
+  const key = await context.database
+    .selectFrom('api_key')
+    .select('revoked_at')
+    .where('id', '=', principal.keyId)
+    .executeTakeFirst();
+  if (!key || key.revoked_at)
+    throw unauthorized('token_revoked', 'The API key behind this token was revoked.');
+  // A build's token must still report the end of a build that is being revoked.
+  if (principal.projectId && !principal.buildId) await requireLiveProject(context, principal.projectId);
+  return principal;
+}
+
+async function requireLiveProject(context: ApiContext, projectId: string): Promise<void> {
+  const project = await context.database
+    .selectFrom('project')
+    .select(['revoking_at', 'revoked_at'])
+    .where('id', '=', projectId)
+    .executeTakeFirst();
+  if (!project || project.revoking_at || project.revoked_at) {
+    throw unauthorized('token_revoked', 'The project that this token was made for was revoked.');
+  }
+}
+
+function toPrincipal(claims: Record<string, unknown>): Principal {
+  const text = (name: string) => (typeof claims[name] === 'string' ? (claims[name] as string) : undefined);
+  const project = text('project');
+  const build = text('build');
+  const granted = (text('scope') ?? '').split(' ');
+  return {
+    keyId: text('sub') ?? '',
+    teamId: text('team') ?? '',
+    scopes: knownScopes.filter((scope) => granted.includes(scope)),
+    ...(project ? { projectId: project } : {}),
+    ...(build ? { buildId: build } : {}),
+  };
+}
+
+function unauthorized(code: string, detail: string): ProblemError {
+  return new ProblemError(401, code, detail, {
+    headers: { 'www-authenticate': code === 'missing_token' ? 'Bearer' : `Bearer error="invalid_token"` },
+  });
+}

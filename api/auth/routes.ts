@@ -1,0 +1,107 @@
+import formbody from '@fastify/formbody';
+import { scopes as knownScopes, type Scope, TokenRequest, TokenResponse } from '../../contract/token.ts';
+import type { ApiContext } from '../context.ts';
+import type { Routes } from '../http/app-type.ts';
+import { type ApiKeyRow, findApiKey } from './api-key.ts';
+
+const lifetimeSeconds = 15 * 60;
+const statuses = {
+  invalid_request: 400,
+  invalid_scope: 400,
+  invalid_client: 401,
+  server_error: 500,
+} as const;
+
+/** The token endpoint, and the keys that tokens and receipts are verified with. */
+export const authRoutes: Routes = async (app, { context }) => {
+  await app.register(formbody);
+  app.setErrorHandler((error: Error & { validation?: unknown }, _request, reply) => {
+    // RFC 6749, section 5.2: errors of this endpoint have a form of their own.
+    const known =
+      error instanceof OAuthError
+        ? error
+        : new OAuthError(
+            error.validation ? 'invalid_request' : 'server_error',
+            error.validation ? error.message : 'Something broke inside Ebb.',
+          );
+    const status = statuses[known.code];
+    if (status === 401) reply.header('www-authenticate', 'Basic realm="Ebb"');
+    return reply.code(status).send({ error: known.code, error_description: known.message });
+  });
+
+  app.post('/v1/token', {
+    schema: {
+      body: TokenRequest,
+      response: { 200: TokenResponse },
+      tags: ['tokens'],
+      consumes: ['application/x-www-form-urlencoded'],
+      summary: 'Exchange an API key for a short-lived token',
+    },
+    preValidation: async (request) => {
+      const secret = basicPassword(request.headers.authorization);
+      if (secret) Object.assign(request.body as object, { client_secret: secret });
+    },
+    handler: async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      const key = await findApiKey(context.database, request.body.client_secret);
+      if (!key) throw new OAuthError('invalid_client', 'The API key is not known or was revoked.');
+      const scope = narrow(key.scopes, request.body.scope);
+      const project = request.body.project_id;
+      if (project !== undefined) await requireProjectOfTeam(context, key, project);
+      const claims = { sub: key.id, team: key.team_id, scope, ...(project ? { project } : {}) };
+      const access_token = await context.signer.signToken(claims, lifetimeSeconds);
+      return { access_token, token_type: 'Bearer' as const, expires_in: lifetimeSeconds, scope };
+    },
+  });
+
+  app.get(
+    '/.well-known/jwks.json',
+    { schema: { tags: ['tokens'], summary: 'Public keys (RFC 7517)' } },
+    async (_request, reply) => {
+      reply.header('cache-control', 'public, max-age=300');
+      return context.signer.jwks();
+    },
+  );
+};
+
+class OAuthError extends Error {
+  override name = 'OAuthError';
+  readonly code: 'invalid_request' | 'invalid_client' | 'invalid_scope' | 'server_error';
+
+  constructor(code: OAuthError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+function basicPassword(header: string | undefined): string | undefined {
+  const [scheme, encoded] = (header ?? '').split(' ');
+  if (scheme?.toLowerCase() !== 'basic' || !encoded) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString();
+  return text.slice(text.indexOf(':') + 1);
+}
+
+function narrow(held: readonly Scope[], wanted: string | undefined): string {
+  if (wanted === undefined || wanted.trim() === '') return held.join(' ');
+  const scopes = wanted.trim().split(/\s+/);
+  const refused = scopes.filter((scope) => !held.includes(scope as Scope));
+  if (refused.length > 0) {
+    const known = refused.every((scope) => knownScopes.includes(scope as Scope));
+    throw new OAuthError(
+      'invalid_scope',
+      `${refused.join(' ')}: ${known ? 'the API key does not have it' : 'there is no such scope'}. It has: ${held.join(' ')}.`,
+    );
+  }
+  return scopes.join(' ');
+}
+
+async function requireProjectOfTeam(context: ApiContext, key: ApiKeyRow, projectId: string): Promise<void> {
+  const project = await context.database
+    .selectFrom('project')
+    .select('id')
+    .where('id', '=', projectId)
+    .where('team_id', '=', key.team_id)
+    .where('revoking_at', 'is', null)
+    .executeTakeFirst();
+  if (!project) throw new OAuthError('invalid_request', 'project_id names no project of this team.');
+}

@@ -1,0 +1,111 @@
+import { type Static, Type } from 'typebox';
+import { ConfigurationError, readEnvironment } from '../contract/environment.ts';
+
+const ApiEnvironment = Type.Object({
+  EBB_LISTEN: Type.String({
+    pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
+    default: '127.0.0.1:4800',
+    description: 'Where to listen, host:port.',
+  }),
+  EBB_PUBLIC_URL: Type.Optional(
+    Type.String({
+      format: 'uri',
+      pattern: '^https?://[^/]+$',
+      description: 'Where people and source hosts reach the API, without a slash at the end.',
+    }),
+  ),
+  EBB_TLS_CERT: Type.Optional(
+    Type.String({ description: 'Certificate chain in PEM; EBB_TLS_CERT_FILE names a file.' }),
+  ),
+  EBB_TLS_KEY: Type.Optional(
+    Type.String({ description: 'Its private key in PEM; EBB_TLS_KEY_FILE names a file.' }),
+  ),
+  EBB_DATABASE_URL: Type.Optional(
+    Type.String({ pattern: '^postgres(ql)?://', description: 'A PostgreSQL server: postgresql://…' }),
+  ),
+  EBB_DATA_DIR: Type.String({
+    default: '.ebb/data',
+    description: 'Folder of PGlite, when EBB_DATABASE_URL is not set.',
+  }),
+  EBB_REDIS_URL: Type.String({
+    pattern: '^rediss?://',
+    description: 'Address of Redis: rediss://…, or redis://… on this machine.',
+  }),
+  EBB_REDIS_CA: Type.Optional(Type.String({ description: 'Certificate authority of Redis, PEM.' })),
+  EBB_KEYS_DIR: Type.String({
+    description: "Folder of the API's own keys, mode 0700; made when it is empty.",
+  }),
+  EBB_KEY_ENCRYPTION_KEY: Type.String({
+    pattern: '^\\{',
+    description: 'Public half of the key-encryption key (JWK); EBB_KEY_ENCRYPTION_KEY_FILE names a file.',
+  }),
+  EBB_LOCAL_SOURCE_DIR: Type.Optional(
+    Type.String({ description: 'Folder of the built-in source host; without it there is none.' }),
+  ),
+  EBB_LOCAL_SOURCE_PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: 0,
+    description: 'SSH port of the built-in source host; any free one when 0.',
+  }),
+  EBB_TEAM: Type.String({
+    pattern: '^[a-z][a-z0-9-]*[a-z0-9]$',
+    default: 'default',
+    description: 'Name of the team that the first start makes.',
+  }),
+});
+
+export type ApiConfiguration = Static<typeof ApiEnvironment> & { EBB_PUBLIC_URL: string };
+
+/** Reads the API's configuration. Throws ConfigurationError with every problem, the unsafe ones included. */
+export function readApiConfiguration(environment: NodeJS.ProcessEnv): ApiConfiguration {
+  const configuration = readEnvironment(ApiEnvironment, environment);
+  const scheme = configuration.EBB_TLS_CERT ? 'https' : 'http';
+  const problems = [
+    ...tlsProblems(configuration),
+    ...redisProblems(configuration.EBB_REDIS_URL),
+    ...postgresProblems(configuration.EBB_DATABASE_URL),
+  ];
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return {
+    ...configuration,
+    EBB_PUBLIC_URL: configuration.EBB_PUBLIC_URL ?? `${scheme}://${configuration.EBB_LISTEN}`,
+  };
+}
+
+/** Where nobody but this machine listens, TLS protects nothing; everywhere else it is required. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127\./.test(host);
+}
+
+function tlsProblems(configuration: Static<typeof ApiEnvironment>): string[] {
+  const { EBB_LISTEN: listen, EBB_TLS_CERT: cert, EBB_TLS_KEY: key } = configuration;
+  if ((cert === undefined) !== (key === undefined))
+    return ['EBB_TLS_CERT and EBB_TLS_KEY go together. Set both or none.'];
+  if (cert === undefined && !isLoopback(splitHostPort(listen).host)) {
+    return [
+      `EBB_LISTEN is ${listen}, which others can reach, but there is no TLS. Set EBB_TLS_CERT and EBB_TLS_KEY.`,
+    ];
+  }
+  return [];
+}
+
+/** Also for the runner: Redis is spoken to in the clear only on this machine. */
+export function redisProblems(url: string): string[] {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'rediss:' || isLoopback(hostname)) return [];
+  return [`EBB_REDIS_URL goes to ${hostname} without TLS. Use rediss://.`];
+}
+
+function postgresProblems(url: string | undefined): string[] {
+  if (url === undefined) return [];
+  const { hostname, searchParams } = new URL(url);
+  const isLocal = hostname === '' || isLoopback(hostname);
+  if (isLocal || searchParams.get('sslmode') === 'verify-full') return [];
+  return [`EBB_DATABASE_URL goes to ${hostname} without a verified certificate. Add sslmode=verify-full.`];
+}
+
+export function splitHostPort(listen: string): { host: string; port: number } {
+  const at = listen.lastIndexOf(':');
+  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) };
+}

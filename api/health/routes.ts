@@ -1,0 +1,32 @@
+import { sql } from 'kysely';
+import type { Routes } from '../http/app-type.ts';
+
+const tags = ['health'];
+const probeTimeoutMs = 2_000;
+
+export const healthRoutes: Routes = async (app, { context }) => {
+  app.get('/v1/health', { schema: { tags, summary: 'The process runs' } }, async () => ({ status: 'ok' }));
+
+  app.get(
+    '/v1/ready',
+    { schema: { tags, summary: 'Database and queue answer' } },
+    async (_request, reply) => {
+      const [database, queue] = await Promise.all([
+        answers(() => sql`select 1`.execute(context.database)),
+        answers(() => context.queue.ping()),
+      ]);
+      return reply.code(database && queue ? 200 : 503).send({ database, queue });
+    },
+  );
+};
+
+async function answers(probe: () => Promise<unknown>): Promise<boolean> {
+  const late = new Promise<false>((resolve) => setTimeout(resolve, probeTimeoutMs, false).unref());
+  return await Promise.race([
+    probe().then(
+      () => true,
+      () => false,
+    ),
+    late,
+  ]);
+}

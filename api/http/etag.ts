@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from './problem-error.ts';
+
+/** A validator for exactly this content (RFC 9110, section 8.8.3). */
+export function etagOf(representation: unknown): string {
+  return `"${createHash('sha256').update(JSON.stringify(representation)).digest('base64url').slice(0, 22)}"`;
+}
+
+/** Answers with a representation and its ETag. */
+export function sendRepresentation<T>(reply: FastifyReply, representation: T): T {
+  reply.header('etag', etagOf(representation));
+  return representation;
+}
+
+/** Throws 412 when the request says which content it changes and that content is no longer there. */
+export function requireMatch(request: FastifyRequest, current: unknown): void {
+  const wanted = request.headers['if-match'];
+  if (wanted === undefined || wanted === '*') return;
+  const tags = wanted.split(',').map((tag) => tag.trim());
+  if (!tags.includes(etagOf(current))) {
+    throw new ProblemError(
+      412,
+      'changed_meanwhile',
+      'Somebody changed this since you read it. Read it again and repeat your change.',
+    );
+  }
+}

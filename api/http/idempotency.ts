@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiContext } from '../context.ts';
+import { json } from '../db/database.ts';
+import { ProblemError } from './problem-error.ts';
+
+const staleAfterMs = 60_000;
+
+/**
+ * Runs a creation once for each `Idempotency-Key` of an API key: a repetition is answered as the first request was.
+ * A key whose request never came to an end may be used again after a minute.
+ *
+ * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+ */
+export async function once<T>(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  create: () => Promise<T>,
+): Promise<T> {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return created(reply, await create());
+  if (typeof key !== 'string' || key.length > 200 || key === '') {
+    throw new ProblemError(
+      400,
+      'invalid_idempotency_key',
+      'Idempotency-Key must be one value of 1 to 200 characters.',
+    );
+  }
+  const owner = request.principal.keyId;
+  const requestHash = createHash('sha256')
+    .update(`${request.url}\n${JSON.stringify(request.body)}`)
+    .digest('hex');
+  const earlier = await reserve(context, { owner, key, requestHash });
+  if (earlier) return created(reply, earlier.body as T);
+  const mine = context.database
+    .updateTable('idempotency_key')
+    .where('api_key_id', '=', owner)
+    .where('key', '=', key);
+  try {
+    const body = await create();
+    await mine.set({ status: 201, body: json(body) }).execute();
+    return created(reply, body);
+  } catch (error) {
+    await context.database
+      .deleteFrom('idempotency_key')
+      .where('api_key_id', '=', owner)
+      .where('key', '=', key)
+      .execute();
+    throw error;
+  }
+}
+
+function created<T>(reply: FastifyReply, body: T): T {
+  reply.code(201);
+  return body;
+}
+
+/** Takes the key, or gives what its first request was answered. */
+async function reserve(context: ApiContext, use: { owner: string; key: string; requestHash: string }) {
+  const now = context.now();
+  const stale = new Date(now.getTime() - staleAfterMs);
+  await context.database
+    .deleteFrom('idempotency_key')
+    .where('api_key_id', '=', use.owner)
+    .where('key', '=', use.key)
+    .where('status', 'is', null)
+    .where('created_at', '<', stale)
+    .execute();
+  const taken = await context.database
+    .insertInto('idempotency_key')
+    .values({
+      api_key_id: use.owner,
+      key: use.key,
+      request_hash: use.requestHash,
+      status: null,
+      body: null,
+      created_at: now,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('key')
+    .executeTakeFirst();
+  if (taken) return undefined;
+  const earlier = await context.database
+    .selectFrom('idempotency_key')
+    .select(['request_hash', 'status', 'body'])
+    .where('api_key_id', '=', use.owner)
+    .where('key', '=', use.key)
+    .executeTakeFirst();
+  if (earlier && earlier.request_hash !== use.requestHash) {
+    throw new ProblemError(
+      422,
+      'idempotency_key_reused',
+      'This Idempotency-Key came with another request before. Use a new one.',
+    );
+  }
+  if (!earlier || earlier.status === null) {
+    throw new ProblemError(
+      409,
+      'request_in_progress',
+      'The first request with this Idempotency-Key is still running. Try again.',
+      {
+        headers: { 'retry-after': '1' },
+      },
+    );
+  }
+  return earlier;
+}

@@ -1,0 +1,65 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { type Problem, problemMediaType } from '../../contract/problem.ts';
+import { QueueFullError } from '../../queue/build-queue.ts';
+import { ProblemError } from './problem-error.ts';
+import { explainErrors } from './validation.ts';
+
+/** The border: whatever was thrown becomes a problem document, and only what the caller may know is in it. */
+export function answerProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) {
+  const problem = toProblem(error);
+  if (problem.status >= 500) request.log.error({ error }, 'request failed');
+  const document: Problem = {
+    type: `urn:ebb:problem:${problem.code}`,
+    title: STATUS_CODES[problem.status] ?? 'Error',
+    status: problem.status,
+    detail: problem.message,
+    code: problem.code,
+    request_id: request.id,
+    ...(problem.errors.length > 0 ? { errors: problem.errors } : {}),
+  };
+  return reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type(problemMediaType)
+    .serializer(JSON.stringify)
+    .send(document);
+}
+
+export function answerNotFound(request: FastifyRequest, reply: FastifyReply) {
+  const detail = `There is nothing at ${request.method} ${request.url.split('?')[0]}. The reference is at /docs.`;
+  return answerProblem(new ProblemError(404, 'not_found', detail), request, reply);
+}
+
+function toProblem(error: FastifyError | Error): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof QueueFullError) {
+    return new ProblemError(503, 'queue_full', error.message, { headers: { 'retry-after': '60' } });
+  }
+  const { validation, validationContext, statusCode = 500, code } = error as FastifyError;
+  if (validation) {
+    const errors = explainErrors(validation as Parameters<typeof explainErrors>[0]);
+    const detail = errors.map((each) => each.detail).join(' ') || error.message;
+    const status = validationContext === 'body' ? 422 : 400;
+    return new ProblemError(status, 'validation_failed', detail, { errors });
+  }
+  if (statusCode < 500)
+    return new ProblemError(statusCode, codes[code] ?? 'bad_request', messages[code] ?? error.message);
+  return new ProblemError(
+    500,
+    'internal_error',
+    'Something broke inside Ebb. Try again; if it stays, report the request id.',
+  );
+}
+
+const codes: Record<string, string> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'empty_body',
+};
+
+const messages: Record<string, string> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'The body is larger than 1 MiB. Send less at once.',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The Content-Type is not understood. Send application/json.',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty. Send a JSON object.',
+};

@@ -1,0 +1,72 @@
+import type { Project, ProjectCreation } from '../../contract/project.ts';
+import { findConnection } from '../connections/store.ts';
+import type { ApiContext } from '../context.ts';
+import { newId } from '../db/new-id.ts';
+import { conflict, invalidField, ProblemError } from '../http/problem-error.ts';
+import { SourceHostError } from '../source-hosts/errors.ts';
+import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { checkEnvironment } from './environment-names.ts';
+import { findProject, insertProject, toProject } from './store.ts';
+
+const hostTimeoutMs = 10_000;
+
+/** Makes a project with a key pair of its own, after the source host has shown the repository. */
+export async function createProject(
+  context: ApiContext,
+  teamId: string,
+  body: ProjectCreation,
+): Promise<Project> {
+  const declared = body as Required<ProjectCreation>;
+  checkEnvironment(declared.environment);
+  await checkRepository(context, teamId, declared);
+  const id = newId('prj');
+  const key = await context.custody.createProjectKey(id);
+  const made = await insertProject(context.database, {
+    ...declared,
+    id,
+    team_id: teamId,
+    public_key: key.publicKey,
+    wrapped_private_key: key.wrappedPrivateKey,
+    created_at: context.now(),
+  });
+  if (!made) {
+    throw conflict(
+      'name_taken',
+      `The team has a project ${declared.name} already. Choose another name, or import it.`,
+      'name',
+    );
+  }
+  const row = await findProject(context.database, teamId, id);
+  if (!row) throw new Error(`The project ${id} vanished while it was made.`);
+  return toProject(row);
+}
+
+async function checkRepository(
+  context: ApiContext,
+  teamId: string,
+  project: Required<ProjectCreation>,
+): Promise<void> {
+  const connection = await findConnection(context.database, teamId, project.connection_id);
+  if (!connection)
+    throw invalidField('connection_id', `There is no connection ${project.connection_id} in this team.`);
+  const host = context.sourceHosts.get(connection.kind);
+  if (!host)
+    throw invalidField(
+      'connection_id',
+      `Its kind ${connection.kind} is not served by this installation of Ebb.`,
+    );
+  try {
+    await host.inspect(project.repository, AbortSignal.timeout(hostTimeoutMs));
+  } catch (error) {
+    if (error instanceof SourceHostError && error.code === 'repository_not_found')
+      throw invalidField('repository', error.message);
+    if (error instanceof DOMException) {
+      throw new ProblemError(
+        503,
+        'source_host_timeout',
+        'The source host did not answer within 10 s. Try again.',
+      );
+    }
+    throw sourceHostProblem(error);
+  }
+}

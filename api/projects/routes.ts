@@ -1,0 +1,112 @@
+import { Type } from 'typebox';
+import { Page, PageQuery } from '../../contract/page.ts';
+import { project } from '../../contract/project.ts';
+import type { Principal } from '../auth/principal.ts';
+import { requireProject, requireScope } from '../auth/require-scope.ts';
+import type { Routes } from '../http/app-type.ts';
+import { requireMatch, sendRepresentation } from '../http/etag.ts';
+import { once } from '../http/idempotency.ts';
+import { applyPatch } from '../http/merge-patch.ts';
+import { splitNaturalId } from '../http/natural-id.ts';
+import { pageOf, pageRequest } from '../http/page.ts';
+import { notFound, ProblemError } from '../http/problem-error.ts';
+import { revokeProject } from '../revocation/revoke-project.ts';
+import { createProject } from './create-project.ts';
+import { checkEnvironment } from './environment-names.ts';
+import { findProject, listProjects, toProject, updateProject } from './store.ts';
+
+const IdParams = Type.Object({ id: Type.String() });
+const tags = ['projects'];
+// Revoking waits for VMs to die and for the source host; it goes on by itself when it takes longer.
+const revokeTimeoutMs = 120_000;
+
+export const projectRoutes: Routes = async (app, { context }) => {
+  const read = requireScope(context, 'projects:read');
+  const write = requireScope(context, 'projects:write');
+
+  const find = async (principal: Principal, id: string) => {
+    requireProject(principal, id);
+    const row = await findProject(context.database, principal.teamId, id);
+    if (!row) throw notFound('project', id);
+    return row;
+  };
+
+  app.post(
+    '/v1/projects',
+    {
+      preHandler: write,
+      schema: { tags, body: project.creation, response: { 201: project.representation } },
+    },
+    async (request, reply) =>
+      await once(context, request, reply, async () =>
+        sendRepresentation(reply, await createProject(context, request.principal.teamId, request.body)),
+      ),
+  );
+
+  app.get(
+    '/v1/projects',
+    {
+      preHandler: read,
+      schema: { tags, querystring: PageQuery, response: { 200: Page(project.representation) } },
+    },
+    async (request) => {
+      const page = pageRequest(request.query);
+      const natural = splitNaturalId(request.query.natural_id, ['team', 'name']);
+      return pageOf(
+        await listProjects(context.database, request.principal.teamId, page, natural),
+        page,
+        toProject,
+      );
+    },
+  );
+
+  app.get(
+    '/v1/projects/:id',
+    { preHandler: read, schema: { tags, params: IdParams, response: { 200: project.representation } } },
+    async (request, reply) =>
+      sendRepresentation(reply, toProject(await find(request.principal, request.params.id))),
+  );
+
+  app.patch(
+    '/v1/projects/:id',
+    {
+      preHandler: write,
+      schema: { tags, params: IdParams, body: project.change, response: { 200: project.representation } },
+    },
+    async (request, reply) => {
+      const row = await find(request.principal, request.params.id);
+      const current = toProject(row);
+      requireMatch(request, current);
+      const changed = applyPatch(project.changeable, current, request.body);
+      checkEnvironment(changed.environment);
+      if (!(await updateProject(context.database, changed, row.version))) {
+        throw new ProblemError(
+          409,
+          'changed_meanwhile',
+          'The project was changed or revoked at the same moment. Read it again.',
+        );
+      }
+      return sendRepresentation(reply, toProject(await find(request.principal, current.id)));
+    },
+  );
+
+  app.delete(
+    '/v1/projects/:id',
+    { preHandler: write, schema: { tags, params: IdParams } },
+    async (request, reply) => {
+      const { id } = await find(request.principal, request.params.id);
+      const { receiptId } = await revokeProject(context, id, AbortSignal.timeout(revokeTimeoutMs));
+      return reply.code(204).header('ebb-receipt', receiptId).send();
+    },
+  );
+
+  app.post(
+    '/v1/projects/:id/revoke',
+    { preHandler: write, schema: { tags, params: IdParams } },
+    async (request) => {
+      const { id } = await find(request.principal, request.params.id);
+      const { receiptId } = await revokeProject(context, id, AbortSignal.timeout(revokeTimeoutMs));
+      return { receipt_id: receiptId };
+    },
+  );
+};

@@ -1,0 +1,132 @@
+import { Type } from 'typebox';
+import { Page, PageQuery } from '../../contract/page.ts';
+import { secret } from '../../contract/secret.ts';
+import type { Principal } from '../auth/principal.ts';
+import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { newId } from '../db/new-id.ts';
+import type { Routes } from '../http/app-type.ts';
+import { requireMatch, sendRepresentation } from '../http/etag.ts';
+import { once } from '../http/idempotency.ts';
+import { applyPatch } from '../http/merge-patch.ts';
+import { splitNaturalId } from '../http/natural-id.ts';
+import { pageOf, pageRequest } from '../http/page.ts';
+import { conflict, invalidField, notFound, ProblemError } from '../http/problem-error.ts';
+import { checkEnvironmentName } from '../projects/environment-names.ts';
+import { findProject } from '../projects/store.ts';
+import { deleteSecret, findSecret, insertSecret, listSecrets, toSecret, updateSecret } from './store.ts';
+
+const IdParams = Type.Object({ id: Type.String() });
+const tags = ['secrets'];
+
+export const secretRoutes: Routes = async (app, { context }) => {
+  const { database } = context;
+  const read = requireScope(context, 'projects:read');
+  const write = requireScope(context, 'projects:write');
+
+  const find = async (principal: Principal, id: string) => {
+    const row = await findSecret(database, principal.teamId, id);
+    if (!row) throw notFound('secret', id);
+    requireProject(principal, row.project_id);
+    return row;
+  };
+
+  /** Seals a value to its project; the plaintext is wiped here. */
+  const seal = async (principal: Principal, projectId: string, name: string, value: string) => {
+    requireProject(principal, projectId);
+    const project = await findProject(database, principal.teamId, projectId);
+    if (!project || project.revoking_at)
+      throw invalidField('project_id', `There is no live project ${projectId} in this team.`);
+    if (value.includes('\0'))
+      throw invalidField(
+        'value',
+        'value holds a NUL byte, which no environment variable can. Encode it, as base64 for instance.',
+      );
+    const plaintext = Buffer.from(value);
+    try {
+      return await context.custody.seal(plaintext, {
+        publicKey: project.public_key,
+        projectId,
+        purpose: `secret:${name}`,
+      });
+    } finally {
+      plaintext.fill(0);
+    }
+  };
+
+  app.post(
+    '/v1/secrets',
+    { preHandler: write, schema: { tags, body: secret.creation, response: { 201: secret.representation } } },
+    async (request, reply) =>
+      await once(context, request, reply, async () => {
+        const { project_id, name, phases = [], value } = request.body;
+        checkEnvironmentName(name, 'name');
+        const sealed_value = await seal(request.principal, project_id, name, value);
+        const row = { id: newId('sec'), project_id, name, phases, sealed_value, created_at: context.now() };
+        if (!(await insertSecret(database, row))) {
+          throw conflict(
+            'name_taken',
+            `The project has a secret ${name} already. Choose another name, or import it.`,
+            'name',
+          );
+        }
+        return sendRepresentation(reply, toSecret(await find(request.principal, row.id)));
+      }),
+  );
+
+  app.get(
+    '/v1/secrets',
+    {
+      preHandler: read,
+      schema: { tags, querystring: PageQuery, response: { 200: Page(secret.representation) } },
+    },
+    async (request) => {
+      const page = pageRequest(request.query);
+      const natural = splitNaturalId(request.query.natural_id, ['team', 'project', 'name']);
+      const projectId = request.principal.projectId ?? request.query.project_id;
+      const rows = await listSecrets(database, request.principal.teamId, page, { natural, projectId });
+      return pageOf(rows, page, toSecret);
+    },
+  );
+
+  app.get(
+    '/v1/secrets/:id',
+    { preHandler: read, schema: { tags, params: IdParams, response: { 200: secret.representation } } },
+    async (request, reply) =>
+      sendRepresentation(reply, toSecret(await find(request.principal, request.params.id))),
+  );
+
+  app.patch(
+    '/v1/secrets/:id',
+    {
+      preHandler: write,
+      schema: { tags, params: IdParams, body: secret.change, response: { 200: secret.representation } },
+    },
+    async (request, reply) => {
+      const row = await find(request.principal, request.params.id);
+      requireMatch(request, toSecret(row));
+      const { value } = request.body as { value?: string | null };
+      const { phases } = applyPatch(secret.changeable, toSecret(row), request.body);
+      const sealed_value = value
+        ? await seal(request.principal, row.project_id, row.name, value)
+        : row.sealed_value;
+      if (!(await updateSecret(database, { id: row.id, phases, sealed_value, version: row.version }))) {
+        throw new ProblemError(
+          409,
+          'changed_meanwhile',
+          'The secret was changed at the same moment. Read it again.',
+        );
+      }
+      return sendRepresentation(reply, toSecret(await find(request.principal, row.id)));
+    },
+  );
+
+  app.delete(
+    '/v1/secrets/:id',
+    { preHandler: write, schema: { tags, params: IdParams } },
+    async (request, reply) => {
+      const { id } = await find(request.principal, request.params.id);
+      await deleteSecret(database, id);
+      return reply.code(204).send();
+    },
+  );
+};

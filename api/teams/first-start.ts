@@ -1,0 +1,37 @@
+import { scopes } from '../../contract/token.ts';
+import { createApiKey } from '../auth/api-key.ts';
+import type { Database } from '../db/database.ts';
+import { newId } from '../db/new-id.ts';
+
+/** The team that runner keys belong to; it owns no projects. */
+const operators = 'ebb-operators';
+
+/**
+ * Makes the first team, its admin API key and a runner key when there is no team yet. The keys are given here and
+ * never again; undefined when there was a team.
+ */
+export async function firstStart(
+  database: Database,
+  options: { teamName: string; now: Date },
+): Promise<{ admin: string; runner: string } | undefined> {
+  return await database.transaction().execute(async (transaction) => {
+    const made = await transaction
+      .insertInto('team')
+      .values({ id: newId('team'), name: operators, created_at: options.now })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    if (!made) return undefined;
+    const team = { id: newId('team'), name: options.teamName, created_at: options.now };
+    await transaction.insertInto('team').values(team).execute();
+    const key = { now: options.now, name: 'first start' };
+    return {
+      admin: await createApiKey(transaction, {
+        ...key,
+        teamId: team.id,
+        scopes: scopes.filter((scope) => scope !== 'runner'),
+      }),
+      runner: await createApiKey(transaction, { ...key, teamId: made.id, scopes: ['runner'] }),
+    };
+  });
+}
