@@ -16,5 +16,7 @@ export interface ApiContext {
   /** Where people and source hosts reach this API, without a slash at the end. */
   publicUrl: string;
   now: () => Date;
+  /** Aborts when the process stops, so that streams end. */
+  stopping: AbortSignal;
   log: Logger;
 }

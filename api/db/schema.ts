@@ -95,7 +95,7 @@ interface ProjectTable extends Declared {
   revoked_at: Date | null;
 }
 
-type MilestoneColumns = Record<`${Milestone}_at`, Date | null>;
+type MilestoneColumns = Record<`${Milestone}_at`, Generated<Date | null>>;
 
 interface BuildTable extends MilestoneColumns {
   id: string;
@@ -103,22 +103,22 @@ interface BuildTable extends MilestoneColumns {
   team_id: string;
   number: number;
   state: BuildState;
-  reason: string | null;
+  reason: Generated<string | null>;
   trigger: 'push' | 'api';
   branch: string;
   commit: string;
   message: string;
   attempt: Generated<number>;
-  phase: 'checkout' | Phase | null;
+  phase: Generated<'checkout' | Phase | null>;
   deploy_started: Generated<boolean>;
-  failed_command: string | null;
-  exit_code: number | null;
-  runner: string | null;
-  vm: string | null;
-  proof: unknown;
+  failed_command: Generated<string | null>;
+  exit_code: Generated<number | null>;
+  runner: Generated<string | null>;
+  vm: Generated<string | null>;
+  proof: Generated<unknown>;
   cancel_requested: Generated<boolean>;
   log_size: Generated<number>;
   queued_at: Date;
-  started_at: Date | null;
-  finished_at: Date | null;
+  started_at: Generated<Date | null>;
+  finished_at: Generated<Date | null>;
 }

@@ -1,0 +1,110 @@
+import { sql } from 'kysely';
+import type { BuildSpecification } from '../../contract/runner.ts';
+import { issueBuildToken } from '../auth/build-token.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { ApiContext } from '../context.ts';
+import { conflict, notFound } from '../http/problem-error.ts';
+import { type BuildRow, transition } from './state-machine.ts';
+
+/** Gives a queued build to a runner that holds its lease: all it needs, everything secret sealed. Throws 409. */
+export async function claimBuild(
+  context: ApiContext,
+  principal: Principal,
+  buildId: string,
+  runner: string,
+): Promise<BuildSpecification> {
+  const { database } = context;
+  const build = await transition(database, buildId, 'claim', 'starting', {
+    runner,
+    attempt: sql`attempt + 1`,
+    started_at: sql`coalesce(started_at, ${context.now()})`,
+    reason: null,
+    vm_ready_at: null,
+    checkout_done_at: null,
+    first_step_at: null,
+    vm_gone_at: null,
+  });
+  if (!build) throw await unclaimable(context, buildId);
+  const project = await database
+    .selectFrom('project')
+    .innerJoin('connection', 'connection.id', 'project.connection_id')
+    .innerJoin('deploy_key', 'deploy_key.project_id', 'project.id')
+    .selectAll('project')
+    .select(['connection.kind', 'connection.host_keys'])
+    .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
+    .where('project.id', '=', build.project_id)
+    .where('project.revoking_at', 'is', null)
+    .executeTakeFirst();
+  const host = project && context.sourceHosts.get(project.kind);
+  if (!project?.wrapped_private_key || !host) {
+    const reason =
+      'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
+    await transition(database, buildId, 'end', 'errored', { reason, finished_at: context.now() });
+    throw conflict('cannot_build', reason);
+  }
+  const { user, host: address, port, path } = host.clone(project.repository);
+  await context.queue.announce(buildId).catch(() => undefined);
+  return {
+    build_id: build.id,
+    project_id: project.id,
+    attempt: build.attempt,
+    log_offset: build.log_size,
+    token: await issueBuildToken(context, {
+      buildId,
+      projectId: project.id,
+      teamId: build.team_id,
+      keyId: principal.keyId,
+      timeoutSeconds: project.timeout_minutes * 60,
+    }),
+    branch: build.branch,
+    commit: build.commit,
+    clone: { kind: project.kind, user, host: address, port, path, host_keys: project.host_keys },
+    wrapped_private_key: project.wrapped_private_key,
+    deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
+    secrets: await sealedSecrets(context, project.id),
+    environment: project.environment,
+    steps: stepsOf(project, build),
+    timeout_seconds: project.timeout_minutes * 60,
+    image: project.image,
+    memory_mib: project.memory_mib,
+  };
+}
+
+/** Setup and test, then the deployments that name this very branch. */
+function stepsOf(
+  project: { setup: string[]; test: string[]; deploy: { branch: string; commands: string[] }[] },
+  build: BuildRow,
+): BuildSpecification['steps'] {
+  const deploy = project.deploy
+    .filter(({ branch }) => branch === build.branch)
+    .flatMap(({ commands }) => commands);
+  const steps: BuildSpecification['steps'] = [
+    { phase: 'setup', commands: project.setup },
+    { phase: 'test', commands: project.test },
+    { phase: 'deploy', commands: deploy },
+  ];
+  return steps.filter(({ commands }) => commands.length > 0);
+}
+
+async function sealedSecrets(
+  { database }: ApiContext,
+  projectId: string,
+): Promise<BuildSpecification['secrets']> {
+  const rows = await database
+    .selectFrom('secret')
+    .select(['name', 'phases', 'sealed_value'])
+    .where('project_id', '=', projectId)
+    .orderBy('name')
+    .execute();
+  return rows.map(({ name, phases, sealed_value }) => ({ name, phases, value: sealed_value }));
+}
+
+async function unclaimable({ database }: ApiContext, buildId: string) {
+  const build = await database
+    .selectFrom('build')
+    .select('state')
+    .where('id', '=', buildId)
+    .executeTakeFirst();
+  if (!build) return notFound('build', buildId);
+  return conflict('not_claimable', `The build is ${build.state}; only a queued build can be claimed.`);
+}

@@ -1,0 +1,65 @@
+import type { BuildOutcome } from '../../contract/runner.ts';
+import type { ApiContext } from '../context.ts';
+import { type BuildRow, finalStates, transition } from './state-machine.ts';
+
+const maxAttempts = 3;
+
+/**
+ * Ends an attempt as its runner (or the sweeper, for a runner that is gone) says. A lost one is tried again on a new
+ * VM, up to three times and never once its deployment began. Reporting the same end again changes nothing; gives false
+ * when the report is of another attempt or the build is over.
+ */
+export async function endAttempt(
+  context: ApiContext,
+  build: BuildRow,
+  outcome: BuildOutcome,
+): Promise<boolean> {
+  if (build.attempt !== outcome.attempt) return false;
+  if (finalStates.includes(build.state)) return build.state === outcome.outcome;
+  const ended =
+    outcome.outcome === 'lost'
+      ? await afterLoss(context, build, outcome)
+      : await end(context, build, outcome);
+  await context.queue.announce(build.id).catch(() => undefined);
+  return ended;
+}
+
+async function end(
+  context: ApiContext,
+  build: BuildRow,
+  outcome: BuildOutcome & { outcome: string },
+): Promise<boolean> {
+  if (outcome.outcome === 'lost') throw new Error('A lost attempt does not end a build.');
+  const row = await transition(
+    context.database,
+    build.id,
+    'end',
+    outcome.outcome,
+    {
+      // Who cancelled knows better why than the runner.
+      reason: (outcome.outcome === 'cancelled' ? build.reason : null) ?? outcome.reason ?? null,
+      failed_command: outcome.failed_command ?? null,
+      exit_code: outcome.exit_code ?? null,
+      finished_at: context.now(),
+    },
+    outcome.attempt,
+  );
+  return row !== undefined;
+}
+
+async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOutcome): Promise<boolean> {
+  const why = outcome.reason ?? 'The VM or its runner was lost.';
+  if (build.cancel_requested) return await end(context, build, { ...outcome, outcome: 'cancelled' });
+  if (build.deploy_started) {
+    const reason = `${why} This happened during the deployment, which Ebb never runs twice. See how far it got, then build again.`;
+    return await end(context, build, { ...outcome, outcome: 'errored', reason });
+  }
+  if (build.attempt >= maxAttempts) {
+    const reason = `${why} Given up after ${maxAttempts} attempts. Start the build again; if this stays, ask whoever operates Ebb.`;
+    return await end(context, build, { ...outcome, outcome: 'errored', reason });
+  }
+  const fields = { reason: `${why} Trying again on a new VM.`, runner: null, vm: null, phase: null };
+  const row = await transition(context.database, build.id, 'lose', 'queued', fields, outcome.attempt);
+  if (row) await context.queue.requeue(build.id).catch(() => undefined);
+  return row !== undefined;
+}

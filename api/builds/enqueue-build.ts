@@ -1,0 +1,34 @@
+import { QueueFullError } from '../../queue/build-queue.ts';
+import type { ApiContext } from '../context.ts';
+import { type BuildRow, transition } from './state-machine.ts';
+
+/**
+ * Puts an accepted build into the queue. When Redis is away the build stays `queued` and the sweeper does this later;
+ * when the queue is full the build ends `errored` and QueueFullError is thrown.
+ */
+export async function enqueueBuild(context: ApiContext, build: BuildRow): Promise<void> {
+  const { concurrency } = await context.database
+    .selectFrom('project')
+    .select('concurrency')
+    .where('id', '=', build.project_id)
+    .executeTakeFirstOrThrow();
+  try {
+    await context.queue.enqueue({
+      build: build.id,
+      project: build.project_id,
+      team: build.team_id,
+      concurrency,
+    });
+  } catch (error) {
+    if (!(error instanceof QueueFullError)) {
+      context.log.warn(
+        { build: build.id, error: String(error) },
+        'the queue did not take a build; the sweeper will try again',
+      );
+      return;
+    }
+    const reason = 'The queue was full when this build was accepted. Start it again in a few minutes.';
+    await transition(context.database, build.id, 'refuse', 'errored', { reason, finished_at: context.now() });
+    throw error;
+  }
+}

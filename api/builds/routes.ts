@@ -1,0 +1,125 @@
+import { Readable } from 'node:stream';
+import { Type } from 'typebox';
+import { Build, BuildCreation } from '../../contract/build.ts';
+import { Page, PageQuery } from '../../contract/page.ts';
+import type { Principal } from '../auth/principal.ts';
+import { requireProject, requireScope } from '../auth/require-scope.ts';
+import type { Routes } from '../http/app-type.ts';
+import { once } from '../http/idempotency.ts';
+import { pageOf, pageRequest } from '../http/page.ts';
+import { notFound } from '../http/problem-error.ts';
+import { cancelBuild } from './cancel-build.ts';
+import { createBuild } from './create-build.ts';
+import { streamEvents } from './event-stream.ts';
+import { readLog } from './read-log.ts';
+import { runnerRoutes } from './runner-routes.ts';
+import { finalStates } from './state-machine.ts';
+import { findBuild, listBuilds, toBuild } from './store.ts';
+
+const IdParams = Type.Object({ id: Type.String() });
+const tags = ['builds'];
+
+export const buildRoutes: Routes = async (app, { context }) => {
+  await app.register(runnerRoutes, { context });
+  const read = requireScope(context, 'builds:read');
+  const write = requireScope(context, 'builds:write');
+  const readLogs = requireScope(context, 'logs:read');
+
+  const find = async (principal: Principal, id: string) => {
+    const row = await findBuild(context.database, principal.teamId, id);
+    if (!row) throw notFound('build', id);
+    requireProject(principal, row.project_id);
+    return row;
+  };
+
+  app.post(
+    '/v1/builds',
+    { preHandler: write, schema: { tags, body: BuildCreation, response: { 201: Build } } },
+    async (request, reply) => {
+      requireProject(request.principal, request.body.project_id);
+      return await once(context, request, reply, async () =>
+        toBuild(context, await createBuild(context, request.principal.teamId, request.body)),
+      );
+    },
+  );
+
+  app.get(
+    '/v1/builds',
+    { preHandler: read, schema: { tags, querystring: PageQuery, response: { 200: Page(Build) } } },
+    async (request) => {
+      const page = pageRequest(request.query);
+      const projectId = request.principal.projectId ?? request.query.project_id;
+      const rows = await listBuilds(context.database, request.principal.teamId, page, projectId);
+      const { items, next_cursor } = pageOf(rows, page, (row) => row);
+      return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
+    },
+  );
+
+  app.get(
+    '/v1/builds/:id',
+    { preHandler: read, schema: { tags, params: IdParams, response: { 200: Build } } },
+    async (request) => toBuild(context, await find(request.principal, request.params.id)),
+  );
+
+  app.post(
+    '/v1/builds/:id/cancel',
+    { preHandler: write, schema: { tags, params: IdParams, response: { 200: Build, 202: Build } } },
+    async (request, reply) => {
+      const row = await find(request.principal, request.params.id);
+      if (finalStates.includes(row.state)) return await toBuild(context, row);
+      await cancelBuild(context, row.id, 'Cancelled by request.');
+      reply.code(202);
+      return await toBuild(context, await find(request.principal, row.id));
+    },
+  );
+
+  app.get(
+    '/v1/builds/:id/log',
+    {
+      preHandler: readLogs,
+      schema: {
+        tags,
+        params: IdParams,
+        querystring: Type.Object({ offset: Type.Optional(Type.Integer({ minimum: 0 })) }),
+      },
+    },
+    async (request, reply) => {
+      const row = await find(request.principal, request.params.id);
+      const chunks = readLog(context.database, row.id, request.query.offset ?? 0);
+      const bytes = (async function* () {
+        for await (const { data } of chunks) yield data;
+      })();
+      return reply.type('text/plain; charset=utf-8').send(Readable.from(bytes, { objectMode: false }));
+    },
+  );
+
+  app.get(
+    '/v1/builds/:id/events',
+    { preHandler: readLogs, schema: { tags, params: IdParams } },
+    async (request, reply) => {
+      const row = await find(request.principal, request.params.id);
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const from = Number(request.headers['last-event-id'] ?? 0);
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-request-id': request.id,
+      });
+      reply.raw.flushHeaders();
+      try {
+        const signal = AbortSignal.any([gone.signal, context.stopping]);
+        await streamEvents(context, row, {
+          from: Number.isSafeInteger(from) && from >= 0 ? from : 0,
+          response: reply.raw,
+          signal,
+        });
+      } catch (error) {
+        request.log.error({ error }, 'event stream broke');
+      } finally {
+        reply.raw.end();
+      }
+    },
+  );
+};

@@ -1,0 +1,137 @@
+import { Type } from 'typebox';
+import {
+  BuildClaim,
+  BuildOutcome,
+  BuildSpecification,
+  MilestoneReport,
+  PhaseReport,
+} from '../../contract/runner.ts';
+import type { Principal } from '../auth/principal.ts';
+import { requireBuild, requireScope } from '../auth/require-scope.ts';
+import { json } from '../db/database.ts';
+import type { Routes } from '../http/app-type.ts';
+import { conflict, notFound } from '../http/problem-error.ts';
+import { signBuildReceipt } from '../receipts/sign-build-receipt.ts';
+import { appendLog } from './append-log.ts';
+import { claimBuild } from './claim-build.ts';
+import { endAttempt } from './end-attempt.ts';
+import { type BuildRow, finalStates, transition } from './state-machine.ts';
+
+const IdParams = Type.Object({ id: Type.String() });
+const tags = ['runner'];
+
+/** What a runner calls, with its own token for the claim and the build's token for everything after. */
+export const runnerRoutes: Routes = async (app, { context }) => {
+  const { database } = context;
+  const preHandler = requireScope(context, 'runner');
+
+  const ownBuild = async (principal: Principal, id: string): Promise<BuildRow> => {
+    requireBuild(principal, id);
+    const row = await database.selectFrom('build').selectAll().where('id', '=', id).executeTakeFirst();
+    if (!row) throw notFound('build', id);
+    return row;
+  };
+  const requireAttempt = (row: BuildRow, attempt: number) => {
+    if (row.attempt !== attempt) {
+      throw conflict(
+        'old_attempt',
+        `This is attempt ${attempt}, but the build is at attempt ${row.attempt}.`,
+      );
+    }
+  };
+
+  app.post(
+    '/v1/builds/:id/claim',
+    {
+      preHandler,
+      schema: { tags, params: IdParams, body: BuildClaim, response: { 200: BuildSpecification } },
+    },
+    async (request) => await claimBuild(context, request.principal, request.params.id, request.body.runner),
+  );
+
+  app.post(
+    '/v1/builds/:id/milestones',
+    { preHandler, schema: { tags, params: IdParams, body: MilestoneReport } },
+    async (request, reply) => {
+      const { milestone, at, attempt, vm, proof } = request.body;
+      const row = await ownBuild(request.principal, request.params.id);
+      requireAttempt(row, attempt);
+      if (row[`${milestone}_at`] === null) {
+        await database
+          .updateTable('build')
+          .set({ [`${milestone}_at`]: new Date(at) })
+          .where('id', '=', row.id)
+          .execute();
+      }
+      if (milestone === 'vm_ready') {
+        const shown = { vm: vm ?? null, proof: json(proof ?? null) };
+        await transition(database, row.id, 'vm_ready', 'running', shown, attempt);
+      }
+      if (milestone === 'vm_gone' && finalStates.includes(row.state)) await signBuildReceipt(context, row.id);
+      await context.queue.announce(row.id).catch(() => undefined);
+      return reply.code(204).send();
+    },
+  );
+
+  app.post(
+    '/v1/builds/:id/phase',
+    { preHandler, schema: { tags, params: IdParams, body: PhaseReport } },
+    async (request, reply) => {
+      const { attempt, phase } = request.body;
+      const row = await ownBuild(request.principal, request.params.id);
+      requireAttempt(row, attempt);
+      // A repeated report of the phase it is in is the answer that got lost.
+      if (phase === 'deploy' && row.deploy_started && row.phase !== 'deploy') {
+        throw conflict(
+          'deploy_started',
+          'The deployment of this build was begun before; it is never run twice.',
+        );
+      }
+      await database
+        .updateTable('build')
+        .set({ phase, ...(phase === 'deploy' ? { deploy_started: true } : {}) })
+        .where('id', '=', row.id)
+        .where('attempt', '=', attempt)
+        .execute();
+      return reply.code(204).send();
+    },
+  );
+
+  app.post(
+    '/v1/builds/:id/finish',
+    { preHandler, schema: { tags, params: IdParams, body: BuildOutcome } },
+    async (request, reply) => {
+      const row = await ownBuild(request.principal, request.params.id);
+      if (!(await endAttempt(context, row, request.body))) {
+        throw conflict(
+          'already_over',
+          `The build is ${row.state} at attempt ${row.attempt}; this report is too late.`,
+        );
+      }
+      return reply.code(204).send();
+    },
+  );
+
+  await app.register(async (raw) => {
+    const asBuffer = { parseAs: 'buffer' as const, bodyLimit: 1024 * 1024 };
+    raw.addContentTypeParser('application/octet-stream', asBuffer, (_request, body, done) =>
+      done(null, body),
+    );
+    raw.post<{ Params: { id: string }; Querystring: { offset: number } }>(
+      '/v1/builds/:id/log',
+      {
+        preHandler,
+        schema: {
+          tags,
+          params: IdParams,
+          querystring: Type.Object({ offset: Type.Integer({ minimum: 0 }) }),
+        },
+      },
+      async (request, reply) => {
+        const row = await ownBuild(request.principal, request.params.id);
+        await appendLog(context, row.id, request.query.offset, request.body as Buffer);
+        return reply.code(204).send();
+      },
+    );
+  });
+};

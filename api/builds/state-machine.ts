@@ -1,0 +1,58 @@
+import type { Selectable, UpdateObject } from 'kysely';
+import type { BuildState } from '../../contract/build.ts';
+import type { Database } from '../db/database.ts';
+import type { Schema } from '../db/schema.ts';
+
+/*
+ *              claim            vm_ready
+ *   queued ───────────▶ starting ───────▶ running ──▶ passed | failed
+ *     ▲ │                  │ │               │ │
+ *     │ │ cancel, refuse   │ └───── end ─────┘ │────▶ errored | cancelled | timed_out
+ *     │ └──────────────▶ cancelled, errored    │
+ *     └──────────────── lose ──────────────────┘
+ */
+const transitions = {
+  claim: { from: ['queued'], to: ['starting'] },
+  vm_ready: { from: ['starting'], to: ['running'] },
+  lose: { from: ['starting', 'running'], to: ['queued'] },
+  end: { from: ['starting', 'running'], to: ['passed', 'failed', 'errored', 'cancelled', 'timed_out'] },
+  cancel: { from: ['queued'], to: ['cancelled'] },
+  refuse: { from: ['queued'], to: ['errored'] },
+} as const satisfies Record<string, { from: readonly BuildState[]; to: readonly BuildState[] }>;
+
+export type BuildEvent = keyof typeof transitions;
+export type BuildRow = Selectable<Schema['build']>;
+
+/** States that a build never leaves. */
+export const finalStates: readonly BuildState[] = ['passed', 'failed', 'errored', 'cancelled', 'timed_out'];
+
+/** Whether `event` leads from one state to the other. */
+export function leads(from: BuildState, event: BuildEvent, to: BuildState): boolean {
+  const { from: sources, to: targets } = transitions[event];
+  return (sources as readonly BuildState[]).includes(from) && (targets as readonly BuildState[]).includes(to);
+}
+
+/**
+ * The only way to change a build's state: one conditional UPDATE, so that of two changes at once one wins. Gives the
+ * new row, or undefined when the build is not in a state that the event starts from (or of another attempt).
+ */
+export async function transition(
+  database: Database,
+  buildId: string,
+  event: BuildEvent,
+  to: BuildState,
+  fields: UpdateObject<Schema, 'build'> = {},
+  attempt?: number,
+): Promise<BuildRow | undefined> {
+  const { from, to: targets } = transitions[event];
+  if (!(targets as readonly BuildState[]).includes(to))
+    throw new Error(`The event ${event} does not lead to ${to}.`);
+  return await database
+    .updateTable('build')
+    .set({ ...fields, state: to })
+    .where('id', '=', buildId)
+    .where('state', 'in', [...from])
+    .$if(attempt !== undefined, (query) => query.where('attempt', '=', attempt ?? 0))
+    .returningAll()
+    .executeTakeFirst();
+}

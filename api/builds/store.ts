@@ -1,0 +1,68 @@
+import type { Build } from '../../contract/build.ts';
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import type { PageRequest } from '../http/page.ts';
+import type { BuildRow } from './state-machine.ts';
+
+/** What the API answers for a build; a waiting one says why it waits. */
+export async function toBuild(context: ApiContext, row: BuildRow): Promise<Build> {
+  const reason = row.state === 'queued' ? ((await whyItWaits(context, row)) ?? row.reason) : row.reason;
+  return { ...withoutPlace(row), reason };
+}
+
+function withoutPlace(row: BuildRow): Build {
+  const iso = (moment: Date | null) => moment?.toISOString() ?? null;
+  const { id, project_id, number, state, reason, trigger, branch, commit, message, attempt, phase, vm } = row;
+  return {
+    ...{ id, project_id, number, state, reason, trigger, branch, commit, message, attempt, phase, vm },
+    failed_command: row.failed_command,
+    exit_code: row.exit_code,
+    queued_at: row.queued_at.toISOString(),
+    started_at: iso(row.started_at),
+    vm_ready_at: iso(row.vm_ready_at),
+    checkout_done_at: iso(row.checkout_done_at),
+    first_step_at: iso(row.first_step_at),
+    finished_at: iso(row.finished_at),
+    vm_gone_at: iso(row.vm_gone_at),
+  };
+}
+
+async function whyItWaits(context: ApiContext, row: BuildRow): Promise<string | undefined> {
+  const place = await context.queue.place(row.id).catch(() => undefined);
+  if (!place) return undefined;
+  const where = place.place === 1 ? 'next in line' : `number ${place.place} in line`;
+  return place.atConcurrency
+    ? `Waiting: ${where}; the project runs as many builds as its concurrency allows.`
+    : `Waiting for a runner: ${where}.`;
+}
+
+export async function findBuild(
+  database: Database,
+  teamId: string,
+  id: string,
+): Promise<BuildRow | undefined> {
+  return await database
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', id)
+    .where('team_id', '=', teamId)
+    .executeTakeFirst();
+}
+
+/** Newest first. */
+export async function listBuilds(
+  database: Database,
+  teamId: string,
+  { limit, after }: PageRequest,
+  projectId: string | undefined,
+): Promise<BuildRow[]> {
+  return await database
+    .selectFrom('build')
+    .selectAll()
+    .where('team_id', '=', teamId)
+    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
+    .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId ?? ''))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute();
+}

@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ApiContext } from '../context.ts';
+import { signBuildReceipt } from '../receipts/sign-build-receipt.ts';
+import { endAttempt } from './end-attempt.ts';
+import { enqueueBuild } from './enqueue-build.ts';
+import { type BuildRow, finalStates } from './state-machine.ts';
+
+// What was accepted a moment ago may be on its way into the queue.
+const settledAfterMs = 5_000;
+const receiptAfterMs = 60_000;
+
+/**
+ * Makes database and queue agree: builds that wait but are not queued are enqueued, entries of builds that are over are
+ * forgotten, and builds whose runner let its lease run out are lost. Every change is conditional, so that two sweeps at once
+ * do no harm.
+ */
+export async function sweepOnce(context: ApiContext): Promise<void> {
+  const { queue, database } = context;
+  const settled = new Date(context.now().getTime() - settledAfterMs);
+  const expired = new Set(await queue.expired());
+  const entries = new Map((await queue.list()).map((entry) => [entry.build, entry]));
+  const builds = await database.selectFrom('build').selectAll().where('finished_at', 'is', null).execute();
+  const known = new Set(builds.map((build) => build.id));
+
+  // A row is there before its entry, so an entry without a row in this later look is one of a build that is over.
+  for (const id of entries.keys()) if (!known.has(id)) await queue.forget(id);
+  for (const build of builds) {
+    const entry = entries.get(build.id);
+    if (build.state === 'queued' && !entry && build.queued_at < settled) await enqueueBuild(context, build);
+    if (build.state !== 'queued' && (expired.has(build.id) || !entry)) await loseAttempt(context, build);
+    if (build.cancel_requested && entry?.state === 'leased') await queue.cancel(build.id);
+  }
+  await signMissingReceipts(context);
+}
+
+async function loseAttempt(context: ApiContext, build: BuildRow): Promise<void> {
+  const started = build.started_at ?? build.queued_at;
+  if (context.now().getTime() - started.getTime() < settledAfterMs) return;
+  const reason = 'The runner of this build is gone.';
+  await endAttempt(context, build, { attempt: build.attempt, outcome: 'lost', reason });
+  const after = await context.database
+    .selectFrom('build')
+    .select('state')
+    .where('id', '=', build.id)
+    .executeTakeFirst();
+  if (after && finalStates.includes(after.state)) await context.queue.forget(build.id);
+}
+
+/** A build whose runner died never hears that its VM is gone; its receipt says so. */
+async function signMissingReceipts(context: ApiContext): Promise<void> {
+  const before = new Date(context.now().getTime() - receiptAfterMs);
+  const builds = await context.database
+    .selectFrom('build')
+    .leftJoin('receipt', (join) =>
+      join.onRef('receipt.subject', '=', 'build.id').on('receipt.kind', '=', 'build'),
+    )
+    .select('build.id')
+    .where('build.finished_at', '<', before)
+    .where('receipt.id', 'is', null)
+    .limit(50)
+    .execute();
+  for (const { id } of builds) await signBuildReceipt(context, id);
+}
+
+/** Sweeps now and then until the signal aborts. A sweep that fails is logged and tried again. */
+export async function runSweeper(
+  context: ApiContext,
+  options: { intervalMs: number; signal: AbortSignal },
+): Promise<void> {
+  while (!options.signal.aborted) {
+    await sweepOnce(context).catch((error) => context.log.warn({ error: String(error) }, 'sweep failed'));
+    await delay(options.intervalMs, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+}
