@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRedisServer } from '../../queue/redis-server.ts';
 import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
+import type { ApiReady } from '../api-process.ts';
 import { CliError } from '../cli-error.ts';
 import { type EbbProcess, startEbbProcess } from './child-process.ts';
 import { createDeveloperKey, type DeveloperKey } from './developer-key.ts';
@@ -32,12 +33,6 @@ export interface DevSystem {
   /** Rejects when a part ends unasked. */
   broken: Promise<never>;
   close(): Promise<void>;
-}
-
-interface ApiReady {
-  url: string;
-  source: { port: number; hostKey: string };
-  firstKeys?: { admin: string; runner: string };
 }
 
 /** Starts the parts in order and resolves when builds can be accepted and run. Ends what it started when it throws. */
@@ -85,12 +80,17 @@ async function start(
   return {
     url: api.ready.url,
     adminKey: await readKey(paths.keys, 'admin'),
-    source: { ...api.ready.source, repositories: join(paths.source, 'repositories') },
+    source: { ...sourceOf(api.ready), repositories: join(paths.source, 'repositories') },
     developer,
     processes: { redis: redis?.pid, api: api.pid, runner: runner.pid },
     broken: whenBroken({ api, runner }, paths.logs),
     close,
   };
+}
+
+function sourceOf({ source }: ApiReady) {
+  if (!source) throw new CliError('The API started without its built-in source host.');
+  return source;
 }
 
 async function layOut(folder: string) {

@@ -1,0 +1,120 @@
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
+import { runSweeper } from '../api/builds/sweep.ts';
+import { type ApiConfiguration, splitHostPort } from '../api/configuration.ts';
+import type { ApiContext } from '../api/context.ts';
+import { createCustody } from '../api/custody/custody.ts';
+import { openDatabase } from '../api/db/database.ts';
+import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
+import { startServer } from '../api/server.ts';
+import { createSigner } from '../api/signing/create-signer.ts';
+import { loadOrCreateApiKeys } from '../api/signing/key-files.ts';
+import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
+import { firstStart } from '../api/teams/first-start.ts';
+import { createRedisQueue } from '../queue/redis-queue.ts';
+
+const sweepIntervalMs = 5_000;
+const resumeIntervalMs = 60_000;
+
+/** What the process tells when it answers requests. */
+export interface ApiReady {
+  url: string;
+  source?: { port: number; hostKey: string };
+  /** Only at the first start, and never again. */
+  firstKeys?: { admin: string; runner: string };
+}
+
+/** Runs the control plane until `stop` aborts. What it opened is closed when it resolves or rejects. */
+export async function runApiProcess(options: {
+  configuration: ApiConfiguration;
+  stop: AbortSignal;
+  onReady(ready: ApiReady): void;
+}): Promise<void> {
+  const { configuration, stop } = options;
+  const log = pino({ name: 'ebb-api', redact: ['req.headers.authorization', 'req.headers.cookie'] });
+  const opened: (() => Promise<unknown>)[] = [];
+  try {
+    const { context, source } = await open(configuration, log, stop, opened);
+    const firstKeys = await firstStart(context.database, {
+      teamName: configuration.EBB_TEAM,
+      now: context.now(),
+    });
+    const server = await startServer({
+      context,
+      listen: splitHostPort(configuration.EBB_LISTEN),
+      ...tlsOf(configuration),
+    });
+    opened.push(server.close);
+    const background = [
+      runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
+      runResumer(context, stop),
+    ];
+    opened.push(() => Promise.all(background));
+    options.onReady({
+      url: configuration.EBB_PUBLIC_URL,
+      ...(source ? { source: { port: source.port, hostKey: source.hostKey } } : {}),
+      ...(firstKeys ? { firstKeys } : {}),
+    });
+    await new Promise((resolve) =>
+      stop.aborted ? resolve(undefined) : stop.addEventListener('abort', resolve, { once: true }),
+    );
+  } finally {
+    while (opened.length > 0) await opened.pop()?.();
+  }
+}
+
+async function open(
+  configuration: ApiConfiguration,
+  log: Logger,
+  stop: AbortSignal,
+  opened: (() => Promise<unknown>)[],
+) {
+  const keys = await loadOrCreateApiKeys(configuration.EBB_KEYS_DIR);
+  const url = configuration.EBB_DATABASE_URL;
+  if (!url) await mkdir(configuration.EBB_DATA_DIR, { recursive: true, mode: 0o700 });
+  const database = await openDatabase(url ? { url } : { folder: configuration.EBB_DATA_DIR });
+  opened.push(() => database.destroy());
+  const queue = await createRedisQueue({
+    url: configuration.EBB_REDIS_URL,
+    ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
+  });
+  opened.push(() => queue.close());
+  const source = configuration.EBB_LOCAL_SOURCE_DIR
+    ? await startLocalSourceHost({
+        root: configuration.EBB_LOCAL_SOURCE_DIR,
+        port: configuration.EBB_LOCAL_SOURCE_PORT,
+        logger: log.child({ part: 'source-host' }),
+      })
+    : undefined;
+  if (source) opened.push(() => source.close());
+  const context: ApiContext = {
+    database,
+    queue,
+    sourceHosts: new Map(source ? [[source.host.kind, source.host]] : []),
+    custody: createCustody({
+      keyEncryptionKey: JSON.parse(configuration.EBB_KEY_ENCRYPTION_KEY),
+      hookMasterKey: keys.hookMasterKey,
+    }),
+    signer: createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL }),
+    publicUrl: configuration.EBB_PUBLIC_URL,
+    now: () => new Date(),
+    stopping: stop,
+    log,
+  };
+  return { context, source };
+}
+
+function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
+  return cert && key ? { tls: { cert, key } } : {};
+}
+
+/** Goes on with revocations that a dead process or an absent source host left open. */
+async function runResumer(context: ApiContext, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    await resumeRevocations(context, stop).catch((error) => {
+      if (!stop.aborted) context.log.warn({ error: String(error) }, 'revocations could not be resumed');
+    });
+    await delay(resumeIntervalMs, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
