@@ -1,0 +1,58 @@
+/** How a VM ended. */
+export interface VmExit {
+  code: number | null;
+  signal: string | null;
+}
+
+/** A running VM that answers SSH. It is used for one build and then destroyed. */
+export interface Vm {
+  readonly id: string;
+  readonly driver: string;
+  /** Where its SSH server is reached from this machine. */
+  readonly host: string;
+  readonly port: number;
+  /** Its host key, a raw blob, known since before the VM existed. */
+  readonly hostKey: Buffer;
+  /** Private key (OpenSSH format) that logs in as `root` and `checkout`; wiped when the VM is destroyed. */
+  readonly clientKey: Buffer;
+  /** Address by which the VM reaches services on this machine's loopback. */
+  readonly hostAddress: string;
+  readonly memoryMib: number;
+  readonly cpus: number;
+  readonly exited: Promise<VmExit>;
+  /** The end of what it printed on its console. */
+  consoleTail(): string;
+  /** Ends the VM at once; resolves when it is gone. May be called again. */
+  destroy(): Promise<void>;
+}
+
+export interface VmLaunch {
+  id: string;
+  memoryMib: number;
+  cpus: number;
+  /** Seconds without heartbeat after which the VM powers itself off. */
+  deadmanSeconds?: number;
+  signal: AbortSignal;
+}
+
+/** A way to run VMs. A new one is a folder beside `qemu/` that passes `driver-conformance.ts`. */
+export interface VmDriver {
+  readonly name: string;
+  /** Resolves when the VM's SSH server listens. Throws VmError; nothing of the VM is left then. */
+  launch(launch: VmLaunch): Promise<Vm>;
+  /** Ends VMs whose runner is dead, and gives their ids. Never touches a VM whose runner lives. */
+  reap(): Promise<string[]>;
+  /** Destroys all VMs of this driver. */
+  close(): Promise<void>;
+}
+
+/** A VM that did not come up. The message holds the end of its console. */
+export class VmError extends Error {
+  override name = 'VmError';
+  readonly code: 'boot_failed' | 'boot_timeout' | 'aborted';
+
+  constructor(code: VmError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Readable } from 'node:stream';
+
+const tailBytes = 8 * 1024;
+
+/** A VM's serial console: watched line by line, its end kept in memory, never in a file. */
+export interface Console {
+  /** Resolves when a line with this text was printed. */
+  saw(text: string): Promise<void>;
+  tail(): string;
+}
+
+export function readConsole(stream: Readable): Console {
+  let tail = '';
+  const waiting = new Map<string, () => void>();
+  stream.on('data', (chunk: Buffer) => {
+    tail = (tail + chunk.toString('latin1')).slice(-tailBytes);
+    for (const [text, resolve] of waiting) {
+      if (!tail.includes(text)) continue;
+      waiting.delete(text);
+      resolve();
+    }
+  });
+  return {
+    saw: (text) =>
+      new Promise((resolve) => {
+        if (tail.includes(text)) resolve();
+        else waiting.set(text, resolve);
+      }),
+    // Control characters of a hostile console must not reach a terminal.
+    tail: () => tail.replace(/[^\n\x20-\x7e]/g, ''),
+  };
+}
