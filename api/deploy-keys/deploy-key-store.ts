@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
+import { splitNaturalId } from '../http/natural-id.ts';
 import { conflict } from '../http/problem-error.ts';
 
 export type DeployKeyRow = Selectable<Schema['deploy_key']>;
@@ -73,7 +74,7 @@ export interface KeyFilter {
 
 /** Keys that are at their source host, by id. */
 export async function listDeployKeys(database: Database, filter: KeyFilter): Promise<DeployKeyRow[]> {
-  const [team, project] = filter.naturalId?.split('/') ?? [];
+  const natural = splitNaturalId(filter.naturalId, ['team', 'project']);
   return await database
     .selectFrom('deploy_key')
     .innerJoin('project', 'project.id', 'deploy_key.project_id')
@@ -83,8 +84,8 @@ export async function listDeployKeys(database: Database, filter: KeyFilter): Pro
     .where('project.revoking_at', 'is', null)
     .where('deploy_key.source_host_id', 'is not', null)
     .$if(filter.projectId !== undefined, (q) => q.where('project.id', '=', filter.projectId ?? ''))
-    .$if(filter.naturalId !== undefined, (q) =>
-      q.where('team.name', '=', team ?? '').where('project.name', '=', project ?? ''),
+    .$if(natural !== undefined, (q) =>
+      q.where('team.name', '=', natural?.team ?? '').where('project.name', '=', natural?.project ?? ''),
     )
     .$if(filter.after !== undefined, (q) => q.where('deploy_key.id', '>', filter.after ?? ''))
     .orderBy('deploy_key.id')

@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
+import { splitNaturalId } from '../http/natural-id.ts';
 import { conflict } from '../http/problem-error.ts';
 
 export type HookBindingRow = Selectable<Schema['hook_binding']>;
@@ -90,7 +91,7 @@ export interface HookFilter {
 
 /** Hooks that are at their source host, by id. */
 export async function listHookBindings(database: Database, filter: HookFilter): Promise<HookBindingRow[]> {
-  const [team, project] = filter.naturalId?.split('/') ?? [];
+  const natural = splitNaturalId(filter.naturalId, ['team', 'project']);
   return await database
     .selectFrom('hook_binding')
     .innerJoin('project', 'project.id', 'hook_binding.project_id')
@@ -100,8 +101,8 @@ export async function listHookBindings(database: Database, filter: HookFilter): 
     .where('project.revoking_at', 'is', null)
     .where('hook_binding.source_host_id', 'is not', null)
     .$if(filter.projectId !== undefined, (q) => q.where('project.id', '=', filter.projectId ?? ''))
-    .$if(filter.naturalId !== undefined, (q) =>
-      q.where('team.name', '=', team ?? '').where('project.name', '=', project ?? ''),
+    .$if(natural !== undefined, (q) =>
+      q.where('team.name', '=', natural?.team ?? '').where('project.name', '=', natural?.project ?? ''),
     )
     .$if(filter.after !== undefined, (q) => q.where('hook_binding.id', '>', filter.after ?? ''))
     .orderBy('hook_binding.id')

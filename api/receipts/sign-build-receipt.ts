@@ -3,9 +3,13 @@ import type { ApiContext } from '../context.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { signReceipt } from './sign-receipt.ts';
 
+// A runner that lives tells sooner than this that the VM of a build that is over is gone.
+const vmReportMs = 30_000;
+
 /**
- * Signs what happened to a build once it is over and its VM is gone. Signing again answers the first receipt.
- * Throws 404, and 409 `build_not_over` when there is something left of the build.
+ * Signs what happened to a build once it is over and its VM is gone. When nobody told that within half a minute, the
+ * runner is lost, and the receipt says that nobody saw the VM end. Signing again answers the first receipt.
+ * Throws 404, and 409 `build_not_over` when it is too early.
  */
 export async function signBuildReceipt(
   context: Pick<ApiContext, 'database' | 'signer' | 'now'>,
@@ -13,7 +17,9 @@ export async function signBuildReceipt(
 ): Promise<{ receiptId: string }> {
   const build = await buildWithNames(context, buildId);
   if (!build) throw notFound('build', buildId);
-  if (!build.finished_at || (build.vm !== null && !build.vm_gone_at)) {
+  const toldBy = context.now().getTime() - vmReportMs;
+  const vmMayLive = build.vm !== null && !build.vm_gone_at;
+  if (!build.finished_at || (vmMayLive && build.finished_at.getTime() > toldBy)) {
     const detail = `The build ${buildId} is not over or its VM is not gone; its receipt is signed after that.`;
     throw conflict('build_not_over', detail);
   }

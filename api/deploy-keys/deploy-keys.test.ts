@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { after, before, beforeEach, test } from 'node:test';
+import { compactDecrypt, importJWK } from 'jose';
+import { dump, openSetting, type Setting } from '../revocation/test-setting.ts';
+import { SourceHostError } from '../source-hosts/errors.ts';
+
+let setting: Setting;
+let team: Awaited<ReturnType<Setting['addTeam']>>;
+let projectId: string;
+let count = 0;
+const signal = () => AbortSignal.timeout(20_000);
+const repository = () => `shop-${count}`;
+
+before(async () => {
+  setting = await openSetting();
+  team = await setting.addTeam('acme');
+});
+after(() => setting.close());
+beforeEach(async () => {
+  count += 1;
+  delete setting.fault.before;
+  delete setting.fault.after;
+  projectId = await setting.addProject(team, repository());
+});
+
+const create = () => setting.call(team.token, 'POST', '/v1/deploy-keys', { project_id: projectId });
+const row = () =>
+  setting.context.database
+    .selectFrom('deploy_key')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .executeTakeFirst();
+
+test('a new deploy key is at the source host, with the fingerprint that ssh-keygen prints', async () => {
+  const { status, body } = await create();
+  assert.equal(status, 201);
+  const hosted = await setting.host.findDeployKey(repository(), body.source_host_id, signal());
+  assert.equal(hosted?.publicKey, body.public_key);
+  assert.equal(hosted?.title, `Ebb: acme/${repository()}`);
+  assert.match(body.public_key, new RegExp(`^ssh-ed25519 \\S+ ebb:acme/${repository()}$`));
+  const printed = await sshKeygenFingerprint(body.public_key);
+  assert.equal(printed, body.fingerprint);
+});
+
+test('the sealed private key opens to the seed of the public key, and its bytes are in no row', async () => {
+  const { body } = await create();
+  const stored = await row();
+  const project = await setting.context.database
+    .selectFrom('project')
+    .select('wrapped_private_key')
+    .where('id', '=', projectId)
+    .executeTakeFirstOrThrow();
+  const wrapped = await compactDecrypt(project.wrapped_private_key ?? '', setting.keyEncryptionKey);
+  const projectKey = await importJWK(JSON.parse(Buffer.from(wrapped.plaintext).toString()), 'ECDH-ES+A256KW');
+  const { plaintext, protectedHeader } = await compactDecrypt(stored?.sealed_private_key ?? '', projectKey);
+  assert.equal(protectedHeader.kid, projectId);
+  assert.equal(protectedHeader.purpose, 'deploy-key');
+  assert.equal(plaintext.length, 32);
+  const seed = Buffer.from(plaintext);
+  const pkcs8 = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  const der = createPublicKey(createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })).export({
+    format: 'der',
+    type: 'spki',
+  });
+  assert.deepEqual(Buffer.from(body.public_key.split(' ')[1], 'base64').subarray(-32), der.subarray(-32));
+  const everything = await dump(setting.context);
+  assert.ok(everything.includes(body.fingerprint));
+  for (const encoding of ['hex', 'base64', 'base64url', 'latin1'] as const) {
+    assert.ok(!everything.includes(seed.toString(encoding)), encoding);
+  }
+});
+
+test('a second key is refused with the way to import the first', async () => {
+  await create();
+  const { status, body } = await create();
+  assert.equal(status, 409);
+  assert.equal(body.code, 'deploy_key_exists');
+  assert.match(body.detail, new RegExp(`terraform import ebb_deploy_key.NAME acme/${repository()}`));
+});
+
+test('two requests at once make one key', async () => {
+  const answers = await Promise.all([create(), create()]);
+  const made = answers.filter(({ status }) => status === 201).map(({ body }) => body.id);
+  assert.ok(made.length >= 1);
+  assert.equal(new Set(made).size, 1);
+  assert.equal((await row())?.id, made[0]);
+});
+
+test('a key that was added when the answer got lost is completed by the next request', async () => {
+  setting.fault.after = (method) => {
+    if (method === 'addDeployKey') throw new SourceHostError('timeout', 'The host did not answer.');
+  };
+  assert.equal((await create()).body.code, 'source_host_timeout');
+  const pending = await row();
+  assert.equal(pending?.source_host_id, null);
+  delete setting.fault.after;
+  const { status, body } = await create();
+  assert.equal(status, 201);
+  assert.equal(body.public_key, pending?.public_key);
+  assert.equal(await keysAtHost(body.source_host_id), true);
+});
+
+for (const [code, status, problem] of [
+  ['repository_not_found', 422, 'repository_not_found'],
+  ['refused', 422, 'source_host_refused'],
+  ['key_in_use', 409, 'key_in_use'],
+  ['unreachable', 503, 'source_host_unreachable'],
+] as const) {
+  test(`when the source host says ${code}, the caller is told and nothing stays`, async () => {
+    setting.fault.before = (method) => {
+      if (method === 'addDeployKey') throw new SourceHostError(code, `The host says ${code}.`);
+    };
+    const answer = await create();
+    assert.equal(answer.status, status);
+    assert.equal(answer.body.code, problem);
+    assert.equal(answer.body.detail, `The host says ${code}.`);
+    assert.equal(await row(), undefined);
+  });
+}
+
+test('a key that was deleted at the source host is 404, and a new one takes its place', async () => {
+  const first = (await create()).body;
+  await setting.host.removeDeployKey(repository(), first.source_host_id, signal());
+  assert.equal((await setting.call(team.token, 'GET', `/v1/deploy-keys/${first.id}`)).status, 404);
+  const second = await create();
+  assert.equal(second.status, 201);
+  assert.notEqual(second.body.public_key, first.public_key);
+});
+
+test('when the source host cannot be asked, a key is answered as last known', async () => {
+  const { body } = await create();
+  setting.fault.before = () => {
+    throw new SourceHostError('unreachable', 'down');
+  };
+  const answer = await setting.call(team.token, 'GET', `/v1/deploy-keys/${body.id}`);
+  assert.equal(answer.status, 200);
+  assert.equal(answer.body.fingerprint, body.fingerprint);
+});
+
+test('deleting removes the key at the source host, and deleting again is 404', async () => {
+  const { body } = await create();
+  assert.equal((await setting.call(team.token, 'DELETE', `/v1/deploy-keys/${body.id}`)).status, 204);
+  assert.equal(await keysAtHost(body.source_host_id), false);
+  assert.equal((await setting.call(team.token, 'DELETE', `/v1/deploy-keys/${body.id}`)).status, 404);
+});
+
+test('a key is not forgotten while the source host still shows it', async () => {
+  const { body } = await create();
+  setting.fault.before = (method) => {
+    if (method === 'removeDeployKey') throw new SourceHostError('unreachable', 'down');
+  };
+  assert.equal((await setting.call(team.token, 'DELETE', `/v1/deploy-keys/${body.id}`)).status, 503);
+  assert.equal((await row())?.id, body.id);
+});
+
+test('a key whose repository is gone can be deleted', async () => {
+  const { body } = await create();
+  await setting.removeRepository(repository());
+  assert.equal((await setting.call(team.token, 'DELETE', `/v1/deploy-keys/${body.id}`)).status, 204);
+});
+
+test('another team sees no key, whatever it asks', async () => {
+  const { body } = await create();
+  const other = await setting.addTeam(`other-${count}`);
+  const path = `/v1/deploy-keys/${body.id}`;
+  assert.equal((await setting.call(other.token, 'GET', path)).status, 404);
+  assert.equal((await setting.call(other.token, 'DELETE', path)).status, 404);
+  const made = await setting.call(other.token, 'POST', '/v1/deploy-keys', { project_id: projectId });
+  assert.equal(made.status, 404);
+  const list = `/v1/deploy-keys?natural_id=acme/${repository()}`;
+  assert.equal((await setting.call(other.token, 'GET', list)).body.items.length, 0);
+  assert.deepEqual((await setting.call(team.token, 'GET', list)).body.items, [body]);
+});
+
+async function keysAtHost(id: string): Promise<boolean> {
+  return (await setting.host.findDeployKey(repository(), id, signal())) !== undefined;
+}
+
+async function sshKeygenFingerprint(line: string): Promise<string | undefined> {
+  return await new Promise((resolve, reject) => {
+    const child = execFile('ssh-keygen', ['-l', '-f', '-'], (error, stdout) =>
+      error ? reject(error) : resolve(stdout.split(' ')[1]),
+    );
+    child.stdin?.end(`${line}\n`);
+  });
+}

@@ -1,0 +1,167 @@
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import pino from 'pino';
+import { scopes } from '../../contract/token.ts';
+import { createRedisQueue } from '../../queue/redis-queue.ts';
+import { startRedis } from '../../queue/test-redis.ts';
+import { buildApp } from '../app.ts';
+import { createApiKey } from '../auth/api-key.ts';
+import type { ApiContext } from '../context.ts';
+import { createCustody } from '../custody/custody.ts';
+import { json, openDatabase } from '../db/database.ts';
+import { newId } from '../db/new-id.ts';
+import { createSigner } from '../signing/create-signer.ts';
+import { startLocalSourceHost } from '../source-hosts/local/start-local-source-host.ts';
+import type { SourceHost } from '../source-hosts/source-host.ts';
+
+const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+
+/** The control plane with a real Redis, PGlite and source host; `fault` makes calls to the source host fail. */
+export async function openSetting() {
+  const root = await mkdtemp(join(tmpdir(), 'ebb-revocation-'));
+  const log = pino({ level: 'silent' });
+  const local = await startLocalSourceHost({ root, port: 0, logger: log });
+  const redis = await startRedis();
+  const queue = await createRedisQueue({ url: redis.url });
+  const keyEncryption = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const fault: { before?: (method: string) => void | Promise<void>; after?: (method: string) => void } = {};
+  const context: ApiContext = {
+    database: await openDatabase({ folder: 'memory://' }),
+    queue,
+    sourceHosts: new Map([['local', withFaults(local.host, fault)]]),
+    custody: createCustody({
+      keyEncryptionKey: keyEncryption.publicKey.export({ format: 'jwk' }),
+      hookMasterKey: randomBytes(32),
+    }),
+    signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
+    stopping: new AbortController().signal,
+    publicUrl: 'http://ebb.test',
+    now: () => new Date(),
+    log,
+  };
+  const app = await buildApp(context);
+  return {
+    context,
+    fault,
+    host: local.host,
+    keyEncryptionKey: keyEncryption.privateKey,
+    addTeam: (name: string) => addTeam(context, name),
+    async addProject(team: { id: string }, name: string) {
+      await local.createRepository(name);
+      return await addProject(context, team.id, name);
+    },
+    removeRepository: (name: string) => rm(join(root, 'repositories', `${name}.git`), { recursive: true }),
+    async call(
+      token: string,
+      method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+      url: string,
+      payload?: object,
+      headers: Record<string, string> = {},
+    ) {
+      const answer = await app.inject({
+        method,
+        url,
+        headers: { authorization: `Bearer ${token}`, ...headers },
+        ...(payload ? { payload } : {}),
+      });
+      const body = answer.body === '' ? undefined : answer.json();
+      return { status: answer.statusCode, body, headers: answer.headers };
+    },
+    async close() {
+      await app.close();
+      await context.database.destroy();
+      await queue.close();
+      await redis.close();
+      await local.close();
+      await rm(root, { recursive: true });
+    },
+  };
+}
+
+export type Setting = Awaited<ReturnType<typeof openSetting>>;
+
+function withFaults(
+  host: SourceHost,
+  fault: { before?: (method: string) => void | Promise<void>; after?: (method: string) => void },
+): SourceHost {
+  return new Proxy(host, {
+    get(target, name: keyof SourceHost) {
+      const value = target[name];
+      if (typeof value !== 'function' || name === 'clone' || name === 'parseWebhook') return value;
+      return async (...args: never[]) => {
+        await fault.before?.(name);
+        const result = await (value as (...args: never[]) => Promise<unknown>)(...args);
+        fault.after?.(name);
+        return result;
+      };
+    },
+  });
+}
+
+async function addTeam(context: ApiContext, name: string) {
+  const now = context.now();
+  const id = newId('team');
+  await context.database.insertInto('team').values({ id, name, created_at: now }).execute();
+  const secret = await createApiKey(context.database, { teamId: id, name, scopes: [...scopes], now });
+  const key = await context.database
+    .selectFrom('api_key')
+    .select('id')
+    .where('secret_hash', '=', createHash('sha256').update(secret).digest())
+    .executeTakeFirstOrThrow();
+  const claims = { sub: key.id, team: id, scope: scopes.join(' ') };
+  return { id, name, token: await context.signer.signToken(claims, 600) };
+}
+
+async function addProject(context: ApiContext, teamId: string, name: string): Promise<string> {
+  const { database } = context;
+  const created_at = context.now();
+  const connection = newId('conn');
+  await database
+    .insertInto('connection')
+    .values({ id: connection, team_id: teamId, name, kind: 'local', host_keys: json([]), created_at })
+    .execute();
+  const id = newId('prj');
+  const key = await context.custody.createProjectKey(id);
+  await database
+    .insertInto('project')
+    .values({
+      id,
+      team_id: teamId,
+      connection_id: connection,
+      name,
+      repository: name,
+      default_branch: 'main',
+      setup: json([]),
+      test: json([]),
+      deploy: json([]),
+      environment: json({}),
+      timeout_minutes: 60,
+      concurrency: 1,
+      image: 'base',
+      memory_mib: 1024,
+      public_key: json(key.publicKey),
+      wrapped_private_key: key.wrappedPrivateKey,
+      created_at,
+      revoking_at: null,
+      revoked_at: null,
+    })
+    .execute();
+  return id;
+}
+
+/** Every row of every table as text, bytes in hexadecimal. */
+export async function dump({ database }: ApiContext): Promise<string> {
+  const tables = await sql<{ name: string }>`
+    select table_name as name from information_schema.tables where table_schema = 'public'`.execute(database);
+  const texts: string[] = [];
+  for (const { name } of tables.rows) {
+    const { rows } = await sql<{ text: string }>`select t::text as text from ${sql.table(name)} t`.execute(
+      database,
+    );
+    texts.push(...rows.map((row) => row.text));
+  }
+  return texts.join('\n');
+}
