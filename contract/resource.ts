@@ -60,11 +60,6 @@ export type Representation<R extends { representation: TSchema }> = Static<R['re
 /** The JSON that POST takes for a resource, before defaults. */
 export type Creation<R extends { creation: TSchema }> = Static<R['creation']>;
 
-/** The JSON that PATCH takes for a resource. */
-export type Change<R extends { changeable: TProperties; writeOnly: TProperties }> = {
-  [K in keyof R['changeable'] | keyof R['writeOnly']]?: Static<(R['changeable'] & R['writeOnly'])[K]> | null;
-};
-
 function nullable(properties: TProperties): TProperties {
   return Object.fromEntries(
     Object.entries(properties).map(([name, schema]) => {

@@ -43,7 +43,8 @@ export async function startPostgres(): Promise<{ url: string; close(): Promise<v
   };
 }
 
-function findBinaries(): string {
+/** Folder of `initdb`, `postgres` and `pg_dump`. */
+export function findBinaries(): string {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
   const found = [

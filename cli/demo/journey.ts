@@ -108,7 +108,10 @@ async function travel(
   narrator.line(`build #${failed.number} failed: ${failed.failed_command} exited with ${failed.exit_code}`);
 
   narrator.step('5/7 Plan again: nothing to change');
-  const plan = await terraform.run(['plan', '-detailed-exitcode', '-input=false'], [0, 2]);
+  const plan = await terraform.run(
+    ['plan', '-detailed-exitcode', '-input=false', '-out=again.tfplan'],
+    [0, 2],
+  );
   if (plan.code !== 0) throw new CliError(`terraform plan sees changes:\n${plan.output}`);
   narrator.line('no changes');
 

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BuildState, buildStates } from '../../contract/build.ts';
+import { type BuildEvent, finalStates, leads } from './state-machine.ts';
+
+const events: BuildEvent[] = ['claim', 'vm_ready', 'lose', 'end', 'cancel', 'refuse'];
+
+test('no event leads out of a final state', () => {
+  for (const from of finalStates) {
+    for (const event of events) {
+      for (const to of buildStates) assert.equal(leads(from, event, to), false, `${from} ${event} ${to}`);
+    }
+  }
+});
+
+test('every state that is not final can end', () => {
+  const open = buildStates.filter((state) => !finalStates.includes(state));
+  for (const from of open) {
+    const ends = events.some((event) => finalStates.some((to) => leads(from, event, to)));
+    assert.ok(ends, `${from} never ends`);
+  }
+});
+
+test('only a build under way passes, fails or times out', () => {
+  for (const to of ['passed', 'failed', 'timed_out'] as BuildState[]) {
+    const from = buildStates.filter((state) => events.some((event) => leads(state, event, to)));
+    assert.deepEqual(from, ['starting', 'running'], to);
+  }
+});
+
+test('a lost attempt waits again', () => {
+  assert.ok(leads('running', 'lose', 'queued'));
+  assert.ok(leads('starting', 'lose', 'queued'));
+});

@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { inflateRawSync } from 'node:zlib';
+import pg from 'pg';
+import type { LiveJourney } from '../cli/demo/journey.ts';
+import { openVault } from '../runner/custody/open.ts';
+import { findBinaries } from './postgres.ts';
+
+/** Bytes that must stay where they belong. */
+export interface Canaries {
+  /** The 32-byte seed of the project's deploy key. */
+  privateKey: Buffer;
+  secret: Buffer;
+  sourceLine: Buffer;
+}
+
+/** Opens the deploy key as only a runner can, so that its bytes can be searched for. */
+export async function plantedCanaries(
+  live: LiveJourney,
+  { folder, databaseUrl }: { folder: string; databaseUrl: string },
+): Promise<Canaries> {
+  const client = new pg.Client(databaseUrl);
+  await client.connect();
+  const { rows } = await client.query(
+    'select project.wrapped_private_key, deploy_key.sealed_private_key from project join deploy_key on project_id = project.id',
+  );
+  await client.end();
+  const keyFile = join(folder, 'system', 'keys', 'runner', 'key-encryption-key.json');
+  const vault = await openVault({
+    keyEncryptionKey: JSON.parse(await readFile(keyFile, 'utf8')),
+    wrappedPrivateKey: rows[0].wrapped_private_key,
+    projectId: live.projectId,
+  });
+  const script = await readFile(join(folder, 'shop', 'test.sh'), 'utf8');
+  const sourceLine = script
+    .split('\n')
+    .reduce((longest, line) => (line.length > longest.length ? line : longest));
+  return {
+    privateKey: await vault.open(rows[0].sealed_private_key, 'deploy-key'),
+    secret: Buffer.from(live.secret),
+    sourceLine: Buffer.from(sourceLine),
+  };
+}
+
+type Name = keyof Canaries;
+
+/** Searches files, plan, dumps and processes; gives a line for every canary that is where it may not be. */
+export async function searchEverywhere(
+  canaries: Canaries,
+  { folder, live, databaseUrl }: { folder: string; live: LiveJourney; databaseUrl: string },
+): Promise<string[]> {
+  const needles = (Object.keys(canaries) as Name[]).flatMap((name) =>
+    encodings(canaries[name]).map((needle) => ({ name, needle })),
+  );
+  const found: string[] = [];
+  const search = (where: string, bytes: Buffer, allowed: readonly Name[] = []) => {
+    for (const { name, needle } of needles) {
+      if (!allowed.includes(name) && bytes.includes(needle)) found.push(`${name} in ${where}`);
+    }
+  };
+  // A developer's own clone and the repository itself are where source belongs.
+  const mayHoldSource = [join(folder, 'shop'), live.system.source.repositories];
+  for (const root of [folder, '/dev/shm/ebb-runner']) {
+    for (const path of await filesBelow(root)) {
+      const allowed: Name[] = mayHoldSource.some((place) => path.startsWith(`${place}/`))
+        ? ['sourceLine']
+        : [];
+      const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+      search(relative(folder, path), bytes, allowed);
+      for (const member of unzip(bytes)) search(`${relative(folder, path)} (unpacked)`, member, allowed);
+    }
+  }
+  search('the PostgreSQL dump', await dump(databaseUrl));
+  for (const pid of (await readdir('/proc')).filter(
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
+  )) {
+    for (const file of ['cmdline', 'environ']) {
+      search(`/proc/${pid}/${file}`, await readFile(join('/proc', pid, file)).catch(() => Buffer.alloc(0)));
+    }
+  }
+  return found;
+}
+
+/** A value as it is, in hexadecimal, and in base64 wherever it may begin in the encoded text. */
+function encodings(value: Buffer): Buffer[] {
+  const base64 = [0, 1, 2].map((shift) => {
+    const text = Buffer.concat([Buffer.alloc(shift), value]).toString('base64');
+    // The first and last groups depend on what stands around the value.
+    return text.slice(shift === 0 ? 0 : 4, Math.floor((shift + value.length) / 3) * 4);
+  });
+  const texts = [
+    ...base64,
+    ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
+    value.toString('hex'),
+    value.toString('hex').toUpperCase(),
+  ];
+  return [value, ...new Set(texts)].map((text) => Buffer.from(text as string));
+}
+
+async function filesBelow(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+async function dump(databaseUrl: string): Promise<Buffer> {
+  const { stdout } = await promisify(execFile)(join(findBinaries(), 'pg_dump'), ['--dbname', databaseUrl], {
+    encoding: 'buffer',
+    maxBuffer: 256 * 1024 * 1024,
+  });
+  return stdout;
+}
+
+/** The members of a zip file, such as a Terraform plan; none of anything else. */
+function unzip(bytes: Buffer): Buffer[] {
+  const end = bytes.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
+  if (end === -1 || bytes.readUInt32LE(0) !== 0x04034b50) return [];
+  const members: Buffer[] = [];
+  let at = bytes.readUInt32LE(end + 16);
+  for (let count = bytes.readUInt16LE(end + 10); count > 0; count--) {
+    const header = bytes.readUInt32LE(at + 42);
+    const start = header + 30 + bytes.readUInt16LE(header + 26) + bytes.readUInt16LE(header + 28);
+    const packed = bytes.subarray(start, start + bytes.readUInt32LE(at + 20));
+    members.push(bytes.readUInt16LE(at + 10) === 8 ? inflateRawSync(packed) : packed);
+    at += 46 + bytes.readUInt16LE(at + 28) + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32);
+  }
+  return members;
+}

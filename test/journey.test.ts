@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type JourneyResult, type LiveJourney, runJourney } from '../cli/demo/journey.ts';
+import { createNarrator } from '../cli/demo/narrator.ts';
+import { timingTable } from '../cli/demo/timings.ts';
+import { type Canaries, plantedCanaries, searchEverywhere } from './canaries.ts';
+import { startPostgres } from './postgres.ts';
+
+let folder: string;
+let told = '';
+let result: JourneyResult;
+const pids: number[] = [];
+let canaries: Canaries;
+let found: string[] = [];
+let foundWhenPlanted: string[] = [];
+
+/** One run of the main job on PostgreSQL serves all the tests below: each boot of a VM costs seconds. */
+before(async () => {
+  const postgres = await startPostgres();
+  folder = await mkdtemp(join(tmpdir(), 'ebb-journey-'));
+  try {
+    result = await runJourney({
+      folder,
+      cacheDir: resolve('.ebb', 'cache'),
+      databaseUrl: postgres.url,
+      narrator: createNarrator((text) => {
+        told += text;
+      }),
+      signal: AbortSignal.timeout(8 * 60_000),
+      async beforeDestroy(live: LiveJourney) {
+        for (const pid of Object.values(live.system.processes)) if (pid !== undefined) pids.push(pid);
+        canaries = await plantedCanaries(live, { folder, databaseUrl: postgres.url });
+        const places = { folder, live, databaseUrl: postgres.url };
+        found = await searchEverywhere(canaries, places);
+        const planted = join(folder, 'system', 'logs', 'planted');
+        await writeFile(
+          planted,
+          `xx${canaries.privateKey.toString('hex')} ${Buffer.from(`x${live.secret}`).toString('base64')}`,
+        );
+        foundWhenPlanted = await searchEverywhere(canaries, places);
+        await rm(planted);
+      },
+    });
+  } catch (error) {
+    console.error(told);
+    throw error;
+  } finally {
+    await postgres.close();
+  }
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+test('a push is built on a VM of its own and passes', () => {
+  assert.equal(result.passed.state, 'passed');
+  assert.equal(result.passed.trigger, 'push');
+  assert.match(told, /deployed \d+ bytes/);
+});
+
+test('a commit that breaks a test fails, with the command and its exit code', () => {
+  assert.equal(result.failed.state, 'failed');
+  assert.equal(result.failed.failed_command, './test.sh');
+  assert.equal(result.failed.exit_code, 1);
+});
+
+test('every build had a VM of its own, and each VM is gone', () => {
+  const builds = [result.passed, result.failed, result.revocation.build];
+  assert.equal(new Set(builds.map((build) => build.vm)).size, 3);
+  for (const build of builds) assert.notEqual(build.vm_gone_at, null);
+});
+
+test('each milestone is reached in order and the table shows it', () => {
+  const { queued_at, vm_ready_at, checkout_done_at, first_step_at, finished_at } = result.passed;
+  const moments = [queued_at, vm_ready_at, checkout_done_at, first_step_at, finished_at];
+  assert.deepEqual(moments, [...moments].sort());
+  assert.match(timingTable([result.passed]), /#1 +passed/);
+});
+
+test('after apply and builds Terraform has nothing to change', () => {
+  assert.equal(result.planExitCode, 0);
+});
+
+test('destroying in the middle of a build cancels it and kills its VM', () => {
+  assert.equal(result.revocation.build.state, 'cancelled');
+});
+
+test('after destroy the source host itself has neither key nor hook, and the token is dead', () => {
+  assert.deepEqual(result.revocation.left, { deployKeys: 0, hooks: 0 });
+  assert.equal(result.revocation.tokenStatus, 401);
+});
+
+test('the receipt of the revocation is signed and holds', () => {
+  assert.equal(result.revocation.verified, true);
+});
+
+test('the secret is masked in the log', () => {
+  assert.match(told, /the greeting is: \*\*\*/);
+  assert.ok(!told.includes(canaries.secret.toString()));
+});
+
+test('no private key, secret or line of source is anywhere but where it may be', () => {
+  assert.deepEqual(found, []);
+});
+
+test('the search finds what is planted, in hexadecimal and in shifted base64', () => {
+  const where = 'in system/logs/planted';
+  assert.deepEqual(foundWhenPlanted, [`privateKey ${where}`, `secret ${where}`]);
+});
+
+test('no process and no VM is left', async () => {
+  for (const pid of pids) assert.ok(!existsSync(`/proc/${pid}`), `process ${pid} is still there`);
+  const vms = await readdir('/dev/shm/ebb-runner').catch(() => []);
+  for (const build of [result.passed, result.failed, result.revocation.build]) {
+    assert.ok(!vms.includes(String(build.vm)));
+  }
+});
