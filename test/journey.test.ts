@@ -112,7 +112,7 @@ test('the search finds what is planted, in hexadecimal and in shifted base64', (
 
 test('no process and no VM is left', async () => {
   for (const pid of pids) assert.ok(!existsSync(`/proc/${pid}`), `process ${pid} is still there`);
-  const vms = await readdir('/dev/shm/ebb-runner').catch(() => []);
+  const vms = await readdir('/dev/shm/ebb-runner').catch((): string[] => []);
   for (const build of [result.passed, result.failed, result.revocation.build]) {
     assert.ok(!vms.includes(String(build.vm)));
   }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
+import { conflict } from '../http/problem-error.ts';
 import type { BuildRow } from './state-machine.ts';
 
 export interface NewBuild {
@@ -12,21 +13,26 @@ export interface NewBuild {
   message: string;
 }
 
-/** Writes the row of a new build with the next number of its project; run it in a transaction. */
+/**
+ * Writes the row of a new build with the next number of its project; run it in a transaction. Throws 409 when the
+ * project is being revoked: no build may appear after the revocation has cancelled them all.
+ */
 export async function insertBuild(transaction: Database, build: NewBuild, now: Date): Promise<BuildRow> {
-  const { build_count } = await transaction
+  const project = await transaction
     .updateTable('project')
     .set({ build_count: sql`build_count + 1` })
     .where('id', '=', build.projectId)
+    .where('revoking_at', 'is', null)
     .returning('build_count')
-    .executeTakeFirstOrThrow();
+    .executeTakeFirst();
+  if (!project) throw conflict('project_revoked', 'The project is being revoked; it is not built any more.');
   return await transaction
     .insertInto('build')
     .values({
       id: newId('bld', now.getTime()),
       project_id: build.projectId,
       team_id: build.teamId,
-      number: build_count,
+      number: project.build_count,
       state: 'queued',
       trigger: build.trigger,
       branch: build.branch,
