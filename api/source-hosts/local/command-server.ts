@@ -66,7 +66,7 @@ async function answer(request: CommandRequest, options: CommandServerOptions): P
     // Looked up in its turn: the key may have been removed while the push waited.
     const access = await findAccess(key, command.repository, options);
     if (access.repository === undefined) return refuse(access.refusal);
-    if (false)
+    if (!access.mayPush)
       return refuse(
         `This is a deploy key: it can only read. Push ${command.repository} with a key of a developer.`,
       );
