@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Client, createClient } from '../cli/client.ts';
+import { createSampleRepository } from '../cli/demo/sample-repository.ts';
+import { type EbbProcess, startEbbProcess } from '../cli/dev/child-process.ts';
+import { type DevSystem, startDevSystem } from '../cli/dev/dev-system.ts';
+import { pinHostKey } from '../cli/dev/developer-key.ts';
+import { createRepository } from '../cli/dev/repository.ts';
+import { followBuild } from '../cli/follow-build.ts';
+import type { Build } from '../contract/build.ts';
+
+const patience = () => AbortSignal.timeout(3 * 60_000);
+let folder: string;
+let system: DevSystem;
+let client: Client;
+let projectId: string;
+let secondRunner: EbbProcess<unknown> | undefined;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ebb-failures-'));
+  system = await startDevSystem({
+    folder: join(folder, 'system'),
+    cacheDir: resolve('.ebb/cache'),
+    port: 0,
+    signal: patience(),
+  });
+  client = createClient({ endpoint: system.url, apiKey: system.adminKey });
+  await createRepository(system.source.repositories, 'shop');
+  await pinHostKey(system.developer, '127.0.0.1', system.source.port, system.source.hostKey);
+  const repository = await createSampleRepository({
+    folder: join(folder, 'shop'),
+    url: `ssh://git@127.0.0.1:${system.source.port}/shop.git`,
+    sshCommand: system.developer.sshCommand,
+  });
+  await repository.push('Open the shop');
+  const connection = await client.post<{ id: string }>('/v1/connections', { name: 'local', kind: 'local' });
+  const project = await client.post<{ id: string }>('/v1/projects', {
+    name: 'shop',
+    connection_id: connection.id,
+    repository: 'shop',
+    test: ['echo "a step begins"; sleep 8; echo "the step ends"'],
+  });
+  projectId = project.id;
+  await client.post('/v1/deploy-keys', { project_id: projectId });
+});
+after(async () => {
+  await secondRunner?.stop();
+  await system.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Starts a build, does something once its step runs for the first time, and gives the build at its end. */
+async function buildAnd(interfere: (build: Build) => Promise<void>): Promise<{ build: Build; log: string }> {
+  const { id } = await client.post<Build>('/v1/builds', { project_id: projectId });
+  let log = '';
+  let interfered: Promise<void> | undefined;
+  const build = await followBuild(
+    client,
+    id,
+    {
+      log(text) {
+        log += text;
+        if (log.includes('a step begins\n'))
+          interfered ??= client.get<Build>(`/v1/builds/${id}`).then(interfere);
+      },
+    },
+    patience(),
+  );
+  await interfered;
+  return { build, log };
+}
+
+async function killVm(build: Build): Promise<void> {
+  const owner = JSON.parse(await readFile(`/dev/shm/ebb-runner/${build.vm}/owner.json`, 'utf8'));
+  process.kill(owner.qemu.pid, 'SIGKILL');
+}
+
+test('a build whose VM dies passes on a new VM, and its log tells both attempts', async () => {
+  let first: string | null = null;
+  const { build, log } = await buildAnd(async (running) => {
+    first = running.vm;
+    await killVm(running);
+  });
+  assert.equal(build.state, 'passed');
+  assert.equal(build.attempt, 2);
+  assert.notEqual(build.vm, first);
+  assert.match(log, /ebb: lost: The VM was lost[\s\S]*attempt 2[\s\S]*the step ends\n[\s\S]*ebb: passed/);
+});
+
+test('a build whose runner is killed is taken over by another runner', async () => {
+  const { build } = await buildAnd(async () => {
+    const { runner } = system.processes;
+    assert.ok(runner);
+    process.kill(runner, 'SIGKILL');
+    secondRunner = await startSecondRunner();
+  });
+  assert.equal(build.state, 'passed');
+  assert.equal(build.attempt, 2);
+});
+
+test('a deploy key that was removed at the source host by hand ends the build with what to do', async () => {
+  const path = join(system.source.repositories, 'shop.git', 'ebb', 'state.json');
+  const state = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...state, deployKeys: [] }));
+  const { build } = await buildAnd(async () => {});
+  assert.equal(build.state, 'errored');
+  assert.match(build.reason ?? '', /refused the deploy key.*terraform apply/);
+});
+
+async function startSecondRunner(): Promise<EbbProcess<unknown>> {
+  const keys = join(folder, 'system', 'keys');
+  return await startEbbProcess({
+    command: 'runner',
+    environment: {
+      EBB_API_URL: system.url,
+      EBB_RUNNER_KEY_FILE: join(keys, 'runner.key'),
+      EBB_REDIS_URL_FILE: join(keys, 'redis-url'),
+      EBB_KEY_ENCRYPTION_KEY_FILE: join(keys, 'runner', 'key-encryption-key.json'),
+      EBB_CACHE_DIR: resolve('.ebb/cache'),
+    },
+    logFile: join(folder, 'second-runner.log'),
+    signal: patience(),
+  });
+}
