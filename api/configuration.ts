@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ConfigurationError, readEnvironment } from '../contract/environment.ts';
+import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
 
 const ApiEnvironment = Type.Object({
   EBB_LISTEN: Type.String({
@@ -73,11 +74,6 @@ export function readApiConfiguration(environment: NodeJS.ProcessEnv): ApiConfigu
   };
 }
 
-/** Where nobody but this machine listens, TLS protects nothing; everywhere else it is required. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127\./.test(host);
-}
-
 function tlsProblems(configuration: Static<typeof ApiEnvironment>): string[] {
   const { EBB_LISTEN: listen, EBB_TLS_CERT: cert, EBB_TLS_KEY: key } = configuration;
   if ((cert === undefined) !== (key === undefined))
@@ -88,21 +84,6 @@ function tlsProblems(configuration: Static<typeof ApiEnvironment>): string[] {
     ];
   }
   return [];
-}
-
-/** Also for the runner: Redis is spoken to in the clear only on this machine. */
-export function redisProblems(url: string): string[] {
-  const { protocol, hostname } = new URL(url);
-  if (protocol === 'rediss:' || isLoopback(hostname)) return [];
-  return [`EBB_REDIS_URL goes to ${hostname} without TLS. Use rediss://.`];
-}
-
-function postgresProblems(url: string | undefined): string[] {
-  if (url === undefined) return [];
-  const { hostname, searchParams } = new URL(url);
-  const isLocal = hostname === '' || isLoopback(hostname);
-  if (isLocal || searchParams.get('sslmode') === 'verify-full') return [];
-  return [`EBB_DATABASE_URL goes to ${hostname} without a verified certificate. Add sslmode=verify-full.`];
 }
 
 export function splitHostPort(listen: string): { host: string; port: number } {

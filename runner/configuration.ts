@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { type Static, Type } from 'typebox';
-import { readEnvironment } from '../contract/environment.ts';
+import { ConfigurationError, readEnvironment } from '../contract/environment.ts';
+import { apiProblems, redisProblems } from '../contract/transport-security.ts';
 
 const RunnerEnvironment = Type.Object({
   EBB_API_URL: Type.String({
@@ -44,7 +45,10 @@ const RunnerEnvironment = Type.Object({
 
 export type RunnerConfiguration = Static<typeof RunnerEnvironment>;
 
-/** Reads a runner's configuration. Throws ConfigurationError with every problem. */
+/** Reads a runner's configuration. Throws ConfigurationError with every problem, the unsafe ones included. */
 export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerConfiguration {
-  return readEnvironment(RunnerEnvironment, environment);
+  const configuration = readEnvironment(RunnerEnvironment, environment);
+  const problems = [...apiProblems(configuration.EBB_API_URL), ...redisProblems(configuration.EBB_REDIS_URL)];
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return configuration;
 }

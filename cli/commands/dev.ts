@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { installMissing } from '../../setup/system-packages.ts';
 import { CliError } from '../cli-error.ts';
 import { type DevSystem, startDevSystem } from '../dev/dev-system.ts';
 import { pinHostKey } from '../dev/developer-key.ts';
@@ -22,6 +23,7 @@ export function devCommand(): Command {
           `--port ${options.port} is no port. Give a number from 0 (any free port) to 65535.`,
         );
       }
+      if (!(await installMissing(['run']))) throw new CliError('Some programs are missing.');
       await runDev(resolve(options.folder), port);
     });
 }
