@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
 import { createRedisQueue } from './redis-queue.ts';
 
 test('a queue over TLS works with the certificate authority it was given, and not with another one', async (t) => {
@@ -64,12 +64,3 @@ test('a queue over TLS works with the certificate authority it was given, and no
   await queue.close();
   await assert.rejects(createRedisQueue({ url }), /does not answer: .*(self-signed|certificate)/);
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  assert.ok(address && typeof address === 'object');
-  return address.port;
-}

@@ -1,12 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '../../queue/free-port.ts';
 import { startRedisServer } from '../../queue/redis-server.ts';
 import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
 import type { ApiReady } from '../api-process.ts';
 import { CliError } from '../cli-error.ts';
 import { type EbbProcess, startEbbProcess } from './child-process.ts';
 import { createDeveloperKey, type DeveloperKey } from './developer-key.ts';
-import { freePort } from './free-port.ts';
 
 export interface DevSystemOptions {
   /** Everything the system writes lies in here, but for running VMs, which lie on a tmpfs. */
