@@ -1,6 +1,5 @@
-import ssh2 from 'ssh2';
 import { cpioEntry, cpioTrailer, fileType } from '../image/cpio.ts';
-import { publicKeyBlob } from '../ssh/public-key-line.ts';
+import { makeSshKeyPair } from './openssh-private-key.ts';
 
 /** Keys of one VM, made before it boots. */
 export interface VmIdentity {
@@ -14,24 +13,19 @@ export interface VmIdentity {
 
 /** Makes a VM's host key and the runner's key for it. The caller wipes `archive` and `clientKey`. */
 export function createIdentity(): VmIdentity {
-  const host = ssh2.utils.generateKeyPairSync('ed25519');
-  const client = ssh2.utils.generateKeyPairSync('ed25519');
-  const member = (name: string, mode: number, inode: number, text: string) =>
-    cpioEntry({
-      path: `ebb-identity/${name}`,
-      mode: fileType.regular | mode,
-      inode,
-      data: Buffer.from(text),
-    });
-  return {
-    hostKey: publicKeyBlob(host.public),
-    clientKey: Buffer.from(client.private),
-    archive: Buffer.concat([
-      cpioEntry({ path: 'ebb-identity', mode: fileType.folder | 0o700, inode: 1 }),
-      member('ssh_host_ed25519_key', 0o600, 2, host.private),
-      member('ssh_host_ed25519_key.pub', 0o644, 3, `${host.public}\n`),
-      member('authorized_keys', 0o600, 4, `${client.public}\n`),
-      cpioTrailer(),
-    ]),
-  };
+  const host = makeSshKeyPair();
+  const client = makeSshKeyPair();
+  const archive = Buffer.concat([
+    cpioEntry({ path: 'ebb-identity', mode: fileType.folder | 0o700, inode: 1 }),
+    member('ssh_host_ed25519_key', 0o600, 2, host.privateKey),
+    member('ssh_host_ed25519_key.pub', 0o644, 3, Buffer.from(`${host.publicLine}\n`)),
+    member('authorized_keys', 0o600, 4, Buffer.from(`${client.publicLine}\n`)),
+    cpioTrailer(),
+  ]);
+  host.privateKey.fill(0);
+  return { hostKey: host.publicBlob, clientKey: client.privateKey, archive };
+}
+
+function member(name: string, permissions: number, inode: number, data: Buffer): Buffer {
+  return cpioEntry({ path: `ebb-identity/${name}`, mode: fileType.regular | permissions, inode, data });
 }

@@ -1,4 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+
+// A killed process may be busy giving its memory back.
+const endMs = 10_000;
 
 /** Tells a process from a later one that was given the same number. */
 export interface ProcessIdentity {
@@ -29,5 +33,17 @@ function exists(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Kills the process if it is still the same one, and waits until it is gone. Does nothing where that cannot be told. */
+export async function endProcess(identity: ProcessIdentity): Promise<void> {
+  if (identity.startedAt === '' || !(await isAlive(identity))) return;
+  process.kill(identity.pid, 'SIGKILL');
+  const deadline = performance.now() + endMs;
+  while (await isAlive(identity)) {
+    if (performance.now() > deadline)
+      throw new Error(`Process ${identity.pid} does not end although it was killed.`);
+    await delay(10);
   }
 }

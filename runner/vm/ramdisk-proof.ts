@@ -54,6 +54,7 @@ export function judgeRamdiskProof(shown: unknown): RamdiskVerdict {
       .map(
         (mount) => `${mount.target} is mounted from ${mount.source} as ${mount.type}, which is not in memory`,
       ),
+    ...(proof.mounts.some(({ target }) => target === '/') ? [] : ['the list of mounts shows no root']),
     ...proof.partitions.map((name) => `the kernel knows the partition ${name}`),
     ...proof.swaps.map((name) => `${name} is used as swap`),
     ...proof.block_devices.map((name) => `there is a block device ${name}`),

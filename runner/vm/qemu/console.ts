@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream';
 
 const tailBytes = 8 * 1024;
 
-/** A VM's serial console: watched line by line, its end kept in memory, never in a file. */
+/** A VM's serial console: watched as it comes, its end kept in memory, never in a file. */
 export interface Console {
-  /** Resolves when a line with this text was printed. */
+  /** Resolves when this text was printed. */
   saw(text: string): Promise<void>;
   tail(): string;
 }
@@ -13,9 +13,11 @@ export function readConsole(stream: Readable): Console {
   let tail = '';
   const waiting = new Map<string, () => void>();
   stream.on('data', (chunk: Buffer) => {
-    tail = (tail + chunk.toString('latin1')).slice(-tailBytes);
+    // Looked through before it is cut: a chunk may be larger than what is kept.
+    const seen = tail + chunk.toString('latin1');
+    tail = seen.slice(-tailBytes);
     for (const [text, resolve] of waiting) {
-      if (!tail.includes(text)) continue;
+      if (!seen.includes(text)) continue;
       waiting.delete(text);
       resolve();
     }

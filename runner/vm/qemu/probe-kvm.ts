@@ -6,6 +6,7 @@ import { readConsole } from './console.ts';
 import { spawnQemu } from './spawn-qemu.ts';
 
 const timeoutMs = 4_000;
+const shellCannotFind = 127;
 
 /**
  * Whether KVM boots this kernel here. A /dev/kvm that opens proves nothing on a nested host, so a guest without a root
@@ -24,13 +25,15 @@ export async function probeKvm(image: Image, cacheDir: string): Promise<boolean>
   const known = await readFile(path, 'utf8').catch(() => undefined);
   if (known !== undefined) return known === 'yes';
   const boots = await bootsWithKvm(image);
+  // Where QEMU is missing nothing was learnt.
+  if (boots === undefined) return false;
   await mkdir(cacheDir, { recursive: true });
   await writeFile(`${path}.${process.pid}`, boots ? 'yes' : 'no');
   await rename(`${path}.${process.pid}`, path);
   return boots;
 }
 
-async function bootsWithKvm(image: Image): Promise<boolean> {
+async function bootsWithKvm(image: Image): Promise<boolean | undefined> {
   const qemu = await spawnQemu({
     accelerator: 'kvm',
     memoryMib: 256,
@@ -38,7 +41,9 @@ async function bootsWithKvm(image: Image): Promise<boolean> {
     kernelPath: image.kernelPath,
     commandLine: 'console=ttyS0 quiet panic=-1',
   });
-  const gone = new Promise<false>((resolve) => qemu.once('close', () => resolve(false)));
+  const gone = new Promise<false | undefined>((resolve) => {
+    qemu.once('close', (code) => resolve(code === shellCannotFind ? undefined : false));
+  });
   qemu.stderr.resume();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {

@@ -1,18 +1,37 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { type QemuMachine, qemuArguments } from './arguments.ts';
 
-export type QemuProcess = ChildProcessByStdio<null, Readable, Readable>;
+export type QemuProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** Starts QEMU with nothing in its environment, and without core dumps, which would put guest memory on a disk. */
-export async function spawnQemu(machine: QemuMachine): Promise<QemuProcess> {
+// Waits for a line, so that the process is on record before it is a VM; when the runner dies first, it just ends.
+// No core dumps: they would put guest memory on a disk.
+const script = 'read -r go || exit 1; ulimit -c 0; exec qemu-system-x86_64 "$@" < /dev/null';
+
+/**
+ * Starts QEMU with nothing in its environment. `beforeStart` is told the process's number while nothing runs in it yet;
+ * when it fails, QEMU never starts.
+ */
+export async function spawnQemu(
+  machine: QemuMachine,
+  beforeStart: (pid: number) => Promise<void> = async () => {},
+): Promise<QemuProcess> {
   const qemu = spawn(
     '/bin/sh',
-    ['-c', 'ulimit -c 0; exec qemu-system-x86_64 "$@"', 'sh', ...qemuArguments(machine)],
+    ['-c', script, 'sh', ...qemuArguments(machine)],
     // In a group of its own, so that Ctrl-C at a terminal does not end VMs under a runner that is draining.
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, detached: true },
+    { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, detached: true },
   );
   await once(qemu, 'spawn');
+  // A process that is gone tells it by its exit.
+  qemu.stdin.on('error', () => {});
+  try {
+    await beforeStart(qemu.pid as number);
+  } catch (error) {
+    qemu.kill('SIGKILL');
+    throw error;
+  }
+  qemu.stdin.end('go\n');
   return qemu;
 }

@@ -1,8 +1,6 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { isAlive, type ProcessIdentity, processIdentity } from '../process-identity.ts';
+import { endProcess, isAlive, type ProcessIdentity, processIdentity } from '../process-identity.ts';
 
 /** Whose VM it is: kept while it runs, so that a later runner ends the VMs of a dead one. */
 interface Owner {
@@ -10,12 +8,27 @@ interface Owner {
   qemu?: ProcessIdentity;
 }
 
-/** Makes a VM's folder and says that this process owns it. */
+// Its owner is written right after a folder is made; one that has none by then never gets one.
+const ownerlessMs = 60_000;
+
+/** Makes a VM's folder and says that this process owns it. Throws when another user could reach into it. */
 export async function createVmFolder(runtimeDir: string, id: string): Promise<string> {
+  await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
+  await checkPrivate(runtimeDir);
   const folder = join(runtimeDir, id);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { mode: 0o700 });
   await writeOwner(folder, undefined);
   return folder;
+}
+
+/** On a tmpfs that everybody may write to, another user may have made the folder first. */
+async function checkPrivate(runtimeDir: string): Promise<void> {
+  const folder = await lstat(runtimeDir);
+  const own = process.getuid === undefined || folder.uid === process.getuid();
+  if (folder.isDirectory() && own && (folder.mode & 0o022) === 0) return;
+  throw new Error(
+    `The folder for running VMs, ${runtimeDir}, must be a folder of the runner's user that no other may write to: remove it or name another.`,
+  );
 }
 
 /** Remembers which process the VM is. */
@@ -28,29 +41,27 @@ export async function writeOwner(folder: string, qemuPid: number | undefined): P
   await rename(join(folder, 'owner.tmp'), join(folder, 'owner.json'));
 }
 
-/** Puts the identity before the image, in one file on a tmpfs: QEMU takes one initrd. */
-export async function writeInitrd(folder: string, identity: Buffer, imagePath: string): Promise<string> {
-  const path = join(folder, 'initrd');
-  await writeFile(path, identity, { mode: 0o600 });
-  await pipeline(
-    createReadStream(imagePath, { highWaterMark: 4 * 1024 * 1024 }),
-    createWriteStream(path, { flags: 'a', highWaterMark: 4 * 1024 * 1024 }),
-  );
-  return path;
-}
-
 /** Ends the VMs below `runtimeDir` whose runner is dead, removes their folders, and gives their ids. */
 export async function reapFolders(runtimeDir: string): Promise<string[]> {
   const reaped: string[] = [];
   for (const id of await readdir(runtimeDir).catch(() => [])) {
     const folder = join(runtimeDir, id);
-    const owner = await readFile(join(folder, 'owner.json'), 'utf8')
-      .then((text) => JSON.parse(text) as Owner)
-      .catch(() => undefined);
-    if (!owner || (await isAlive(owner.runner))) continue;
-    if (owner.qemu && (await isAlive(owner.qemu))) process.kill(owner.qemu.pid, 'SIGKILL');
+    const owner = await readOwner(folder);
+    if (owner ? await isAlive(owner.runner) : !(await isOlderThan(folder, ownerlessMs))) continue;
+    if (owner?.qemu) await endProcess(owner.qemu);
     await rm(folder, { recursive: true, force: true });
     reaped.push(id);
   }
   return reaped;
+}
+
+async function readOwner(folder: string): Promise<Owner | undefined> {
+  return await readFile(join(folder, 'owner.json'), 'utf8')
+    .then((text) => JSON.parse(text) as Owner)
+    .catch(() => undefined);
+}
+
+async function isOlderThan(folder: string, milliseconds: number): Promise<boolean> {
+  const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+  return Date.now() - mtimeMs > milliseconds;
 }

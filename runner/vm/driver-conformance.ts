@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { connect, type SshSession } from '../ssh/connection.ts';
+import { publicKeyBlob } from '../ssh/public-key-line.ts';
+import type { Vm, VmDriver } from './driver.ts';
+import { keepAlive } from './heartbeat.ts';
+import { makeSshKeyPair } from './openssh-private-key.ts';
+import { judgeRamdiskProof } from './ramdisk-proof.ts';
+
+export interface ConformanceOptions {
+  open(): Promise<VmDriver>;
+  /** What is left of a VM outside: processes, files, machines; empty when nothing is. */
+  remains(id: string): Promise<string[]>;
+}
+
+/** What every VM driver must keep, told as tests. It boots two VMs, one after the other. */
+export function describeVmDriver(name: string, options: ConformanceOptions): void {
+  const shape = { memoryMib: 1024, cpus: 1 };
+  const signal = AbortSignal.timeout(300_000);
+
+  describe(`${name} driver`, () => {
+    let driver: VmDriver;
+    let vm: Vm;
+    let root: SshSession;
+    let heartbeat: { stop(): void };
+
+    const logIn = (change: { username?: string; privateKey?: Buffer; hostKey?: Buffer } = {}) =>
+      connect({
+        host: vm.host,
+        port: vm.port,
+        username: 'root',
+        privateKey: vm.clientKey,
+        hostKey: vm.hostKey,
+        timeoutMs: 30_000,
+        signal,
+        ...change,
+      });
+    const output = async (command: string) => {
+      const chunks: Buffer[] = [];
+      const { code } = await root.exec(command, { onStdout: (chunk) => void chunks.push(chunk) });
+      return { code, text: Buffer.concat(chunks).toString() };
+    };
+
+    before(async () => {
+      driver = await options.open();
+      vm = await driver.launch({ id: 'vm_conformance', ...shape, deadmanSeconds: 60, signal });
+      root = await logIn();
+      heartbeat = keepAlive(root);
+    });
+    after(async () => {
+      heartbeat?.stop();
+      await driver?.close();
+      await root?.close();
+    });
+
+    test('a VM shows the host key that was made for it, and takes the key that was made for it', async () => {
+      const { code, text } = await output('cat /etc/ssh/ssh_host_ed25519_key.pub; id -un');
+      assert.equal(code, 0);
+      const [key = '', user] = text.trim().split('\n');
+      assert.deepEqual(publicKeyBlob(key), vm.hostKey);
+      assert.equal(user, 'root');
+    });
+
+    test('it takes no other key, and is not taken for another machine', async () => {
+      const stranger = makeSshKeyPair();
+      await assert.rejects(logIn({ privateKey: stranger.privateKey }), { code: 'auth_failed' });
+      await assert.rejects(logIn({ hostKey: stranger.publicBlob }), { code: 'host_key_mismatch' });
+    });
+
+    test('it has the memory and processors that were asked for, and proves that it has no disk', async () => {
+      const { code, text } = await output('/usr/lib/ebb/ramdisk-proof');
+      assert.equal(code, 0);
+      const verdict = judgeRamdiskProof(JSON.parse(text));
+      assert.ok(verdict.ok, JSON.stringify(verdict));
+      assert.match(verdict.proof.command_line, /ebb\.deadman=60/);
+      const memoryMib = verdict.proof.memory_kib / 1024;
+      assert.ok(memoryMib > shape.memoryMib * 0.85 && memoryMib <= shape.memoryMib, `${memoryMib} MiB`);
+      assert.equal((await output('nproc')).text.trim(), `${shape.cpus}`);
+    });
+
+    test('a VM of a living runner is not reaped', async () => {
+      assert.deepEqual(await driver.reap(), []);
+      assert.equal((await output('true')).code, 0);
+    });
+
+    test('a destroyed VM leaves nothing: no process, no file, no key', async () => {
+      await vm.destroy();
+      await vm.exited;
+      await vm.destroy();
+      assert.deepEqual(await options.remains(vm.id), []);
+      assert.ok(vm.clientKey.every((byte) => byte === 0));
+    });
+
+    test('a VM that no longer hears of its runner ends itself', async () => {
+      const forgotten = await driver.launch({ id: 'vm_forgotten', ...shape, deadmanSeconds: 5, signal });
+      await forgotten.exited;
+      await forgotten.destroy();
+      assert.deepEqual(await options.remains(forgotten.id), []);
+    });
+
+    test('a boot that is given up leaves nothing', async () => {
+      const launch = driver.launch({ id: 'vm_given_up', ...shape, signal: AbortSignal.timeout(700) });
+      await assert.rejects(launch, { code: 'aborted' });
+      assert.deepEqual(await options.remains('vm_given_up'), []);
+    });
+  });
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { buildImage, type Image } from '../../image/build-image.ts';
+import { base } from '../../image/recipes.ts';
+import { describeVmDriver } from '../driver-conformance.ts';
+import { createQemuDriver } from './qemu-driver.ts';
+
+const cacheDir = join(import.meta.dirname, '../../../.ebb/cache');
+let image: Image;
+let folder: string;
+let runtimeDir: string;
+
+before(async () => {
+  image = await buildImage({
+    recipe: base,
+    cacheDir: join(cacheDir, 'images'),
+    signal: AbortSignal.timeout(600_000),
+  });
+  const memory = await access('/dev/shm').then(
+    () => '/dev/shm',
+    () => tmpdir(),
+  );
+  folder = await mkdtemp(join(memory, 'ebb-qemu-test-'));
+  runtimeDir = join(folder, 'run');
+});
+after(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Numbers of the QEMU processes that serve a VM of this test. */
+async function processesOf(id: string): Promise<number[]> {
+  const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    numbers.map(async (number) => {
+      const command = await readFile(`/proc/${number}/cmdline`, 'utf8').catch(() => '');
+      return command.startsWith('qemu-system') && command.includes(join(runtimeDir, id, 'initrd'));
+    }),
+  );
+  return numbers.filter((_, index) => found[index]).map(Number);
+}
+
+async function remains(id: string): Promise<string[]> {
+  const processes = (await processesOf(id)).map((number) => `process ${number}`);
+  const files = (await readdir(runtimeDir)).filter((name) => name === id);
+  return [...processes, ...files];
+}
+
+describeVmDriver('QEMU', {
+  open: async () => createQemuDriver({ image, runtimeDir, cacheDir }),
+  remains,
+});
+
+describe('a VM under QEMU', () => {
+  test('keeps its keys and its image nowhere but in the guest, and has no disk, dump or environment', async () => {
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir });
+    try {
+      const signal = AbortSignal.timeout(120_000);
+      const vm = await driver.launch({ id: 'vm_seen_from_outside', memoryMib: 1024, cpus: 1, signal });
+      const [qemu] = await processesOf(vm.id);
+      const read = (name: string) => readFile(`/proc/${qemu}/${name}`, 'utf8');
+      const sharedKib = Number(/RssShmem:\s+(\d+)/.exec(await read('status'))?.[1]);
+      assert.ok(sharedKib < 16 * 1024, `${sharedKib} KiB of the initrd are still in memory`);
+      assert.deepEqual(await readdir(join(runtimeDir, vm.id)), ['owner.json']);
+      assert.doesNotMatch(await read('cmdline'), /-drive|-blockdev|-mem-path|-hd[a-d]|PRIVATE/);
+      assert.match(await read('limits'), /Max core file size\s+0\s+0\s/);
+      const variables = (await read('environ')).split('\0').map((entry) => entry.split('=')[0] ?? '');
+      assert.deepEqual(
+        variables.filter((name) => !['', 'PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'].includes(name)),
+        [],
+      );
+    } finally {
+      await driver.close();
+    }
+    assert.deepEqual(await remains('vm_seen_from_outside'), []);
+  });
+
+  test('that cannot boot fails with the end of its console, and leaves nothing', async () => {
+    const initramfsPath = join(folder, 'bogus-initramfs');
+    await writeFile(initramfsPath, 'this is not an initramfs'.repeat(1000));
+    const driver = createQemuDriver({ image: { ...image, initramfsPath }, runtimeDir, cacheDir });
+    const launch = driver.launch({
+      id: 'vm_bogus',
+      memoryMib: 512,
+      cpus: 1,
+      signal: AbortSignal.timeout(60_000),
+    });
+    await assert.rejects(launch, { code: 'boot_failed', message: /console ended with:\n.*Kernel panic/s });
+    assert.deepEqual(await remains('vm_bogus'), []);
+  });
+
+  test('that is too slow is given up', async () => {
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir, bootTimeoutMs: 300 });
+    const signal = AbortSignal.timeout(60_000);
+    const launch = driver.launch({ id: 'vm_slow', memoryMib: 1024, cpus: 1, signal });
+    await assert.rejects(launch, { code: 'boot_timeout', message: /within 0\.3 s/ });
+    assert.deepEqual(await remains('vm_slow'), []);
+  });
+
+  test('whose runner was killed is ended by the next runner', async () => {
+    const script = join(import.meta.dirname, 'launch-for-tests.ts');
+    const runner = spawn(process.execPath, [script, runtimeDir, cacheDir, 'vm_orphan'], { stdio: 'ignore' });
+    const exit = once(runner, 'exit');
+    while ((await processesOf('vm_orphan')).length === 0) {
+      assert.equal(runner.exitCode, null, 'the runner ended by itself');
+      await delay(50);
+    }
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir });
+    assert.deepEqual(await driver.reap(), []);
+    runner.kill('SIGKILL');
+    await exit;
+    assert.equal((await processesOf('vm_orphan')).length, 1);
+    assert.deepEqual(await driver.reap(), ['vm_orphan']);
+    assert.deepEqual(await remains('vm_orphan'), []);
+  });
+});
