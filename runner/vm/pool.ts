@@ -1,20 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { connect, type SshSession } from '../ssh/connection.ts';
-import type { Vm, VmDriver } from './driver.ts';
-import { keepAlive } from './heartbeat.ts';
+import type { VmDriver } from './driver.ts';
+import { bootLiveVm, type LiveVm, type VmShape } from './live-vm.ts';
 
-/** A VM with the runner's connection to it, as root. */
-export interface LiveVm {
-  vm: Vm;
-  connection: SshSession;
-  /** Closes the connection and destroys the VM. May be called again. */
-  end(): Promise<void>;
-}
+export type { LiveVm } from './live-vm.ts';
 
 export interface VmPool {
-  /** A fresh VM that nobody had before: one that waits, or a new one. Tries a second VM when the first does not boot. */
-  take(shape: { memoryMib: number; cpus: number; signal: AbortSignal }): Promise<LiveVm>;
-  /** Destroys the VMs that wait, and boots no more. */
+  /**
+   * A fresh VM that nobody had before: one that waits, the next that is being booted ahead, or a new one. Tries a
+   * second VM when the first does not boot. Throws VmError or SshError, or the reason of `signal`.
+   */
+  take(wanted: VmShape & { signal: AbortSignal }): Promise<LiveVm>;
+  /** Destroys the VMs that wait or boot, and boots no more; resolves when they are gone. */
   close(): Promise<void>;
 }
 
@@ -33,109 +28,140 @@ export interface VmPoolOptions {
   }) => void;
 }
 
-const connectTimeoutMs = 30_000;
+interface Taker {
+  resolve(live: LiveVm): void;
+  reject(error: unknown): void;
+}
+
+interface Waiting {
+  live: LiveVm;
+  /** Aborted when it waits no more. */
+  left: AbortController;
+}
+
 // Boots that keep failing must not keep a core busy.
 const backoffMs = { first: 1_000, last: 60_000 };
 
 /** Keeps VMs booted ahead of demand. Each is handed out once. */
 export function createVmPool(options: VmPoolOptions): VmPool {
+  const { driver, size, maxAgeMs } = options;
+  const tell = options.onEvent ?? (() => {});
   const closing = new AbortController();
-  const waiting: { live: LiveVm; since: number }[] = [];
+  const waiting = new Set<Waiting>();
+  /** Builds that wait for a VM that is being booted ahead; never more than there are of those. */
+  const takers: Taker[] = [];
+  const underWay = new Set<Promise<unknown>>();
   let booting = 0;
   let failures = 0;
   let timer: NodeJS.Timeout | undefined;
-  const tell = options.onEvent ?? (() => {});
 
+  /** So that `close` waits for it. */
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    const settled: Promise<unknown> = work.then(
+      () => underWay.delete(settled),
+      () => underWay.delete(settled),
+    );
+    underWay.add(settled);
+    return work;
+  };
   const refill = () => {
     if (closing.signal.aborted || timer) return;
-    while (waiting.length + booting < options.size) {
+    while (waiting.size + booting - takers.length < size) {
       booting += 1;
-      void bootAhead();
+      void track(bootAhead());
     }
   };
   const bootAhead = async () => {
-    try {
-      const live = await boot(options.driver, { ...options, signal: closing.signal });
+    const boot = bootLiveVm(driver, options, closing.signal).finally(() => {
+      booting -= 1;
+    });
+    const live = await boot.catch(failed);
+    if (live) {
       failures = 0;
       tell({ type: 'booted', vm: live.vm.id });
-      if (closing.signal.aborted) await live.end();
+      const taker = takers.shift();
+      if (taker) taker.resolve(live);
+      else if (closing.signal.aborted) await live.end();
       else keep(live);
-    } catch (error) {
-      failures += 1;
-      tell({ type: 'boot_failed', error: String(error) });
-      if (!closing.signal.aborted) {
-        const wait = Math.min(backoffMs.first * 2 ** (failures - 1), backoffMs.last);
-        timer ??= setTimeout(() => {
-          timer = undefined;
-          refill();
-        }, wait);
-      }
-    } finally {
-      booting -= 1;
     }
     refill();
   };
+  const failed = (error: unknown) => {
+    if (!closing.signal.aborted) {
+      tell({ type: 'boot_failed', error: String(error) });
+      backOff();
+    }
+    takers.shift()?.reject(error);
+  };
+  const backOff = () => {
+    const wait = Math.min(backoffMs.first * 2 ** failures, backoffMs.last);
+    failures += 1;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      refill();
+    }, wait);
+  };
   const keep = (live: LiveVm) => {
-    const entry = { live, since: performance.now() };
-    waiting.push(entry);
+    const entry: Waiting = { live, left: new AbortController() };
+    waiting.add(entry);
     const drop = (type: 'died' | 'expired') => {
-      const at = waiting.indexOf(entry);
-      if (at === -1) return;
-      waiting.splice(at, 1);
+      if (!leave(entry)) return;
       tell({ type, vm: live.vm.id });
-      void live.end().then(refill);
+      void track(live.end()).then(refill, refill);
     };
-    live.connection.closed.addEventListener('abort', () => drop('died'), { once: true });
-    setTimeout(() => drop('expired'), options.maxAgeMs).unref();
+    const age = setTimeout(drop, maxAgeMs, 'expired');
+    entry.left.signal.addEventListener('abort', () => clearTimeout(age));
+    live.connection.closed.addEventListener('abort', () => drop('died'), { signal: entry.left.signal });
+    void live.vm.exited.then(() => drop('died'));
+    if (live.connection.closed.aborted) drop('died');
+  };
+  const leave = (entry: Waiting): boolean => {
+    entry.left.abort();
+    return waiting.delete(entry);
+  };
+  /** The next VM that is booted ahead; when `signal` aborts first, that VM waits for somebody else. */
+  const adopt = (signal: AbortSignal) => {
+    const done = new AbortController();
+    return new Promise<LiveVm>((resolve, reject) => {
+      const taker: Taker = { resolve, reject };
+      takers.push(taker);
+      const giveUp = () => {
+        const at = takers.indexOf(taker);
+        if (at !== -1) takers.splice(at, 1);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', giveUp, { once: true, signal: done.signal });
+    }).finally(() => done.abort());
   };
   refill();
 
   return {
     async take({ memoryMib, cpus, signal }) {
-      const at = waiting.findIndex(({ live }) => live.vm.memoryMib === memoryMib && live.vm.cpus === cpus);
-      const [ready] = at === -1 ? [] : waiting.splice(at, 1);
-      refill();
-      if (ready) return ready.live;
-      const shape = { memoryMib, cpus, signal: AbortSignal.any([signal, closing.signal]) };
-      return await boot(options.driver, shape).catch((error) => {
-        shape.signal.throwIfAborted();
+      const either = AbortSignal.any([signal, closing.signal]);
+      either.throwIfAborted();
+      const pooled = memoryMib === options.memoryMib && cpus === options.cpus;
+      const [ready] = pooled ? waiting : [];
+      if (ready) {
+        leave(ready);
+        refill();
+        return ready.live;
+      }
+      const boot = () => track(bootLiveVm(driver, { memoryMib, cpus }, either));
+      const first = pooled && takers.length < booting ? adopt(signal) : boot();
+      return await first.catch((error) => {
+        either.throwIfAborted();
         tell({ type: 'boot_failed', error: String(error) });
-        return boot(options.driver, shape);
+        return boot();
       });
     },
     async close() {
       closing.abort(new Error('The pool is closing.'));
       clearTimeout(timer);
-      await Promise.all(waiting.splice(0).map(({ live }) => live.end()));
+      for (const entry of [...waiting]) {
+        leave(entry);
+        void track(entry.live.end());
+      }
+      while (underWay.size > 0) await Promise.all(underWay);
     },
   };
-}
-
-async function boot(
-  driver: VmDriver,
-  shape: { memoryMib: number; cpus: number; signal: AbortSignal },
-): Promise<LiveVm> {
-  const { memoryMib, cpus, signal } = shape;
-  const vm = await driver.launch({ id: `vm_${randomBytes(10).toString('hex')}`, memoryMib, cpus, signal });
-  try {
-    const connection = await connect({
-      host: vm.host,
-      port: vm.port,
-      username: 'root',
-      privateKey: vm.clientKey,
-      hostKey: vm.hostKey,
-      signal,
-      timeoutMs: connectTimeoutMs,
-    });
-    const heartbeat = keepAlive(connection);
-    const end = async () => {
-      heartbeat.stop();
-      await vm.destroy();
-      await connection.close();
-    };
-    return { vm, connection, end };
-  } catch (error) {
-    await vm.destroy();
-    throw error;
-  }
 }

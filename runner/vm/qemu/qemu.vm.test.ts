@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { buildImage, type Image } from '../../image/build-image.ts';
 import { base } from '../../image/recipes.ts';
 import { describeVmDriver } from '../driver-conformance.ts';
@@ -103,7 +104,7 @@ describe('a VM under QEMU', () => {
   });
 
   test('whose runner was killed is ended by the next runner', async () => {
-    const script = join(import.meta.dirname, 'launch-for-tests.ts');
+    const script = fileURLToPath(import.meta.resolve('./launch-for-tests.ts'));
     const runner = spawn(process.execPath, [script, runtimeDir, cacheDir, 'vm_orphan'], { stdio: 'ignore' });
     const exit = once(runner, 'exit');
     while ((await processesOf('vm_orphan')).length === 0) {

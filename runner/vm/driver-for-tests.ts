@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import ssh2 from 'ssh2';
+import { type Vm, type VmDriver, VmError, type VmExit, type VmLaunch } from './driver.ts';
+import { makeSshKeyPair } from './openssh-private-key.ts';
+
+export interface DriverForTests extends VmDriver {
+  /** Ids of all launches, in their order. */
+  launched: string[];
+  /** Ids of the VMs that run. */
+  alive: Set<string>;
+  /** Lines that VMs were sent as heartbeat. */
+  heartbeats: Map<string, number>;
+  /** How many of the next boots fail. */
+  failNext: number;
+  /** While set, boots wait for it. */
+  gate: Promise<void> | undefined;
+  /** Ends a VM as if its power were cut. */
+  cut(id: string): Promise<void>;
+}
+
+/** A driver whose machines are SSH servers in this process: for tests of what goes on around a VM, without booting. */
+export function createDriverForTests(): DriverForTests {
+  const running = new Map<string, Vm>();
+  const driver: DriverForTests = {
+    name: 'tests',
+    launched: [],
+    alive: new Set(),
+    heartbeats: new Map(),
+    failNext: 0,
+    gate: undefined,
+    async launch(launch) {
+      driver.launched.push(launch.id);
+      if (driver.gate) await Promise.race([driver.gate, once(launch.signal, 'abort')]);
+      if (launch.signal.aborted) throw new VmError('aborted', 'The boot was given up.');
+      if (driver.failNext > 0) {
+        driver.failNext -= 1;
+        throw new VmError('boot_failed', 'The boot failed.');
+      }
+      driver.alive.add(launch.id);
+      driver.heartbeats.set(launch.id, 0);
+      const onHeartbeat = (lines: number) =>
+        driver.heartbeats.set(launch.id, (driver.heartbeats.get(launch.id) ?? 0) + lines);
+      const vm = await startMachine(launch, onHeartbeat);
+      running.set(vm.id, vm);
+      void vm.exited.then(() => driver.alive.delete(launch.id));
+      return vm;
+    },
+    reap: async () => [],
+    close: async () => void (await Promise.all([...running.values()].map((vm) => vm.destroy()))),
+    cut: async (id) => await running.get(id)?.destroy(),
+  };
+  return driver;
+}
+
+async function startMachine(launch: VmLaunch, onHeartbeat: (lines: number) => void): Promise<Vm> {
+  const host = makeSshKeyPair();
+  const client = makeSshKeyPair();
+  const ssh = new ssh2.Server({ hostKeys: [host.privateKey] }, (connection) => {
+    connection.on('error', () => {});
+    connection.on('authentication', (context) => {
+      const known = context.method === 'publickey' && context.key.data.equals(client.publicBlob);
+      if (known && context.username === 'root') context.accept();
+      else context.reject(['publickey']);
+    });
+    connection.on('session', (accept) => {
+      accept().on('exec', (acceptCommand, reject, { command }) => {
+        if (command !== '/usr/lib/ebb/heartbeat') return reject();
+        acceptCommand().on('data', (chunk: Buffer) => onHeartbeat(chunk.toString().split('\n').length - 1));
+      });
+    });
+  });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    ssh.injectSocket(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const exited = once(server, 'close').then((): VmExit => ({ code: null, signal: 'SIGKILL' }));
+  return {
+    id: launch.id,
+    driver: 'tests',
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    hostKey: host.publicBlob,
+    clientKey: client.privateKey,
+    hostAddress: '127.0.0.1',
+    memoryMib: launch.memoryMib,
+    cpus: launch.cpus,
+    exited,
+    consoleTail: () => '',
+    async destroy() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { createDriverForTests, type DriverForTests } from './driver-for-tests.ts';
+import { createVmPool, type LiveVm, type VmPool, type VmPoolOptions } from './pool.ts';
+
+const shape = { memoryMib: 1024, cpus: 1 };
+
+describe('a VM pool', () => {
+  let driver: DriverForTests;
+  let events: EventEmitter;
+  let pool: VmPool;
+  let taken: LiveVm[];
+
+  beforeEach(() => {
+    driver = createDriverForTests();
+    events = new EventEmitter();
+    taken = [];
+  });
+  afterEach(async () => {
+    await pool.close();
+    await Promise.all(taken.map((live) => live.end()));
+    await driver.close();
+  });
+
+  const open = (change: Partial<VmPoolOptions> = {}) => {
+    const onEvent: VmPoolOptions['onEvent'] = (event) => events.emit(event.type, event);
+    pool = createVmPool({ driver, size: 1, ...shape, maxAgeMs: 3_600_000, onEvent, ...change });
+  };
+  const take = async (change: Partial<Parameters<VmPool['take']>[0]> = {}) => {
+    const live = await pool.take({ ...shape, signal: new AbortController().signal, ...change });
+    taken.push(live);
+    return live;
+  };
+  const booted = () => once(events, 'booted');
+  /** Holds boots until it is called. */
+  const holdBoots = (): (() => void) => {
+    let release = () => {};
+    driver.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  };
+
+  test('hands out the VM that waits, then boots the next', async () => {
+    open();
+    await booted();
+    const refilled = booted();
+    const live = await take();
+    assert.equal(live.vm.id, driver.launched[0]);
+    await refilled;
+    assert.equal(driver.launched.length, 2);
+  });
+
+  test('hands out each VM once, to however many ask at the same time', async () => {
+    open({ size: 2 });
+    await booted();
+    const lives = await Promise.all([take(), take(), take(), take()]);
+    assert.equal(new Set(lives.map((live) => live.vm.id)).size, 4);
+    assert.ok(lives.every((live) => !live.connection.closed.aborted));
+  });
+
+  test('sends a heartbeat to a VM as soon as it is up', async () => {
+    open({ size: 0 });
+    const live = await take();
+    while (driver.heartbeats.get(live.vm.id) === 0) await new Promise(setImmediate);
+    assert.equal(driver.heartbeats.get(live.vm.id), 1);
+  });
+
+  test('boots a VM of another shape for who asks for one, and keeps the one that waits', async () => {
+    open();
+    await booted();
+    const live = await take({ memoryMib: 2048 });
+    assert.equal(live.vm.memoryMib, 2048);
+    assert.equal(driver.launched.length, 2);
+    assert.equal((await take()).vm.id, driver.launched[0]);
+  });
+
+  test('of size 0 boots only on demand', async () => {
+    open({ size: 0 });
+    await take();
+    assert.equal(driver.launched.length, 1);
+  });
+
+  test('gives the VM that is just being booted ahead, instead of booting another beside it', async () => {
+    const release = holdBoots();
+    open();
+    const asked = take();
+    release();
+    assert.equal((await asked).vm.id, driver.launched[0]);
+  });
+
+  test('who gives up leaves the VM that was on its way to the next', async () => {
+    const release = holdBoots();
+    open();
+    const stop = new AbortController();
+    const given = take({ signal: stop.signal });
+    stop.abort(new Error('cancelled'));
+    await assert.rejects(given, /cancelled/);
+    const waits = booted();
+    release();
+    await waits;
+    assert.equal((await take()).vm.id, driver.launched[0]);
+  });
+
+  test('tries a second VM when the first does not boot', async () => {
+    driver.failNext = 1;
+    open({ size: 0 });
+    await take();
+    assert.equal(driver.launched.length, 2);
+  });
+
+  test('tries a second VM also when it counted on one that was booted ahead', async () => {
+    driver.failNext = 1;
+    const release = holdBoots();
+    open();
+    const asked = take();
+    release();
+    assert.equal((await asked).vm.id, driver.launched[1]);
+  });
+
+  test('fails when the second VM does not boot either', async () => {
+    driver.failNext = 2;
+    open({ size: 0 });
+    await assert.rejects(take(), { code: 'boot_failed' });
+    assert.equal(driver.launched.length, 2);
+  });
+
+  test('does not hand out a VM that died while it waited', async () => {
+    open();
+    await booted();
+    const [first = ''] = driver.launched;
+    const died = once(events, 'died');
+    const refilled = booted();
+    await driver.cut(first);
+    assert.equal((await died)[0].vm, first);
+    await refilled;
+    assert.equal((await take()).vm.id, driver.launched[1]);
+  });
+
+  test('destroys a VM that waited too long, and boots another', async () => {
+    open({ maxAgeMs: 20 });
+    await booted();
+    const refilled = booted();
+    const [expired] = await once(events, 'expired');
+    assert.equal(expired.vm, driver.launched[0]);
+    await refilled;
+    assert.equal(driver.alive.has(expired.vm), false);
+  });
+
+  test('waits longer each time before it boots again after a failure', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    driver.failNext = Number.POSITIVE_INFINITY;
+    open();
+    await once(events, 'boot_failed');
+    for (const [launches, seconds] of [
+      [1, 1],
+      [2, 2],
+      [3, 4],
+    ] as const) {
+      assert.equal(driver.launched.length, launches);
+      await settle();
+      t.mock.timers.tick(seconds * 1000 - 1);
+      await settle();
+      assert.equal(driver.launched.length, launches);
+      const failed = once(events, 'boot_failed');
+      t.mock.timers.tick(1);
+      await failed;
+    }
+  });
+
+  test('closed, leaves no VM that waits or boots, and hands out none', async () => {
+    open({ size: 2 });
+    await booted();
+    driver.gate = new Promise(() => {});
+    const asked = assert.rejects(take({ memoryMib: 2048 }));
+    await pool.close();
+    await asked;
+    assert.deepEqual([...driver.alive], []);
+    await assert.rejects(take(), /closing/);
+  });
+});
+
+/** Lets everything run that needs no timer. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+}
