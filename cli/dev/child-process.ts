@@ -5,14 +5,17 @@ import { CliError } from '../cli-error.ts';
 
 const entry = fileURLToPath(new URL('../ebb.ts', import.meta.url));
 
+const insistAfterMs = 3_000;
+const killAfterMs = 20_000;
+
 /** An `ebb` command that runs as a child, speaks over IPC when it is ready, and logs to a file. */
 export interface EbbProcess<Ready> {
   ready: Ready;
   pid: number;
   /** Resolves when the process is gone, however. */
   gone: Promise<void>;
-  /** Asks it to finish; kills it after `patienceMs`. */
-  stop(patienceMs?: number): Promise<void>;
+  /** Asks it to finish what is under way, after 3 s to end now, and kills it after 20 s. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -34,10 +37,13 @@ export async function startEbbProcess<Ready>(options: {
   });
   const tail = keepLog(child, options.logFile);
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const stop = async (patienceMs = 20_000) => {
+  const stop = async () => {
     child.kill('SIGTERM');
-    const force = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+    // The second request makes a runner give its builds back and end their VMs; a killed one could not.
+    const insist = setTimeout(() => child.kill('SIGTERM'), insistAfterMs);
+    const force = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
     await gone;
+    clearTimeout(insist);
     clearTimeout(force);
   };
   const abort = () => void child.kill('SIGKILL');
