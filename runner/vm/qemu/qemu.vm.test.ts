@@ -95,6 +95,14 @@ describe('a VM under QEMU', () => {
     assert.deepEqual(await remains('vm_bogus'), []);
   });
 
+  test('that has too little memory says so', async () => {
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir });
+    const signal = AbortSignal.timeout(60_000);
+    const launch = driver.launch({ id: 'vm_cramped', memoryMib: 448, cpus: 1, signal });
+    await assert.rejects(launch, { code: 'boot_failed', message: /448 MiB cannot hold the image/ });
+    assert.deepEqual(await remains('vm_cramped'), []);
+  });
+
   test('that is too slow is given up', async () => {
     const driver = createQemuDriver({ image, runtimeDir, cacheDir, bootTimeoutMs: 300 });
     const signal = AbortSignal.timeout(60_000);

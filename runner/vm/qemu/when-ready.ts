@@ -34,8 +34,12 @@ export async function whenReady(booting: BootingVm, timeoutMs: number, signal: A
   });
   // It ends one day, long after anybody asks.
   ended.catch(() => {});
+  // The kernel goes on with half an image, and fails much later with something else.
+  const cramped = console.saw('Initramfs unpacking failed: write error').then(() => {
+    throw new VmError('boot_failed', `${vm.id} did not come up: ${vm.memoryMib} MiB cannot hold the image.`);
+  });
   try {
-    await Promise.race([console.saw('ebb: ready'), ended, stopped]);
+    await Promise.race([console.saw('ebb: ready'), ended, stopped, cramped]);
   } finally {
     done.abort();
   }

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { isAlive, type ProcessIdentity, processIdentity } from '../process-identity.ts';
+import { createVmFolder, reapFolders, writeOwner } from './vm-folder.ts';
+
+const deadRunner: ProcessIdentity = { pid: process.pid, startedAt: 'another boot 1' };
+
+describe('the folder of running VMs', () => {
+  let parent: string;
+  let runtimeDir: string;
+
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'ebb-vm-folder-'));
+    runtimeDir = join(parent, 'run');
+  });
+  afterEach(async () => {
+    await rm(parent, { recursive: true });
+  });
+
+  const startProcess = async () => {
+    const child = spawn('sleep', ['600'], { stdio: 'ignore' });
+    const exit = once(child, 'exit');
+    await once(child, 'spawn');
+    return { child, exit, identity: (await processIdentity(child.pid as number)) as ProcessIdentity };
+  };
+  const writeOrphan = async (id: string, qemu?: ProcessIdentity) => {
+    await mkdir(join(runtimeDir, id), { recursive: true });
+    await writeFile(join(runtimeDir, id, 'owner.json'), JSON.stringify({ runner: deadRunner, qemu }));
+  };
+
+  test('keeps a VM whose runner lives', async () => {
+    const { child, exit, identity } = await startProcess();
+    try {
+      const folder = await createVmFolder(runtimeDir, 'vm_1');
+      await writeOwner(folder, identity.pid);
+      assert.deepEqual(await reapFolders(runtimeDir), []);
+      assert.equal(await isAlive(identity), true);
+      assert.deepEqual(JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')).qemu, identity);
+    } finally {
+      child.kill('SIGKILL');
+      await exit;
+    }
+  });
+
+  test('ends a VM whose runner is dead, and removes its folder', async () => {
+    const { exit, identity } = await startProcess();
+    await writeOrphan('vm_1', identity);
+    await writeOrphan('vm_2');
+    assert.deepEqual((await reapFolders(runtimeDir)).sort(), ['vm_1', 'vm_2']);
+    assert.equal(await isAlive(identity), false);
+    await exit;
+    assert.deepEqual(await readdir(runtimeDir), []);
+  });
+
+  test('never ends a process that only has the number of a dead VM', async () => {
+    const { child, exit, identity } = await startProcess();
+    try {
+      await writeOrphan('vm_1', { pid: identity.pid, startedAt: 'another boot 7' });
+      assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+      assert.equal(await isAlive(identity), true);
+    } finally {
+      child.kill('SIGKILL');
+      await exit;
+    }
+  });
+
+  test('a folder that never got an owner is removed, but not while one may be on its way', async () => {
+    await mkdir(join(runtimeDir, 'vm_1'), { recursive: true });
+    assert.deepEqual(await reapFolders(runtimeDir), []);
+    await utimes(join(runtimeDir, 'vm_1'), 0, 0);
+    assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+  });
+
+  test('is none that others may write to, nor a link', async () => {
+    await mkdir(runtimeDir);
+    await chmod(runtimeDir, 0o777);
+    await assert.rejects(createVmFolder(runtimeDir, 'vm_1'), /no other may write to/);
+    await symlink(parent, join(parent, 'link'));
+    await assert.rejects(createVmFolder(join(parent, 'link'), 'vm_1'), /no other may write to/);
+  });
+
+  test('that is not there holds no VMs', async () => {
+    assert.deepEqual(await reapFolders(join(parent, 'nowhere')), []);
+  });
+});
