@@ -39,6 +39,7 @@ export async function runRunnerProcess(options: {
     memoryMib: configuration.EBB_POOL_MEMORY_MIB,
     cpus: 1,
     maxAgeMs: 30 * 60_000,
+    onEvent: ({ type, ...about }) => log[type === 'boot_failed' ? 'warn' : 'info'](about, `pool: ${type}`),
   });
   try {
     options.onReady();
