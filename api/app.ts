@@ -1,5 +1,3 @@
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
 import { authRoutes } from './auth/routes.ts';
@@ -10,8 +8,12 @@ import { deployKeyRoutes } from './deploy-keys/routes.ts';
 import { healthRoutes } from './health/routes.ts';
 import { hookBindingRoutes } from './hook-bindings/routes.ts';
 import { hookRoutes } from './hooks/routes.ts';
+import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
-import { answerNotFound, answerProblem } from './http/problem-handler.ts';
+import { answerNoRoute, answerProblem } from './http/problem-handler.ts';
+import { serveReference } from './http/reference.ts';
+import { setResponseHeaders } from './http/response-headers.ts';
+import { requireStorableText } from './http/storable-text.ts';
 import { createValidatorCompiler } from './http/validation.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
@@ -42,29 +44,21 @@ export async function buildApp(context: ApiContext, tls?: { cert: string; key: s
     requestIdHeader: false,
     genReqId: () => crypto.randomUUID(),
     forceCloseConnections: 'idle',
-  }).withTypeProvider<TypeBoxTypeProvider>();
+    frameworkErrors: answerProblem,
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerProblem);
-  app.setNotFoundHandler(answerNotFound);
+  app.setNotFoundHandler(answerNoRoute(noteMethods(app)));
   app.decorateRequest('principal');
-  app.addHook('onSend', async (request, reply) => {
-    reply.header('x-request-id', request.id);
-    reply.header('x-content-type-options', 'nosniff');
-    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
-  });
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Ebb',
-        version: '1',
-        description: 'The control plane of Ebb: projects, keys, hooks, builds and receipts.',
-      },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
-    },
-  });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  setResponseHeaders(app);
+  app.addHook('preValidation', requireStorableText);
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser(
+    'application/merge-patch+json',
+    { parseAs: 'string' },
+    app.getDefaultJsonParser('error', 'error'),
+  );
+  await serveReference(app);
   for (const routes of concepts) await app.register(routes, { context });
-  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  return app as unknown as App;
+  return app;
 }

@@ -1,8 +1,16 @@
+import type { AddressInfo } from 'node:net';
 import { buildApp } from './app.ts';
 import type { ApiContext } from './context.ts';
 
+const graceMs = 10_000;
+
 export interface Server {
-  /** Stops listening and resolves when the requests in flight are answered. */
+  /** Where it listens, the real port included. */
+  url: string;
+  /**
+   * Stops listening, ends event streams and idle connections, and resolves when the requests in flight are answered.
+   * What is not answered after 10 s is cut off.
+   */
   close(): Promise<void>;
 }
 
@@ -11,8 +19,20 @@ export async function startServer(options: {
   context: ApiContext;
   listen: { host: string; port: number };
   tls?: { cert: string; key: string };
+  graceMs?: number;
 }): Promise<Server> {
-  const app = await buildApp(options.context, options.tls);
+  const closing = new AbortController();
+  const stopping = AbortSignal.any([options.context.stopping, closing.signal]);
+  const app = await buildApp({ ...options.context, stopping }, options.tls);
   await app.listen(options.listen);
-  return { close: () => app.close() };
+  const { family, address, port } = app.server.address() as AddressInfo;
+  return {
+    url: `${options.tls ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    async close() {
+      closing.abort();
+      const cut = setTimeout(() => app.server.closeAllConnections(), options.graceMs ?? graceMs);
+      await app.close();
+      clearTimeout(cut);
+    },
+  };
 }

@@ -21,6 +21,9 @@ export function requireScope(context: ApiContext, scope: Scope) {
         },
       );
     }
+    // The token of a build opens its own build and nothing else, whatever the route.
+    if (principal.buildId !== undefined)
+      requireBuild(principal, (request.params as { id?: string }).id ?? '');
     request.principal = principal;
   };
 }
@@ -30,6 +33,22 @@ export function requireProject(principal: Principal, projectId: string): void {
   if (principal.projectId !== undefined && principal.projectId !== projectId) {
     throw new ProblemError(403, 'wrong_project', 'The token is limited to another project.');
   }
+}
+
+/** The project that a list is limited to, by the token or by the query; 403 when they differ. */
+export function projectOfList(principal: Principal, asked: string | undefined): string | undefined {
+  if (asked !== undefined) requireProject(principal, asked);
+  return asked ?? principal.projectId;
+}
+
+/** 403 when the token is limited to a project: the thing belongs to the whole team. */
+export function requireTeamToken(principal: Principal): void {
+  if (principal.projectId === undefined) return;
+  throw new ProblemError(
+    403,
+    'wrong_project',
+    'The token is limited to one project, and this belongs to the whole team. Ask for a token without project_id.',
+  );
 }
 
 /** 403 when the token is not the one that was made for this build. */

@@ -3,31 +3,14 @@ import { scopes as knownScopes, type Scope, TokenRequest, TokenResponse } from '
 import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
 import { type ApiKeyRow, findApiKey } from './api-key.ts';
+import { answerOAuthError, OAuthError } from './oauth-error.ts';
 
 const lifetimeSeconds = 15 * 60;
-const statuses = {
-  invalid_request: 400,
-  invalid_scope: 400,
-  invalid_client: 401,
-  server_error: 500,
-} as const;
 
 /** The token endpoint, and the keys that tokens and receipts are verified with. */
 export const authRoutes: Routes = async (app, { context }) => {
   await app.register(formbody);
-  app.setErrorHandler((error: Error & { validation?: unknown }, _request, reply) => {
-    // RFC 6749, section 5.2: errors of this endpoint have a form of their own.
-    const known =
-      error instanceof OAuthError
-        ? error
-        : new OAuthError(
-            error.validation ? 'invalid_request' : 'server_error',
-            error.validation ? error.message : 'Something broke inside Ebb.',
-          );
-    const status = statuses[known.code];
-    if (status === 401) reply.header('www-authenticate', 'Basic realm="Ebb"');
-    return reply.code(status).send({ error: known.code, error_description: known.message });
-  });
+  app.setErrorHandler(answerOAuthError);
 
   app.post('/v1/token', {
     schema: {
@@ -35,11 +18,12 @@ export const authRoutes: Routes = async (app, { context }) => {
       response: { 200: TokenResponse },
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
+      security: [],
       summary: 'Exchange an API key for a short-lived token',
     },
     preValidation: async (request) => {
       const secret = basicPassword(request.headers.authorization);
-      if (secret) Object.assign(request.body as object, { client_secret: secret });
+      request.body = { ...request.body, ...(secret ? { client_secret: secret } : {}) };
     },
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
@@ -56,23 +40,13 @@ export const authRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/.well-known/jwks.json',
-    { schema: { tags: ['tokens'], summary: 'Public keys (RFC 7517)' } },
+    { schema: { tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] } },
     async (_request, reply) => {
       reply.header('cache-control', 'public, max-age=300');
       return context.signer.jwks();
     },
   );
 };
-
-class OAuthError extends Error {
-  override name = 'OAuthError';
-  readonly code: 'invalid_request' | 'invalid_client' | 'invalid_scope' | 'server_error';
-
-  constructor(code: OAuthError['code'], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 function basicPassword(header: string | undefined): string | undefined {
   const [scheme, encoded] = (header ?? '').split(' ');

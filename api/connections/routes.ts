@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { connection } from '../../contract/connection.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
-import { requireScope } from '../auth/require-scope.ts';
+import { requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import { newId } from '../db/new-id.ts';
 import type { Routes } from '../http/app-type.ts';
 import { sendRepresentation } from '../http/etag.ts';
@@ -37,8 +37,9 @@ export const connectionRoutes: Routes = async (app, { context }) => {
       preHandler: write,
       schema: { tags, body: connection.creation, response: { 201: connection.representation } },
     },
-    async (request, reply) =>
-      await once(context, request, reply, async () => {
+    async (request, reply) => {
+      requireTeamToken(request.principal);
+      return await once(context, request, reply, async () => {
         const { name, kind } = request.body;
         const { teamId } = request.principal;
         const host = context.sourceHosts.get(kind);
@@ -62,8 +63,9 @@ export const connectionRoutes: Routes = async (app, { context }) => {
             'name',
           );
         }
-        return sendRepresentation(reply, await find(teamId, id));
-      }),
+        return await find(teamId, id);
+      });
+    },
   );
 
   app.get(
@@ -94,6 +96,7 @@ export const connectionRoutes: Routes = async (app, { context }) => {
     '/v1/connections/:id',
     { preHandler: write, schema: { tags, params: IdParams } },
     async (request, reply) => {
+      requireTeamToken(request.principal);
       const { id, name } = await find(request.principal.teamId, request.params.id);
       if ((await deleteConnection(database, id, context.now())) === 'in_use') {
         throw conflict('connection_in_use', `The connection ${name} has projects. Destroy them first.`);

@@ -4,7 +4,14 @@ import { ProblemError } from './problem-error.ts';
 
 /** A validator for exactly this content (RFC 9110, section 8.8.3). */
 export function etagOf(representation: unknown): string {
-  return `"${createHash('sha256').update(JSON.stringify(representation)).digest('base64url').slice(0, 22)}"`;
+  const text = JSON.stringify(representation, inOrder);
+  return `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
+}
+
+/** What was kept in a jsonb column comes back with its members in another order and is the same content. */
+function inOrder(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Answers with a representation and its ETag. */

@@ -1,25 +1,26 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiContext } from '../context.ts';
 import { json } from '../db/database.ts';
+import { sendRepresentation } from './etag.ts';
 import { ProblemError } from './problem-error.ts';
 
 const staleAfterMs = 60_000;
 
 /**
- * Runs a creation once for each `Idempotency-Key` of an API key: a repetition is answered as the first request was.
- * A key whose request never came to an end may be used again after a minute.
+ * Runs a creation once for each `Idempotency-Key` of an API key, and answers 201 with Location and ETag: a repetition is
+ * answered as the first request was. A key whose request never came to an end may be used again after a minute.
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
-export async function once<T>(
+export async function once<T extends { id: string }>(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
   create: () => Promise<T>,
 ): Promise<T> {
   const key = request.headers['idempotency-key'];
-  if (key === undefined) return created(reply, await create());
+  if (key === undefined) return created(request, reply, await create());
   if (typeof key !== 'string' || key.length > 200 || key === '') {
     throw new ProblemError(
       400,
@@ -28,11 +29,9 @@ export async function once<T>(
     );
   }
   const owner = request.principal.keyId;
-  const requestHash = createHash('sha256')
-    .update(`${request.url}\n${JSON.stringify(request.body)}`)
-    .digest('hex');
+  const requestHash = fingerprint(context, request);
   const earlier = await reserve(context, { owner, key, requestHash });
-  if (earlier) return created(reply, earlier.body as T);
+  if (earlier) return created(request, reply, earlier.body as T);
   const mine = context.database
     .updateTable('idempotency_key')
     .where('api_key_id', '=', owner)
@@ -40,7 +39,7 @@ export async function once<T>(
   try {
     const body = await create();
     await mine.set({ status: 201, body: json(body) }).execute();
-    return created(reply, body);
+    return created(request, reply, body);
   } catch (error) {
     await context.database
       .deleteFrom('idempotency_key')
@@ -51,9 +50,18 @@ export async function once<T>(
   }
 }
 
-function created<T>(reply: FastifyReply, body: T): T {
-  reply.code(201);
-  return body;
+function created<T extends { id: string }>(request: FastifyRequest, reply: FastifyReply, body: T): T {
+  reply.code(201).header('location', `${request.url.split('?')[0]}/${body.id}`);
+  return sendRepresentation(reply, body);
+}
+
+/** Keyed, because a body may hold a secret: who has a copy of the database must not be able to try values. */
+function fingerprint(context: ApiContext, request: FastifyRequest): string {
+  const key = context.custody.hookSecret('idempotency');
+  const who = request.principal.projectId ?? '';
+  const mac = createHmac('sha256', key).update(`${who}\n${request.url}\n${JSON.stringify(request.body)}`);
+  key.fill(0);
+  return mac.digest('hex');
 }
 
 /** Takes the key, or gives what its first request was answered. */

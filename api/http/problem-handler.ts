@@ -8,7 +8,7 @@ import { explainErrors } from './validation.ts';
 /** The border: whatever was thrown becomes a problem document, and only what the caller may know is in it. */
 export function answerProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) {
   const problem = toProblem(error);
-  if (problem.status >= 500) request.log.error({ error }, 'request failed');
+  if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
   const document: Problem = {
     type: `urn:ebb:problem:${problem.code}`,
     title: STATUS_CODES[problem.status] ?? 'Error',
@@ -26,9 +26,24 @@ export function answerProblem(error: FastifyError | Error, request: FastifyReque
     .send(document);
 }
 
-export function answerNotFound(request: FastifyRequest, reply: FastifyReply) {
-  const detail = `There is nothing at ${request.method} ${request.url.split('?')[0]}. The reference is at /docs.`;
-  return answerProblem(new ProblemError(404, 'not_found', detail), request, reply);
+/** Answers where no route is: 405 with what the path allows, or 404 when it allows nothing. */
+export function answerNoRoute(methodsAt: (path: string) => string[]) {
+  return (request: FastifyRequest, reply: FastifyReply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const allow = methodsAt(path).join(', ');
+    const problem =
+      allow === ''
+        ? new ProblemError(404, 'not_found', `There is nothing at ${path}. The reference is at /docs.`)
+        : new ProblemError(
+            405,
+            'method_not_allowed',
+            `${request.method} is not possible at ${path}. Use ${allow}.`,
+            {
+              headers: { allow },
+            },
+          );
+    return answerProblem(problem, request, reply);
+  };
 }
 
 function toProblem(error: FastifyError | Error): ProblemError {
@@ -56,10 +71,14 @@ const codes: Record<string, string> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'empty_body',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
+  FST_ERR_BAD_URL: 'invalid_url',
 };
 
 const messages: Record<string, string> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'The body is larger than 1 MiB. Send less at once.',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The Content-Type is not understood. Send application/json.',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty. Send a JSON object.',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not valid JSON. Send a JSON object.',
+  FST_ERR_BAD_URL: 'The path is not a valid URL. Check its percent-encoding.',
 };

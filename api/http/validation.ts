@@ -16,12 +16,17 @@ export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
 /** One sentence for each thing that is wrong, with a pointer to the field (RFC 6901, as a URI fragment). */
 export function explainErrors(errors: readonly ErrorObject[]): { pointer: string; detail: string }[] {
   return errors
-    .filter((error) => !combining.has(error.keyword))
+    .filter((error) => !combining.has(error.keyword) && !isNullAlternative(error))
     .map((error) => ({ pointer: pointerOf(error), detail: explain(error) }));
 }
 
 // These only say that one of their parts is wrong, which is an error of its own.
 const combining = new Set(['anyOf', 'oneOf', 'allOf', 'if']);
+
+/** "must be null" of a member that may also be something else: that something has an error of its own. */
+function isNullAlternative({ keyword, params, schemaPath }: ErrorObject): boolean {
+  return keyword === 'type' && params.type === 'null' && schemaPath.includes('/anyOf/');
+}
 
 function pointerOf(error: ErrorObject): string {
   const { missingProperty, additionalProperty, propertyName } = error.params as Record<
@@ -35,7 +40,8 @@ function pointerOf(error: ErrorObject): string {
 
 function explain(error: ErrorObject): string {
   const { params } = error;
-  const name = pointerOf(error).split('/').at(-1);
+  const pointer = pointerOf(error);
+  const name = pointer === '#' ? 'The body' : pointer.split('/').at(-1);
   switch (error.keyword) {
     case 'required':
       return `${name} is missing. Add it.`;

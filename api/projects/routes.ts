@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
 import { project } from '../../contract/project.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { projectOfList, requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
@@ -37,10 +37,12 @@ export const projectRoutes: Routes = async (app, { context }) => {
       preHandler: write,
       schema: { tags, body: project.creation, response: { 201: project.representation } },
     },
-    async (request, reply) =>
-      await once(context, request, reply, async () =>
-        sendRepresentation(reply, await createProject(context, request.principal.teamId, request.body)),
-      ),
+    async (request, reply) => {
+      requireTeamToken(request.principal);
+      return await once(context, request, reply, () =>
+        createProject(context, request.principal.teamId, request.body),
+      );
+    },
   );
 
   app.get(
@@ -52,11 +54,12 @@ export const projectRoutes: Routes = async (app, { context }) => {
     async (request) => {
       const page = pageRequest(request.query);
       const natural = splitNaturalId(request.query.natural_id, ['team', 'name']);
-      return pageOf(
-        await listProjects(context.database, request.principal.teamId, page, natural),
-        page,
-        toProject,
-      );
+      const projectId = projectOfList(request.principal, request.query.project_id);
+      const rows = await listProjects(context.database, request.principal.teamId, page, {
+        natural,
+        projectId,
+      });
+      return pageOf(rows, page, toProject);
     },
   );
 

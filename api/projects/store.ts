@@ -49,10 +49,15 @@ export async function listProjects(
   database: Database,
   teamId: string,
   { limit, after }: PageRequest,
-  natural?: { team: string; name: string },
+  filter: {
+    natural?: { team: string; name: string } | undefined;
+    projectId?: string | undefined;
+  },
 ): Promise<ProjectRow[]> {
+  const { natural, projectId } = filter;
   return await select(database, teamId)
     .$if(after !== undefined, (query) => query.where('project.id', '>', after ?? ''))
+    .$if(projectId !== undefined, (query) => query.where('project.id', '=', projectId ?? ''))
     .$if(natural !== undefined, (query) =>
       query.where('team.name', '=', natural?.team ?? '').where('project.name', '=', natural?.name ?? ''),
     )

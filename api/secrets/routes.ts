@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
 import { secret } from '../../contract/secret.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { projectOfList, requireProject, requireScope } from '../auth/require-scope.ts';
 import { newId } from '../db/new-id.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
@@ -34,13 +34,7 @@ export const secretRoutes: Routes = async (app, { context }) => {
   const seal = async (principal: Principal, projectId: string, name: string, value: string) => {
     requireProject(principal, projectId);
     const project = await findProject(database, principal.teamId, projectId);
-    if (!project || project.revoking_at)
-      throw invalidField('project_id', `There is no live project ${projectId} in this team.`);
-    if (value.includes('\0'))
-      throw invalidField(
-        'value',
-        'value holds a NUL byte, which no environment variable can. Encode it, as base64 for instance.',
-      );
+    if (!project || project.revoking_at) throw noLiveProject(projectId);
     const plaintext = Buffer.from(value);
     try {
       return await context.custody.seal(plaintext, {
@@ -62,14 +56,16 @@ export const secretRoutes: Routes = async (app, { context }) => {
         checkEnvironmentName(name, 'name');
         const sealed_value = await seal(request.principal, project_id, name, value);
         const row = { id: newId('sec'), project_id, name, phases, sealed_value, created_at: context.now() };
-        if (!(await insertSecret(database, row))) {
+        const result = await insertSecret(database, row);
+        if (result === 'project_revoked') throw noLiveProject(project_id);
+        if (result === 'name_taken') {
           throw conflict(
             'name_taken',
             `The project has a secret ${name} already. Choose another name, or import it.`,
             'name',
           );
         }
-        return sendRepresentation(reply, toSecret(await find(request.principal, row.id)));
+        return toSecret(await find(request.principal, row.id));
       }),
   );
 
@@ -82,7 +78,7 @@ export const secretRoutes: Routes = async (app, { context }) => {
     async (request) => {
       const page = pageRequest(request.query);
       const natural = splitNaturalId(request.query.natural_id, ['team', 'project', 'name']);
-      const projectId = request.principal.projectId ?? request.query.project_id;
+      const projectId = projectOfList(request.principal, request.query.project_id);
       const rows = await listSecrets(database, request.principal.teamId, page, { natural, projectId });
       return pageOf(rows, page, toSecret);
     },
@@ -130,3 +126,7 @@ export const secretRoutes: Routes = async (app, { context }) => {
     },
   );
 };
+
+function noLiveProject(projectId: string): ProblemError {
+  return invalidField('project_id', `There is no live project ${projectId} in this team.`);
+}

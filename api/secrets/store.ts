@@ -54,15 +54,30 @@ export async function listSecrets(
     .execute();
 }
 
-/** False when the project has a secret of this name. */
-export async function insertSecret(database: Database, row: Omit<SecretRow, 'version'>): Promise<boolean> {
-  const made = await database
-    .insertInto('secret')
-    .values({ ...row, phases: json(row.phases) })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  return made !== undefined;
+/**
+ * The project is locked against a revocation that begins meanwhile: it would destroy the secrets and miss this one.
+ */
+export async function insertSecret(
+  database: Database,
+  row: Omit<SecretRow, 'version'>,
+): Promise<'made' | 'name_taken' | 'project_revoked'> {
+  return await database.transaction().execute(async (transaction) => {
+    const live = await transaction
+      .selectFrom('project')
+      .select('id')
+      .where('id', '=', row.project_id)
+      .where('revoking_at', 'is', null)
+      .forShare()
+      .executeTakeFirst();
+    if (!live) return 'project_revoked';
+    const made = await transaction
+      .insertInto('secret')
+      .values({ ...row, phases: json(row.phases) })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    return made ? 'made' : 'name_taken';
+  });
 }
 
 export async function updateSecret(
