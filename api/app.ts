@@ -12,6 +12,7 @@ import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
 import { answerNoRoute, answerProblem } from './http/problem-handler.ts';
 import { serveReference } from './http/reference.ts';
+import { requireHttps } from './http/require-https.ts';
 import { setResponseHeaders } from './http/response-headers.ts';
 import { requireStorableText } from './http/storable-text.ts';
 import { createValidatorCompiler } from './http/validation.ts';
@@ -33,8 +34,17 @@ const concepts = [
   receiptRoutes,
 ];
 
-/** The control plane as a Fastify app that does not listen yet; over HTTPS when `tls` (PEM) is given. */
-export async function buildApp(context: ApiContext, tls?: { cert: string; key: string }): Promise<App> {
+// Longer than routers keep a connection open (Heroku: 90 s), so that they never send into one that closes.
+const keepAliveTimeout = 95_000;
+
+/**
+ * The control plane as a Fastify app that does not listen yet; over HTTPS when `tls` (PEM) is given. With `behindRouter`
+ * the last hop of X-Forwarded-For is believed and plain HTTP between router and client refused.
+ */
+export async function buildApp(
+  context: ApiContext,
+  { tls, behindRouter = false }: { tls?: { cert: string; key: string }; behindRouter?: boolean } = {},
+): Promise<App> {
   const app = fastify({
     https: tls ? { ...tls, minVersion: 'TLSv1.2' } : null,
     loggerInstance: context.log,
@@ -44,6 +54,8 @@ export async function buildApp(context: ApiContext, tls?: { cert: string; key: s
     requestIdHeader: false,
     genReqId: () => crypto.randomUUID(),
     forceCloseConnections: 'idle',
+    keepAliveTimeout,
+    trustProxy: behindRouter && 1,
     frameworkErrors: answerProblem,
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
   app.setValidatorCompiler(createValidatorCompiler());
@@ -51,6 +63,7 @@ export async function buildApp(context: ApiContext, tls?: { cert: string; key: s
   app.setNotFoundHandler(answerNoRoute(noteMethods(app)));
   app.decorateRequest('principal');
   setResponseHeaders(app);
+  if (behindRouter) requireHttps(app, context.publicUrl);
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

@@ -1,13 +1,20 @@
-import { createPublicKey, type JsonWebKey } from 'node:crypto';
-import { type Static, Type } from 'typebox';
-import { ConfigurationError, readEnvironment } from '../contract/environment.ts';
-import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
+import { type Static, type TObject, Type } from 'typebox';
+import { ConfigurationError, readVariables } from '../contract/environment.ts';
+import { databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
+import type { DatabaseLocation } from './db/database.ts';
+import { databaseLocation, databaseVariables } from './db/database-configuration.ts';
+import { underPlatformName, withPlatformVariables } from './platform-variables.ts';
 
 const ApiEnvironment = Type.Object({
   EBB_LISTEN: Type.String({
     pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
     default: '127.0.0.1:4800',
-    description: 'Where to listen, host:port.',
+    description: 'Where to listen, host:port; with PORT on 0.0.0.0.',
+  }),
+  EBB_BEHIND_TLS_ROUTER: Type.Boolean({
+    default: false,
+    description:
+      'true when only a router reaches this process that ends TLS and sets X-Forwarded-Proto and -For.',
   }),
   EBB_PUBLIC_URL: Type.Optional(
     Type.String({
@@ -22,21 +29,31 @@ const ApiEnvironment = Type.Object({
   EBB_TLS_KEY: Type.Optional(
     Type.String({ description: 'Its private key in PEM; EBB_TLS_KEY_FILE names a file.' }),
   ),
-  EBB_DATABASE_URL: Type.Optional(
-    Type.String({ pattern: '^postgres(ql)?://', description: 'A PostgreSQL server: postgresql://…' }),
-  ),
-  EBB_DATA_DIR: Type.String({
-    default: '.ebb/data',
-    description: 'Folder of PGlite, when EBB_DATABASE_URL is not set.',
-  }),
+  ...databaseVariables,
   EBB_REDIS_URL: Type.String({
     pattern: '^rediss?://',
-    description: 'Address of Redis: rediss://…, or redis://… on this machine.',
+    description: 'Address of Redis: rediss://…, or redis://… on this machine; REDIS_URL is read too.',
   }),
-  EBB_REDIS_CA: Type.Optional(Type.String({ description: 'Certificate authority of Redis, PEM.' })),
-  EBB_KEYS_DIR: Type.String({
-    description: "Folder of the API's own keys, mode 0700; made when it is empty.",
-  }),
+  EBB_REDIS_CA: Type.Optional(
+    Type.String({
+      description:
+        "Certificates to trust instead of the public authorities': Redis's authority or its own, PEM.",
+    }),
+  ),
+  EBB_KEYS_DIR: Type.Optional(
+    Type.String({ description: "Folder of the API's own keys, mode 0700; made when it is empty." }),
+  ),
+  EBB_TOKEN_KEY: Type.Optional(
+    Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs tokens, private Ed25519 JWK.' }),
+  ),
+  EBB_RECEIPT_KEY: Type.Optional(
+    Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs receipts, private Ed25519 JWK.' }),
+  ),
+  EBB_HOOK_MASTER_KEY: Type.Optional(
+    Type.String({
+      description: "Instead of EBB_KEYS_DIR: what hooks' secrets are derived from, 32 bytes in Base64.",
+    }),
+  ),
   EBB_KEY_ENCRYPTION_KEY: Type.String({
     pattern: '^\\{',
     description: 'Public half of the key-encryption key (JWK); EBB_KEY_ENCRYPTION_KEY_FILE names a file.',
@@ -50,6 +67,10 @@ const ApiEnvironment = Type.Object({
     default: 0,
     description: 'SSH port of the built-in source host; any free one when 0.',
   }),
+  EBB_MIGRATE: Type.Boolean({
+    default: true,
+    description: 'false when `ebb migrate` and `ebb first-team` prepare the database instead of the start.',
+  }),
   EBB_TEAM: Type.String({
     pattern: '^[a-z][a-z0-9-]*[a-z0-9]$',
     default: 'default',
@@ -61,16 +82,7 @@ export type ApiConfiguration = Static<typeof ApiEnvironment> & { EBB_PUBLIC_URL:
 
 /** Reads the API's configuration. Throws ConfigurationError with every problem, the unsafe ones included. */
 export function readApiConfiguration(environment: NodeJS.ProcessEnv): ApiConfiguration {
-  const malformed: string[] = [];
-  let configuration: Static<typeof ApiEnvironment> | undefined;
-  try {
-    configuration = readEnvironment(ApiEnvironment, environment);
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    malformed.push(...error.problems);
-  }
-  const problems = [...malformed, ...unsafeProblems(configuration ?? environment, malformed)];
-  if (!configuration || problems.length > 0) throw new ConfigurationError(problems);
+  const configuration = readJudged(ApiEnvironment, environment, unsafeProblems);
   const scheme = configuration.EBB_TLS_CERT ? 'https' : 'http';
   return {
     ...configuration,
@@ -78,74 +90,34 @@ export function readApiConfiguration(environment: NodeJS.ProcessEnv): ApiConfigu
   };
 }
 
-/** What is dangerous about values that are well-formed; one that has a problem already is left alone. */
-function unsafeProblems(
-  values: Partial<Static<typeof ApiEnvironment>> | NodeJS.ProcessEnv,
-  malformed: readonly string[],
-): string[] {
-  const judge = (name: string, value: unknown, find: (text: string) => string[]) => {
-    const known = malformed.some((problem) => problem.startsWith(`${name} `));
-    return typeof value === 'string' && value !== '' && !known ? find(value) : [];
-  };
-  const texts = values as NodeJS.ProcessEnv;
-  const given = (name: string) => texts[name] || texts[`${name}_FILE`] || undefined;
-  return [
-    ...tlsProblems({
-      listen: String(values.EBB_LISTEN ?? ''),
-      cert: given('EBB_TLS_CERT'),
-      key: given('EBB_TLS_KEY'),
-    }),
-    ...judge('EBB_REDIS_URL', values.EBB_REDIS_URL, (url) =>
-      URL.canParse(url)
-        ? redisProblems(url)
-        : ['EBB_REDIS_URL is no URL. Use rediss://user:password@host:port.'],
-    ),
-    ...judge('EBB_DATABASE_URL', values.EBB_DATABASE_URL, (url) =>
-      URL.canParse(url)
-        ? postgresProblems(url)
-        : ['EBB_DATABASE_URL is no URL. Use postgresql://user:password@host:port/database.'],
-    ),
-    ...judge('EBB_KEY_ENCRYPTION_KEY', values.EBB_KEY_ENCRYPTION_KEY, keyEncryptionKeyProblems),
-  ];
+const DatabaseEnvironment = Type.Object({
+  ...databaseVariables,
+  EBB_TEAM: ApiEnvironment.properties.EBB_TEAM,
+});
+
+/** The same for what opens the database alone: where it is, and the name of the first team. */
+export function readDatabaseConfiguration(environment: NodeJS.ProcessEnv): {
+  location: DatabaseLocation;
+  teamName: string;
+} {
+  const configuration = readJudged(DatabaseEnvironment, environment, databaseProblems);
+  return { location: databaseLocation(configuration), teamName: configuration.EBB_TEAM };
 }
 
-/** The API may seal and must not be able to open: a private key here would undo the custody of every project. */
-function keyEncryptionKeyProblems(text: string): string[] {
-  try {
-    const jwk = JSON.parse(text) as JsonWebKey;
-    if (jwk.d !== undefined) {
-      return [
-        'EBB_KEY_ENCRYPTION_KEY is a private key, which belongs to runners alone. Give the API the public half.',
-      ];
-    }
-    const { asymmetricKeyDetails } = createPublicKey({ key: jwk, format: 'jwk' });
-    if (asymmetricKeyDetails?.namedCurve === 'prime256v1') return [];
-  } catch {
-    // What the parser says would show a part of the value.
-  }
-  return [
-    'EBB_KEY_ENCRYPTION_KEY is no public JWK of the curve P-256. Give the file `….pub` that the runner wrote beside its key.',
-  ];
-}
-
-function tlsProblems(options: {
-  listen: string;
-  cert?: string | undefined;
-  key?: string | undefined;
-}): string[] {
-  const { listen, cert, key } = options;
-  if ((cert === undefined) !== (key === undefined))
-    return ['EBB_TLS_CERT and EBB_TLS_KEY go together. Set both or none.'];
-  if (listen !== '' && cert === undefined && !isLoopback(splitHostPort(listen).host)) {
-    return [
-      `EBB_LISTEN is ${listen}, which others can reach, but there is no TLS. Set EBB_TLS_CERT and EBB_TLS_KEY.`,
-    ];
-  }
-  return [];
-}
-
-/** Splits `host:port`; an IPv6 address loses its brackets. */
-export function splitHostPort(listen: string): { host: string; port: number } {
-  const at = listen.lastIndexOf(':');
-  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) };
+/** Reads the variables and judges what is well-formed, so that all problems are shown at once. */
+function readJudged<T extends TObject>(
+  schema: T,
+  environment: NodeJS.ProcessEnv,
+  judge: (values: Values) => string[],
+): Static<T> {
+  const { values, problems: malformed } = readVariables(schema, withPlatformVariables(environment));
+  const broken = malformed.map((problem) => problem.split(' ')[0]?.replace(/_FILE$/, '') ?? '');
+  const sound = Object.entries(values).filter(([name]) => !broken.includes(name));
+  // Of a variable that is broken nothing more can be said, neither that it is missing nor what it goes with.
+  const judged = judge(Object.fromEntries(sound.map(([name, value]) => [name, String(value)]))).filter(
+    (problem) => !broken.some((name) => new RegExp(`\\b${name}\\b`).test(problem)),
+  );
+  const problems = [...malformed, ...judged].map((problem) => underPlatformName(problem, environment));
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return values as Static<T>;
 }

@@ -19,11 +19,13 @@ export async function startServer(options: {
   context: ApiContext;
   listen: { host: string; port: number };
   tls?: { cert: string; key: string };
+  /** Only a router reaches it, which ends TLS. */
+  behindRouter?: boolean;
   graceMs?: number;
 }): Promise<Server> {
   const closing = new AbortController();
   const stopping = AbortSignal.any([options.context.stopping, closing.signal]);
-  const app = await buildApp({ ...options.context, stopping }, options.tls);
+  const app = await buildApp({ ...options.context, stopping }, options);
   await app.listen(options.listen);
   const { family, address, port } = app.server.address() as AddressInfo;
   return {

@@ -2,12 +2,16 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { runSweeper } from '../api/builds/sweep.ts';
-import { type ApiConfiguration, splitHostPort } from '../api/configuration.ts';
+import type { ApiConfiguration } from '../api/configuration.ts';
+import { splitHostPort } from '../api/configuration-problems.ts';
 import type { ApiContext } from '../api/context.ts';
 import { createCustody } from '../api/custody/custody.ts';
-import { openDatabase } from '../api/db/database.ts';
+import { connectDatabase, type Database, openDatabase } from '../api/db/database.ts';
+import { databaseLocation } from '../api/db/database-configuration.ts';
+import { requireMigrated } from '../api/db/migrate.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
+import { type ApiKeys, parseApiKeys } from '../api/signing/api-keys.ts';
 import { createSigner } from '../api/signing/create-signer.ts';
 import { loadOrCreateApiKeys } from '../api/signing/key-files.ts';
 import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
@@ -36,14 +40,12 @@ export async function runApiProcess(options: {
   const opened: (() => Promise<unknown>)[] = [];
   try {
     const { context, source } = await open(configuration, log, stop, opened);
-    const firstKeys = await firstStart(context.database, {
-      teamName: configuration.EBB_TEAM,
-      now: context.now(),
-    });
+    const firstKeys = await prepareTeams(context, configuration);
     const server = await startServer({
       context,
       listen: splitHostPort(configuration.EBB_LISTEN),
       ...tlsOf(configuration),
+      behindRouter: configuration.EBB_BEHIND_TLS_ROUTER,
     });
     opened.push(server.close);
     const background = [
@@ -70,10 +72,8 @@ async function open(
   stop: AbortSignal,
   opened: (() => Promise<unknown>)[],
 ) {
-  const keys = await loadOrCreateApiKeys(configuration.EBB_KEYS_DIR);
-  const url = configuration.EBB_DATABASE_URL;
-  if (!url) await mkdir(configuration.EBB_DATA_DIR, { recursive: true, mode: 0o700 });
-  const database = await openDatabase(url ? { url } : { folder: configuration.EBB_DATA_DIR });
+  const keys = await apiKeys(configuration);
+  const database = await openPrepared(configuration);
   opened.push(() => database.destroy());
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,
@@ -103,6 +103,42 @@ async function open(
     log,
   };
   return { context, source };
+}
+
+/** Opens the database, with its schema brought up to date or at least found to be so. */
+async function openPrepared(configuration: ApiConfiguration): Promise<Database> {
+  const location = databaseLocation(configuration);
+  if ('folder' in location) await mkdir(location.folder, { recursive: true, mode: 0o700 });
+  if (configuration.EBB_MIGRATE) return await openDatabase(location);
+  const database = await connectDatabase(location);
+  try {
+    await requireMigrated(database);
+  } catch (error) {
+    await database.destroy();
+    throw error;
+  }
+  return database;
+}
+
+/** Where the database is prepared by others, the first keys are too: a platform would keep what is printed in its log. */
+async function prepareTeams(
+  { database, now, log }: ApiContext,
+  { EBB_MIGRATE, EBB_TEAM }: ApiConfiguration,
+): Promise<ApiReady['firstKeys']> {
+  if (EBB_MIGRATE) return await firstStart(database, { teamName: EBB_TEAM, now: now() });
+  const team = await database.selectFrom('team').select('id').limit(1).executeTakeFirst();
+  if (!team) log.warn('there is no team yet, so nobody can sign in: run `ebb first-team`');
+  return undefined;
+}
+
+async function apiKeys(configuration: ApiConfiguration): Promise<ApiKeys> {
+  if (configuration.EBB_KEYS_DIR) return await loadOrCreateApiKeys(configuration.EBB_KEYS_DIR);
+  const { EBB_TOKEN_KEY = '', EBB_RECEIPT_KEY = '', EBB_HOOK_MASTER_KEY = '' } = configuration;
+  return parseApiKeys({
+    tokenKey: EBB_TOKEN_KEY,
+    receiptKey: EBB_RECEIPT_KEY,
+    hookMasterKey: EBB_HOOK_MASTER_KEY,
+  });
 }
 
 function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {

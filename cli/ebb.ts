@@ -1,11 +1,16 @@
 import { Command } from 'commander';
+import { SchemaError } from '../api/db/migrate.ts';
 import { ConfigurationError } from '../contract/environment.ts';
+import { UnreachableError } from '../contract/unreachable-error.ts';
 import { CliError } from './cli-error.ts';
 import { apiCommand } from './commands/api.ts';
 import { buildCommand } from './commands/build.ts';
 import { devCommand } from './commands/dev.ts';
+import { firstTeamCommand } from './commands/first-team.ts';
 import { imageCommand } from './commands/image.ts';
+import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
+import { migrateCommand } from './commands/migrate.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { verifyCommand } from './commands/verify.ts';
 
@@ -22,6 +27,9 @@ EBB_ENDPOINT and EBB_API_KEY tell build and logs where the API is and who asks.`
 for (const command of [
   devCommand,
   apiCommand,
+  migrateCommand,
+  firstTeamCommand,
+  keysCommand,
   runnerCommand,
   imageCommand,
   buildCommand,
@@ -34,7 +42,9 @@ for (const command of [
 try {
   await program.parseAsync();
 } catch (error) {
-  const forPeople = error instanceof CliError || error instanceof ConfigurationError;
-  console.error(forPeople ? `ebb: ${error.message}` : error);
+  const forPeople = [CliError, ConfigurationError, UnreachableError, SchemaError].some(
+    (family) => error instanceof family,
+  );
+  console.error(forPeople ? `ebb: ${(error as Error).message}` : error);
   process.exitCode = 1;
 }

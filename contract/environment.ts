@@ -26,6 +26,16 @@ export class ConfigurationError extends Error {
  * @param environment usually `process.env`; variables that the schema does not name are ignored
  */
 export function readEnvironment<T extends TObject>(schema: T, environment: NodeJS.ProcessEnv): Static<T> {
+  const { values, problems } = readVariables(schema, environment);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return values as Static<T>;
+}
+
+/** The same for who wants to judge the values further before it throws: all that was read, beside all problems. */
+export function readVariables(
+  schema: TObject,
+  environment: NodeJS.ProcessEnv,
+): { values: Record<string, unknown>; problems: string[] } {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(schema.properties)) {
@@ -36,8 +46,7 @@ export function readEnvironment<T extends TObject>(schema: T, environment: NodeJ
   formats.default(ajv);
   if (!ajv.validate(schema, values))
     problems.push(...(ajv.errors ?? []).map((error) => explain(schema, error)));
-  if (problems.length > 0) throw new ConfigurationError([...new Set(problems)]);
-  return values as Static<T>;
+  return { values, problems: [...new Set(problems)] };
 }
 
 /** An empty variable counts as absent, as people expect of `X= command`. */

@@ -10,12 +10,41 @@ export function redisProblems(url: string): string[] {
   return [`EBB_REDIS_URL goes to ${hostname} without TLS. Use rediss://.`];
 }
 
-/** What is wrong with a process's way to PostgreSQL. */
+/**
+ * What is wrong with a process's way to PostgreSQL. Elsewhere than on this machine the certificate is verified always,
+ * so a URL must not ask for less.
+ */
 export function postgresProblems(url: string | undefined): string[] {
   if (url === undefined) return [];
+  const { searchParams } = new URL(url);
+  const unread = ['ssl', 'sslcert', 'sslkey', 'sslrootcert', 'uselibpqcompat'].filter((name) =>
+    searchParams.has(name),
+  );
+  const mode = searchParams.get('sslmode');
+  return [
+    ...unread.map(
+      (name) =>
+        `EBB_DATABASE_URL has ${name}=, which is not read. Remove it; EBB_DATABASE_CA says which certificates to trust.`,
+    ),
+    ...(mode !== null && mode !== 'verify-full' && !isLocalDatabase(url)
+      ? [
+          `EBB_DATABASE_URL asks for sslmode=${mode}, which leaves the certificate unverified. Remove it or write sslmode=verify-full.`,
+        ]
+      : []),
+  ];
+}
+
+/** Whether PostgreSQL is spoken to with TLS: always elsewhere, on this machine when the URL or a given CA asks for it. */
+export function postgresNeedsTls(url: string, hasCertificateAuthority: boolean): boolean {
+  const mode = new URL(url).searchParams.get('sslmode') ?? 'disable';
+  return !isLocalDatabase(url) || hasCertificateAuthority || mode !== 'disable';
+}
+
+/** The parameter `host` wins over the URL's own, and may be the folder of a socket. */
+function isLocalDatabase(url: string): boolean {
   const { hostname, searchParams } = new URL(url);
-  if (hostname === '' || isLoopback(hostname) || searchParams.get('sslmode') === 'verify-full') return [];
-  return [`EBB_DATABASE_URL goes to ${hostname} without a verified certificate. Add sslmode=verify-full.`];
+  const host = searchParams.get('host') || decodeURIComponent(hostname);
+  return host === '' || host.startsWith('/') || isLoopback(host);
 }
 
 /** What is wrong with a runner's way to the API: its token and the sealed keys pass there. */

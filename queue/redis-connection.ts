@@ -1,13 +1,18 @@
 import { Redis } from 'ioredis';
+import { UnreachableError } from '../contract/unreachable-error.ts';
+import { verifiedTls } from '../contract/verified-tls.ts';
 
 export interface RedisLocation {
   /** `redis://` on this machine, `rediss://` (TLS, certificate verified) anywhere else. */
   url: string;
-  /** Certificate authority to trust, PEM, when it is not a public one. */
+  /** Certificate authority or the server's own certificate to trust, PEM, when it is not from a public authority. */
   ca?: string;
 }
 
-/** Opens a connection and waits until Redis answers. Commands fail after 5 s rather than wait for ever. */
+/**
+ * Opens a connection and waits until Redis answers. Commands fail after 5 s rather than wait for ever.
+ * Throws UnreachableError, also when the certificate is not to be trusted.
+ */
 export async function connectRedis(location: RedisLocation): Promise<Redis> {
   const redis = new Redis(location.url, {
     lazyConnect: true,
@@ -16,9 +21,7 @@ export async function connectRedis(location: RedisLocation): Promise<Redis> {
     commandTimeout: 5_000,
     maxRetriesPerRequest: 3,
     retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 2_000),
-    ...(location.url.startsWith('rediss:')
-      ? { tls: { rejectUnauthorized: true, ...(location.ca ? { ca: location.ca } : {}) } }
-      : {}),
+    ...(location.url.startsWith('rediss:') ? { tls: verifiedTls(location.ca) } : {}),
   });
   let reason: Error | undefined;
   redis.on('error', (error: Error) => {
@@ -30,10 +33,12 @@ export async function connectRedis(location: RedisLocation): Promise<Redis> {
   } catch (error) {
     redis.disconnect();
     const { hostname, port } = new URL(location.url);
-    const why = (reason ?? (error as Error)).message;
-    throw new Error(`Redis at ${hostname}:${port || 6379} does not answer: ${why}. Check REDIS_URL.`, {
-      cause: error,
-    });
+    throw new UnreachableError(
+      'Redis',
+      `${hostname}:${port || 6379}`,
+      location.url.startsWith('rediss:') ? 'EBB_REDIS_URL and EBB_REDIS_CA' : 'EBB_REDIS_URL',
+      reason ?? (error as Error),
+    );
   }
   return redis;
 }

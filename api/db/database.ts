@@ -1,20 +1,23 @@
 import { PGlite } from '@electric-sql/pglite';
 import { Kysely, PGliteDialect, PostgresDialect, type RawBuilder, sql } from 'kysely';
 import pg from 'pg';
+import { postgresNeedsTls } from '../../contract/transport-security.ts';
+import { UnreachableError } from '../../contract/unreachable-error.ts';
+import { verifiedTls } from '../../contract/verified-tls.ts';
 import { migrate } from './migrate.ts';
 import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
 
-/** Either a PostgreSQL server by URL or PGlite in a folder (`memory://` for none), the same SQL on both. */
-export type DatabaseLocation = { url: string } | { folder: string };
-
 /**
- * Opens the database and brings its schema up to date. The caller ends it with `destroy()`.
- * Throws what PostgreSQL says when it cannot be reached within 10 s.
+ * Either a PostgreSQL server by URL or PGlite in a folder (`memory://` for none), the same SQL on both. `ca` holds the
+ * certificates to trust, PEM, when the server's is not from a public authority.
  */
+export type DatabaseLocation = { url: string; ca?: string } | { folder: string };
+
+/** Opens the database and brings its schema up to date. The caller ends it with `destroy()`. */
 export async function openDatabase(location: DatabaseLocation): Promise<Database> {
-  const database = new Kysely<Schema>({ dialect: dialectFor(location) });
+  const database = await connectDatabase(location);
   try {
     await migrate(database);
   } catch (error) {
@@ -24,10 +27,32 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
   return database;
 }
 
+/**
+ * Opens the database as it is. The caller ends it with `destroy()`.
+ * Throws UnreachableError when PostgreSQL does not answer within 10 s or its certificate is not to be trusted.
+ */
+export async function connectDatabase(location: DatabaseLocation): Promise<Database> {
+  const database = new Kysely<Schema>({ dialect: dialectFor(location) });
+  try {
+    await sql`select 1`.execute(database);
+    return database;
+  } catch (error) {
+    await database.destroy();
+    if ('folder' in location) throw error;
+    const { hostname, port, searchParams } = new URL(location.url);
+    throw new UnreachableError(
+      'PostgreSQL',
+      `${searchParams.get('host') ?? hostname}:${port || 5432}`,
+      'EBB_DATABASE_URL and EBB_DATABASE_CA',
+      error as Error,
+    );
+  }
+}
+
 function dialectFor(location: DatabaseLocation) {
   if ('folder' in location) return new PGliteDialect({ pglite: new PGlite(location.folder) });
   const pool = new pg.Pool({
-    connectionString: location.url,
+    ...connectionOptions(location),
     max: 10,
     connectionTimeoutMillis: 10_000,
     statement_timeout: 30_000,
@@ -36,6 +61,14 @@ function dialectFor(location: DatabaseLocation) {
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});
   return new PostgresDialect({ pool });
+}
+
+/** With `sslmode` in the URL the driver would ignore `ssl`: https://node-postgres.com/features/ssl */
+function connectionOptions({ url, ca }: { url: string; ca?: string }): pg.PoolConfig {
+  const ssl = postgresNeedsTls(url, ca !== undefined) && verifiedTls(ca);
+  const address = new URL(url);
+  address.searchParams.delete('sslmode');
+  return { connectionString: address.href, ssl };
 }
 
 /** A value for a jsonb column. */

@@ -7,18 +7,53 @@ const migrations = [{ name: '0001-first', statements: first }];
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.
 const migrationLock = 3_202_611;
 
-/** Applies the migrations that are missing, all in one transaction. */
-export async function migrate(database: Kysely<Schema>): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
+/** The database was not brought up to what this program needs. */
+export class SchemaError extends Error {
+  override name = 'SchemaError';
+  readonly code = 'schema_outdated';
+}
+
+/**
+ * Applies the migrations that are missing, all in one transaction, and gives their names. Safe when several processes
+ * do it at once: all but one wait and find nothing to do.
+ */
+export async function migrate(database: Kysely<Schema>): Promise<string[]> {
+  return await database.transaction().execute(async (transaction) => {
+    // A big table takes longer than any request may.
+    await sql`set local statement_timeout = '10min'`.execute(transaction);
     await sql`select pg_advisory_xact_lock(${sql.lit(migrationLock)})`.execute(transaction);
     await sql`create table if not exists migration (name text primary key, applied_at timestamptz not null default now())`.execute(
       transaction,
     );
-    const applied = await sql<{ name: string }>`select name from migration`.execute(transaction);
-    const names = new Set(applied.rows.map((row) => row.name));
-    for (const migration of migrations.filter((candidate) => !names.has(candidate.name))) {
+    const applied: string[] = [];
+    for (const migration of await missingMigrations(transaction)) {
       for (const statement of migration.statements) await sql.raw(statement).execute(transaction);
       await sql`insert into migration (name) values (${migration.name})`.execute(transaction);
+      applied.push(migration.name);
     }
+    return applied;
   });
+}
+
+/**
+ * Throws SchemaError when a migration is missing. One that this program does not know is none of its business: it is
+ * there while an older release still runs.
+ */
+export async function requireMigrated(database: Kysely<Schema>): Promise<void> {
+  const missing = await missingMigrations(database);
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name).join(', ');
+  throw new SchemaError(
+    `The database's schema is older than this program needs; missing: ${names}. Run \`ebb migrate\`, or let the API do it with EBB_MIGRATE=true.`,
+  );
+}
+
+async function missingMigrations(database: Kysely<Schema>) {
+  const { rows: tables } = await sql<{ present: boolean }>`
+    select to_regclass('migration') is not null as present
+  `.execute(database);
+  if (!tables[0]?.present) return migrations;
+  const applied = await sql<{ name: string }>`select name from migration`.execute(database);
+  const names = new Set(applied.rows.map((row) => row.name));
+  return migrations.filter(({ name }) => !names.has(name));
 }

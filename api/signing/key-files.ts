@@ -1,20 +1,19 @@
-import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** The secrets of an API process. Every process of one installation has the same. */
-export interface ApiKeys {
-  tokenKey: JsonWebKey;
-  receiptKey: JsonWebKey;
-  /** 32 bytes from which the secrets of hooks are derived. */
-  hookMasterKey: Buffer;
-}
+import { type ApiKeys, type ApiKeyTexts, parseApiKeys, toEd25519, toMasterKey } from './api-keys.ts';
 
 /**
  * Reads the API's keys from files of mode 0600 in a folder, and makes those that are not there. Throws when a file holds
  * no key, and says nothing of what it holds.
  */
 export async function loadOrCreateApiKeys(folder: string): Promise<ApiKeys> {
+  const texts = await loadOrCreateApiKeyTexts(folder);
+  return parseApiKeys(texts);
+}
+
+/** The same keys as the text that is in the files, which the variables EBB_TOKEN_KEY and its siblings take as it is. */
+export async function loadOrCreateApiKeyTexts(folder: string): Promise<ApiKeyTexts> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const ed25519 = () => JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }));
   const masterKey = () => randomBytes(32).toString('base64');
@@ -25,33 +24,14 @@ export async function loadOrCreateApiKeys(folder: string): Promise<ApiKeys> {
   };
 }
 
-async function readKey<T>(
-  path: string,
-  make: () => string,
-  parse: (text: string) => T | undefined,
-): Promise<T> {
-  const key = parse(await readOrCreate(path, make));
-  if (key === undefined) {
+async function readKey(path: string, make: () => string, parse: (text: string) => unknown): Promise<string> {
+  const text = (await readOrCreate(path, make)).trim();
+  if (parse(text) === undefined) {
     throw new Error(
       `${path} holds no key that can be used. Restore it from a backup, or remove it to have a new one made.`,
     );
   }
-  return key;
-}
-
-function toEd25519(text: string): JsonWebKey | undefined {
-  try {
-    const jwk = JSON.parse(text) as JsonWebKey;
-    return createPrivateKey({ key: jwk, format: 'jwk' }).asymmetricKeyType === 'ed25519' ? jwk : undefined;
-  } catch {
-    // The parser's own message would show a part of the key.
-    return undefined;
-  }
-}
-
-function toMasterKey(text: string): Buffer | undefined {
-  const key = Buffer.from(text, 'base64');
-  return key.length === 32 ? key : undefined;
+  return text;
 }
 
 /** Of two processes that start at once only one makes the file: `link` fails when it is there. */

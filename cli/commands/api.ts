@@ -1,14 +1,20 @@
 import { Command } from 'commander';
 import { readApiConfiguration } from '../../api/configuration.ts';
 import { type ApiReady, runApiProcess } from '../api-process.ts';
+import { showFirstKeys } from '../first-keys.ts';
 import { onStopRequest } from '../stop-request.ts';
 
 /** `ebb api`: the control plane. */
 export function apiCommand(): Command {
   return new Command('api')
     .description('Run the control plane. Configured by environment variables; it names what is missing.')
-    .action(async () => {
+    .option('--check', 'read the configuration, name what is wrong with it, and end')
+    .action(async (options: { check?: true }) => {
       const configuration = readApiConfiguration(process.env);
+      if (options.check) {
+        console.log('ebb: the configuration is complete');
+        return;
+      }
       const { stop } = onStopRequest();
       await runApiProcess({ configuration, stop, onReady: tell });
       process.disconnect?.();
@@ -22,7 +28,5 @@ function tell(ready: ApiReady): void {
     return;
   }
   if (!ready.firstKeys) return;
-  console.log(`ebb: the first start made a team. Keep these keys, they are not shown again:
-  admin API key:  ${ready.firstKeys.admin}
-  runner API key: ${ready.firstKeys.runner}`);
+  console.log(showFirstKeys(ready.firstKeys));
 }

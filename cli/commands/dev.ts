@@ -4,7 +4,6 @@ import { installMissing } from '../../setup/system-packages.ts';
 import { CliError } from '../cli-error.ts';
 import { type DevSystem, startDevSystem } from '../dev/dev-system.ts';
 import { pinHostKey } from '../dev/developer-key.ts';
-import { installProvider } from '../dev/install-provider.ts';
 import { createRepository } from '../dev/repository.ts';
 import { onStopRequest } from '../stop-request.ts';
 
@@ -31,6 +30,8 @@ export function devCommand(): Command {
 async function runDev(folder: string, port: number): Promise<void> {
   const { stop, kill } = onStopRequest();
   console.log('ebb: starting; the first start builds the image and the provider');
+  // What builds the provider is there for development only; the other commands run without it.
+  const { installProvider } = await import('../dev/install-provider.ts');
   const terraformConfig = await installProvider({
     folder,
     signal: kill,

@@ -1,0 +1,121 @@
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
+import { certificateProblems } from '../contract/verified-tls.ts';
+import { toEd25519, toMasterKey } from './signing/api-keys.ts';
+
+/** The values to judge; what is undefined, or malformed and known to be, is left alone. */
+export type Values = Record<string, string | undefined>;
+
+const keyVariables = ['EBB_TOKEN_KEY', 'EBB_RECEIPT_KEY', 'EBB_HOOK_MASTER_KEY'] as const;
+
+/** What is dangerous or does not go together in values that are well-formed, one line each, without the values. */
+export function unsafeProblems(values: Values): string[] {
+  const judge = (name: string, find: (text: string) => string[]) => {
+    const text = values[name];
+    return text ? find(text) : [];
+  };
+  return [
+    ...listenProblems(values),
+    ...judge('EBB_REDIS_URL', (url) =>
+      URL.canParse(url)
+        ? redisProblems(url)
+        : ['EBB_REDIS_URL is no URL. Use rediss://user:password@host:port.'],
+    ),
+    ...judge('EBB_REDIS_CA', (text) => certificateProblems('EBB_REDIS_CA', text)),
+    ...databaseProblems(values),
+    ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
+    ...apiKeyProblems(values),
+  ];
+}
+
+/** Shared with the commands that open nothing but the database. */
+export function databaseProblems(values: Values): string[] {
+  const { EBB_DATABASE_URL: url, EBB_DATABASE_CA: ca } = values;
+  const urlProblems = (text: string) =>
+    URL.canParse(text)
+      ? postgresProblems(text)
+      : ['EBB_DATABASE_URL is no URL. Use postgresql://user:password@host:port/database.'];
+  return [...(url ? urlProblems(url) : []), ...(ca ? certificateProblems('EBB_DATABASE_CA', ca) : [])];
+}
+
+/** The API may seal and must not be able to open: a private key here would undo the custody of every project. */
+function keyEncryptionKeyProblems(text: string): string[] {
+  try {
+    const jwk = JSON.parse(text) as JsonWebKey;
+    if (jwk.d !== undefined) {
+      return [
+        'EBB_KEY_ENCRYPTION_KEY is a private key, which belongs to runners alone. Give the API the public half.',
+      ];
+    }
+    const { asymmetricKeyDetails } = createPublicKey({ key: jwk, format: 'jwk' });
+    if (asymmetricKeyDetails?.namedCurve === 'prime256v1') return [];
+  } catch {
+    // What the parser says would show a part of the value.
+  }
+  return [
+    'EBB_KEY_ENCRYPTION_KEY is no public JWK of the curve P-256. Give the file `….pub` that the runner wrote beside its key.',
+  ];
+}
+
+/** The keys come from a folder or, where the disk does not last, from three variables. */
+function apiKeyProblems(values: Values): string[] {
+  const given = keyVariables.filter((name) => values[name]);
+  if (values.EBB_KEYS_DIR) {
+    if (given.length === 0) return [];
+    return [`EBB_KEYS_DIR and ${given.join(', ')} are both set. Keep the folder or the variables.`];
+  }
+  if (given.length === 0) {
+    return [
+      'EBB_KEYS_DIR is not set. Name a folder that lasts, or set EBB_TOKEN_KEY, EBB_RECEIPT_KEY and EBB_HOOK_MASTER_KEY to what `ebb keys` makes.',
+    ];
+  }
+  const { EBB_TOKEN_KEY: token, EBB_RECEIPT_KEY: receipt } = values;
+  return [
+    ...keyVariables
+      .filter((name) => !values[name])
+      .map((name) => `${name} is not set. \`ebb keys\` makes all three.`),
+    ...given
+      .filter(
+        (name) =>
+          (name === 'EBB_HOOK_MASTER_KEY' ? toMasterKey : toEd25519)(values[name] ?? '') === undefined,
+      )
+      .map((name) => `${name} holds no key that can be used. \`ebb keys\` makes all three.`),
+    ...(token && token === receipt
+      ? ['EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same. Tokens and receipts are signed by a key each.']
+      : []),
+  ];
+}
+
+function listenProblems(values: Values): string[] {
+  const { EBB_LISTEN: listen, EBB_TLS_CERT: cert, EBB_TLS_KEY: key } = values;
+  if (Boolean(cert) !== Boolean(key)) return ['EBB_TLS_CERT and EBB_TLS_KEY go together. Set both or none.'];
+  if (values.EBB_BEHIND_TLS_ROUTER === 'true') return routerProblems(values);
+  if (!listen || cert || isLoopback(splitHostPort(listen).host)) return [];
+  return [
+    `EBB_LISTEN is ${listen}, which others can reach, but there is no TLS. Set EBB_TLS_CERT and EBB_TLS_KEY, or EBB_BEHIND_TLS_ROUTER=true when only a router reaches it that ends TLS.`,
+  ];
+}
+
+/** Behind a router nothing that is kept on this machine lasts, and only the operator knows the address people use. */
+function routerProblems(values: Values): string[] {
+  return [
+    ...(values.EBB_TLS_CERT
+      ? ['EBB_TLS_CERT is set, but EBB_BEHIND_TLS_ROUTER says that a router ends TLS. Keep one of them.']
+      : []),
+    ...(values.EBB_PUBLIC_URL === undefined
+      ? ['EBB_PUBLIC_URL is not set. Behind a router it must be the address that people use: https://….']
+      : []),
+    ...(values.EBB_PUBLIC_URL?.startsWith('http:')
+      ? ['EBB_PUBLIC_URL is http://…, but tokens pass there. Use https://….']
+      : []),
+    ...(values.EBB_DATABASE_URL === undefined
+      ? ['EBB_DATABASE_URL is not set. Behind a router PGlite is not used; give a PostgreSQL server.']
+      : []),
+  ];
+}
+
+/** Splits `host:port`; an IPv6 address loses its brackets. */
+export function splitHostPort(listen: string): { host: string; port: number } {
+  const at = listen.lastIndexOf(':');
+  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) };
+}
