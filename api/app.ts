@@ -55,7 +55,8 @@ export async function buildApp(
     genReqId: () => crypto.randomUUID(),
     forceCloseConnections: 'idle',
     keepAliveTimeout,
-    trustProxy: behindRouter && 1,
+    // The router alone: who came before it may say what he likes.
+    trustProxy: behindRouter && ((_address: string, hop: number) => hop === 0),
     frameworkErrors: answerProblem,
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
   app.setValidatorCompiler(createValidatorCompiler());
