@@ -1,17 +1,23 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from '../queue/free-port.ts';
+import type { ServerCertificate } from './certificates.ts';
 
 const run = promisify(execFile);
 
-/** A real PostgreSQL for one test file, on loopback, in a temporary folder that goes with it. */
-export async function startPostgres(): Promise<{ url: string; close(): Promise<void> }> {
+/**
+ * A real PostgreSQL for one test file, on loopback, in a temporary folder that goes with it. With a certificate it is at
+ * `localhost` and speaks TLS only.
+ */
+export async function startPostgres(
+  certificate?: ServerCertificate,
+): Promise<{ url: string; close(): Promise<void> }> {
   const binaries = findBinaries();
   const folder = await mkdtemp(join(tmpdir(), 'ebb-postgres-'));
   const account = await unprivilegedAccount();
@@ -24,15 +30,20 @@ export async function startPostgres(): Promise<{ url: string; close(): Promise<v
     options,
   );
   const port = await freePort();
-  const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'fsync=off'];
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${folder}`,
+    'fsync=off',
+    ...(certificate ? await requireTls(data, certificate, account) : []),
+  ];
   const server = spawn(
     join(binaries, 'postgres'),
     ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
     { ...options, stdio: 'ignore' },
   );
   const gone = new Promise((resolve) => server.once('close', resolve));
-  const url = `postgresql://ebb@127.0.0.1:${port}/postgres`;
-  await answers(url);
+  const url = `postgresql://ebb@${certificate ? 'localhost' : '127.0.0.1'}:${port}/postgres`;
+  await answers({ connectionString: url, ssl: certificate && { ca: certificate.authority } });
   return {
     url,
     async close() {
@@ -62,9 +73,28 @@ async function unprivilegedAccount(): Promise<{ uid: number; gid: number } | und
   return { uid: await id('-u'), gid: await id('-g') };
 }
 
-async function answers(url: string): Promise<void> {
+/** Takes connections over TLS only, and gives the settings for it. The server's account must own its key. */
+async function requireTls(
+  data: string,
+  { certificateFile, keyFile }: ServerCertificate,
+  account: { uid: number; gid: number } | undefined,
+): Promise<string[]> {
+  const key = join(data, 'server.key');
+  await copyFile(keyFile, key);
+  await chmod(key, 0o600);
+  const certificate = join(data, 'server.crt');
+  await copyFile(certificateFile, certificate);
+  if (account) {
+    await chown(key, account.uid, account.gid);
+    await chown(certificate, account.uid, account.gid);
+  }
+  await writeFile(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 trust\n');
+  return ['ssl=on', `ssl_key_file=${key}`, `ssl_cert_file=${certificate}`];
+}
+
+async function answers(config: pg.ClientConfig): Promise<void> {
   for (let tries = 0; ; tries++) {
-    const client = new pg.Client(url);
+    const client = new pg.Client(config);
     client.on('error', () => {});
     try {
       await client.connect();

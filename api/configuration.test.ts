@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import type { ConfigurationError } from '../contract/environment.ts';
+import { readApiConfiguration } from './configuration.ts';
+
+const privateJwk = () => JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }));
+const keys = {
+  EBB_TOKEN_KEY: privateJwk(),
+  EBB_RECEIPT_KEY: privateJwk(),
+  EBB_HOOK_MASTER_KEY: randomBytes(32).toString('base64'),
+};
+const basis = {
+  EBB_REDIS_URL: 'redis://127.0.0.1',
+  EBB_KEY_ENCRYPTION_KEY: JSON.stringify(
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
+  ),
+  EBB_KEYS_DIR: '/keys',
+};
+const routed = {
+  ...basis,
+  PORT: '5000',
+  DATABASE_URL: 'postgres://u@db.example.com/d',
+  EBB_PUBLIC_URL: 'https://ebb.example.com',
+  EBB_BEHIND_TLS_ROUTER: 'true',
+};
+
+function problems(environment: NodeJS.ProcessEnv): string[] {
+  try {
+    readApiConfiguration(environment);
+    return [];
+  } catch (error) {
+    return (error as ConfigurationError).problems;
+  }
+}
+
+test('variables of the platform count where those of Ebb are not set', () => {
+  const { EBB_REDIS_URL: _, ...rest } = basis;
+  const environment = { ...rest, REDIS_URL: 'rediss://a', DATABASE_URL: 'postgres://u@localhost/d' };
+  const read = readApiConfiguration(environment);
+  assert.equal(read.EBB_REDIS_URL, 'rediss://a');
+  assert.equal(read.EBB_DATABASE_URL, 'postgres://u@localhost/d');
+  assert.equal(read.EBB_LISTEN, '127.0.0.1:4800');
+  const own = readApiConfiguration({
+    ...environment,
+    EBB_REDIS_URL: 'rediss://b',
+    EBB_LISTEN: '127.0.0.1:1',
+  });
+  assert.equal(own.EBB_REDIS_URL, 'rediss://b');
+  assert.equal(readApiConfiguration(routed).EBB_LISTEN, '0.0.0.0:5000');
+});
+
+test('without TLS others are not listened to, unless a router ends it', () => {
+  assert.match(
+    problems({ ...basis, PORT: '5000' })[0] ?? '',
+    /^PORT \(EBB_LISTEN\) is 0.0.0.0:5000, which others/,
+  );
+  assert.deepEqual(problems(routed), []);
+});
+
+test('behind a router the public address must be told and be HTTPS, and the database lie elsewhere', () => {
+  const { DATABASE_URL: _, EBB_PUBLIC_URL: __, ...bare } = routed;
+  const found = problems(bare);
+  assert.equal(found.length, 2);
+  assert.match(found[0] ?? '', /^EBB_PUBLIC_URL is not set/);
+  assert.match(found[1] ?? '', /^EBB_DATABASE_URL is not set/);
+  assert.match(
+    problems({ ...routed, EBB_PUBLIC_URL: 'http://a.example' })[0] ?? '',
+    /^EBB_PUBLIC_URL is http/,
+  );
+  const certified = { ...routed, EBB_TLS_CERT: 'a', EBB_TLS_KEY: 'b' };
+  assert.match(problems(certified)[0] ?? '', /^EBB_TLS_CERT is set, but/);
+});
+
+test('the keys come from a folder or from variables, whole and not from both', () => {
+  const { EBB_KEYS_DIR: _, ...keyless } = basis;
+  assert.deepEqual(problems({ ...keyless, ...keys }), []);
+  assert.match(problems(keyless)[0] ?? '', /^EBB_KEYS_DIR is not set/);
+  assert.match(problems({ ...basis, ...keys })[0] ?? '', /both set/);
+  assert.match(problems({ ...keyless, ...keys, EBB_TOKEN_KEY: '' })[0] ?? '', /^EBB_TOKEN_KEY is not set/);
+  const broken = problems({ ...keyless, ...keys, EBB_HOOK_MASTER_KEY: 'c2hvcnQ=' });
+  assert.match(broken[0] ?? '', /^EBB_HOOK_MASTER_KEY holds no key/);
+  const twice = problems({ ...keyless, ...keys, EBB_RECEIPT_KEY: keys.EBB_TOKEN_KEY });
+  assert.match(twice[0] ?? '', /^EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same/);
+});
+
+test('a file that cannot be read is one problem and not two', () => {
+  const { EBB_KEYS_DIR: _, ...keyless } = basis;
+  const absent = problems({ ...keyless, ...keys, EBB_TOKEN_KEY: '', EBB_TOKEN_KEY_FILE: '/nowhere' });
+  assert.deepEqual(absent, ['EBB_TOKEN_KEY_FILE names /nowhere, which cannot be read (ENOENT).']);
+  const certificate = problems({ ...basis, EBB_TLS_CERT: 'a', EBB_TLS_KEY_FILE: '/nowhere' });
+  assert.deepEqual(certificate, ['EBB_TLS_KEY_FILE names /nowhere, which cannot be read (ENOENT).']);
+});
