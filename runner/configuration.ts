@@ -37,7 +37,8 @@ const RunnerEnvironment = Type.Object({
     description: 'How many fresh VMs wait for a build.',
   }),
   EBB_POOL_MEMORY_MIB: Type.Integer({
-    minimum: 512,
+    // Below it the image does not unpack.
+    minimum: 640,
     default: 1024,
     description: 'Memory of the VMs that wait.',
   }),

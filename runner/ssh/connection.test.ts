@@ -2,23 +2,22 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
-import ssh2 from 'ssh2';
+import { makeSshKeyPair } from '../vm/openssh-private-key.ts';
 import { type ConnectOptions, connect } from './connection.ts';
 import { type LoopbackSshd, startLoopbackSshd } from './loopback-sshd.ts';
-import { publicKeyBlob } from './public-key-line.ts';
 
-const key = ssh2.utils.generateKeyPairSync('ed25519');
-const stranger = ssh2.utils.generateKeyPairSync('ed25519');
+const key = makeSshKeyPair();
+const stranger = makeSshKeyPair();
 let sshd: LoopbackSshd;
 let target: ConnectOptions;
 
 before(async () => {
-  sshd = await startLoopbackSshd({ authorizedKeys: [key.public] });
+  sshd = await startLoopbackSshd({ authorizedKeys: [key.publicLine] });
   target = {
     host: '127.0.0.1',
     port: sshd.port,
     username: sshd.user,
-    privateKey: key.private,
+    privateKey: key.privateKey,
     hostKey: sshd.hostKey,
     timeoutMs: 30_000,
   };
@@ -139,13 +138,13 @@ test('closing the session ends a running command with connection_lost', async ()
 });
 
 test('another host key than the pinned one is refused before the login', async () => {
-  await assert.rejects(connect({ ...target, hostKey: publicKeyBlob(stranger.public) }), {
+  await assert.rejects(connect({ ...target, hostKey: stranger.publicBlob }), {
     code: 'host_key_mismatch',
   });
 });
 
 test('a server without an ed25519 host key is refused', async () => {
-  const other = await startLoopbackSshd({ authorizedKeys: [key.public], hostKeyType: 'ecdsa' });
+  const other = await startLoopbackSshd({ authorizedKeys: [key.publicLine], hostKeyType: 'ecdsa' });
   await assert.rejects(connect({ ...target, port: other.port, hostKey: other.hostKey }), {
     code: 'host_key_mismatch',
   });
@@ -153,7 +152,7 @@ test('a server without an ed25519 host key is refused', async () => {
 });
 
 test('a key that the server does not know is auth_failed', async () => {
-  await assert.rejects(connect({ ...target, privateKey: stranger.private }), { code: 'auth_failed' });
+  await assert.rejects(connect({ ...target, privateKey: stranger.privateKey }), { code: 'auth_failed' });
 });
 
 test('a server that freezes ends the running command with connection_lost', async () => {

@@ -41,17 +41,17 @@ export async function exec(
     const opening = openChannel(client, command);
     // An abort may win the race; the channel that opens later must still be closed.
     opening.then(
-      (late) => stop.signal.aborted && release(late),
+      (late) => stop.signal.aborted && release(late.channel),
       () => {},
     );
-    channel = await Promise.race([opening, aborted, lost]);
-    const ended = waitForEnd(channel);
+    const opened = await Promise.race([opening, aborted, lost]);
+    channel = opened.channel;
     const outputs = [
       takeAll(channel, channel, options.onStdout),
       takeAll(channel.stderr, channel, options.onStderr),
     ];
     const fed = feed(channel, stdin);
-    const result = Promise.all([ended, ...outputs]).then(([exit]) => exit);
+    const result = Promise.all([opened.ended, ...outputs]).then(([exit]) => exit);
     return await Promise.race([result, fed, aborted, lost]);
   } finally {
     stop.abort();
@@ -60,12 +60,23 @@ export async function exec(
   }
 }
 
-function openChannel(client: ssh2.Client, command: string): Promise<ssh2.ClientChannel> {
+interface OpenedChannel {
+  channel: ssh2.ClientChannel;
+  ended: Promise<ExecResult>;
+}
+
+/** The end is listened for at once: the status of a quick command comes with the very packet that opens the channel. */
+function openChannel(client: ssh2.Client, command: string): Promise<OpenedChannel> {
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) =>
       reject(new SshError('connection_lost', 'The SSH server did not start the command.', { cause }));
     try {
-      client.exec(command, (error, channel) => (error ? fail(error) : resolve(channel)));
+      client.exec(command, (error, channel) => {
+        if (error) return fail(error);
+        const ended = waitForEnd(channel);
+        ended.catch(() => {});
+        resolve({ channel, ended });
+      });
     } catch (error) {
       fail(error); // ssh2 throws when the socket is gone already.
     }
