@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { before, test } from 'node:test';
 import { describeApi } from '../../test/describe-api.ts';
 import { dump } from '../revocation/test-setting.ts';
 import { type Client, created, declareProject, send, signIn } from '../test-client.ts';
+import { openapiPath, openapiText } from './generate-openapi.ts';
 
 describeApi('HTTP', (given) => {
   let admin: Client;
@@ -202,6 +204,12 @@ describeApi('HTTP', (given) => {
       documented.filter((route) => route.includes(' /v1/')).sort(),
       answered.map((route) => route.replace(/:(\w+)/g, '{$1}')).sort(),
     );
+  });
+
+  test('the OpenAPI document in the repository is the one that is served', async () => {
+    const { body } = await send(given(), { method: 'GET', url: '/v1/openapi.json' });
+    const current = (await readFile(openapiPath, 'utf8')) === openapiText(body);
+    assert.ok(current, 'docs/openapi.json is not current; run: node api/http/generate-openapi.ts');
   });
 
   test('the reference page is shown to people', async () => {
