@@ -11,6 +11,7 @@ import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
 import { createSigner } from './signing/create-signer.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
+import { createSourceHosts } from './source-hosts/source-hosts.ts';
 import { firstStart } from './teams/first-start.ts';
 
 /** The control plane for one test file: a real Redis and source host, PGlite in memory unless a server is given. */
@@ -23,14 +24,15 @@ export async function openTestContext(location: DatabaseLocation = { folder: 'me
   const queue = await createRedisQueue({ url: redis.url });
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  const custody = createCustody({
+    keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
+    hookMasterKey: randomBytes(32),
+  });
   const context: ApiContext = {
     database: await openDatabase(location),
     queue,
-    sourceHosts: new Map([['local', local.host]]),
-    custody: createCustody({
-      keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
-      hookMasterKey: randomBytes(32),
-    }),
+    sourceHosts: createSourceHosts(custody, { local: () => local.host }),
+    custody,
     signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
     publicUrl: 'http://ebb.test',
     now: () => new Date(),

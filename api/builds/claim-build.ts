@@ -4,6 +4,7 @@ import { issueBuildToken } from '../auth/build-token.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
+import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
 /** Gives a queued build to a runner that holds its lease: all it needs, everything secret sealed. Throws 409. */
@@ -30,12 +31,12 @@ export async function claimBuild(
     .innerJoin('connection', 'connection.id', 'project.connection_id')
     .innerJoin('deploy_key', 'deploy_key.project_id', 'project.id')
     .selectAll('project')
-    .select(['connection.kind', 'connection.host_keys'])
+    .select(hostColumns)
     .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
     .where('project.id', '=', build.project_id)
     .where('project.revoking_at', 'is', null)
     .executeTakeFirst();
-  const host = project && context.sourceHosts.get(project.kind);
+  const host = project && context.sourceHosts.of(project);
   if (!project?.wrapped_private_key || !host) {
     const reason =
       'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';

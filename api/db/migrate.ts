@@ -1,8 +1,12 @@
 import { type Kysely, sql } from 'kysely';
 import { statements as first } from './migrations/0001-first.ts';
+import { statements as sourceHosts } from './migrations/0002-source-hosts.ts';
 import type { Schema } from './schema.ts';
 
-const migrations = [{ name: '0001-first', statements: first }];
+const migrations = [
+  { name: '0001-first', statements: first },
+  { name: '0002-source-hosts', statements: sourceHosts },
+];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.
 const migrationLock = 3_202_611;

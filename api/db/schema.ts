@@ -1,6 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Generated } from 'kysely';
 import type { BuildState, Milestone, Phase } from '../../contract/build.ts';
+import type { Connection } from '../../contract/connection.ts';
 import type { Project } from '../../contract/project.ts';
 import type { DsseEnvelope, RevocationStep } from '../../contract/receipt.ts';
 import type { Scope } from '../../contract/token.ts';
@@ -21,8 +22,14 @@ export interface Schema {
     id: string;
     team_id: string;
     name: string;
-    kind: 'local';
+    kind: Connection['kind'];
+    url: string | null;
+    app_id: string | null;
+    installation_id: string | null;
+    ssh_host_keys: string[] | null;
     host_keys: string[];
+    sealed_credential: string | null;
+    version: Generated<number>;
     created_at: Date;
     deleted_at: Date | null;
   };
