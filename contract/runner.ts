@@ -67,6 +67,15 @@ export const MilestoneReport = Type.Object(
 );
 export type MilestoneReport = Static<typeof MilestoneReport>;
 
+/** POST /v1/builds/{id}/waiting: why a build that was claimed has no VM yet. */
+export const WaitReport = Type.Object(
+  {
+    attempt: Type.Integer(),
+    reason: Type.String({ minLength: 1, maxLength: 2000, description: 'A sentence for the team.' }),
+  },
+  { additionalProperties: false },
+);
+
 /** POST /v1/builds/{id}/phase: which phase begins now; entering `deploy` is answered 409 when it was entered before. */
 export const PhaseReport = Type.Object(
   { attempt: Type.Integer(), phase: Type.Enum(['checkout', ...phases]) },

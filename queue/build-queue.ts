@@ -42,6 +42,10 @@ export interface BuildQueue {
   watch(build: string, onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Calls back with each build whose runner is asked to stop; faster than the next heartbeat, which says it too. */
   watchCancellations(onCancel: (build: string) => void, signal: AbortSignal): Promise<void>;
+  /** Says that this runner lives; it counts as dead when this is not said again within `forMs`. */
+  present(runner: string, forMs: number): Promise<void>;
+  /** Whether a runner said lately that it lives. Rejects when Redis does not know. */
+  isPresent(runner: string): Promise<boolean>;
   /** Whether Redis answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -151,3 +151,13 @@ test('a watcher hears of its build only, on every connection', async () => {
   stop.abort();
   assert.equal(other, 0);
 });
+
+test('a runner is present for as long as it says so', async () => {
+  const queue = await freshQueue();
+  assert.equal(await queue.isPresent('r1'), false);
+  await queue.present('r1', minute);
+  assert.equal(await queue.isPresent('r1'), true);
+  assert.equal(await queue.isPresent('r2'), false);
+  await queue.present('r1', 1);
+  while (await queue.isPresent('r1'));
+});

@@ -53,6 +53,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     watch: (build, onChange, signal) =>
       announcements.on('build', (changed) => changed === build && onChange(), signal),
     watchCancellations: (onCancel, signal) => announcements.on('cancel', onCancel, signal),
+    present: async (runner, forMs) => void (await redis.set(`${prefix}:runner:${runner}`, '1', 'PX', forMs)),
+    isPresent: async (runner) => (await redis.exists(`${prefix}:runner:${runner}`)) === 1,
     ping: async () => void (await redis.ping()),
     async close() {
       announcements.close();

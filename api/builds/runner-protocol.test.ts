@@ -130,6 +130,17 @@ describeApi('the protocol of runners', (given) => {
     assert.deepEqual([build.state, build.vm, build.vm_ready_at], ['running', 'vm_1', at]);
   });
 
+  test('a build that has no VM yet says why, until it has one', async () => {
+    const { report } = await claim();
+    assert.equal((await report('waiting', { reason: 'No room anywhere.' })).status, 204);
+    assert.deepEqual([(await read()).state, (await read()).reason], ['starting', 'No room anywhere.']);
+    assert.equal((await report('waiting', { attempt: 7, reason: 'Late.' })).status, 409);
+    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    assert.equal((await read()).reason, null);
+    await report('waiting', { reason: 'Too late.' });
+    assert.equal((await read()).reason, null);
+  });
+
   test('an end is taken once, with command and code; reporting the same again is answered the same', async () => {
     const { report } = await claim();
     await report('phase', { phase: 'test' });
@@ -203,7 +214,7 @@ describeApi('the protocol of runners', (given) => {
     await queue.forget(id);
     await queue.enqueue({ build: id, project: project.id, team: 'team_x', concurrency: 1 });
     let leased = await queue.claim('runner-1', 1);
-    while (leased && leased.build !== id) leased = await queue.claim('runner-1', 60_000);
+    while (leased && leased.build !== id) leased = await queue.claim('runner-1', 1);
     await claim();
     while (!(await queue.expired()).includes(id));
     await sweepOnce({ ...given().context, now: () => new Date(now().getTime() + 60_000) });

@@ -5,6 +5,7 @@ import {
   BuildSpecification,
   MilestoneReport,
   PhaseReport,
+  WaitReport,
 } from '../../contract/runner.ts';
 import type { Principal } from '../auth/principal.ts';
 import { requireBuild, requireScope } from '../auth/require-scope.ts';
@@ -64,10 +65,32 @@ export const runnerRoutes: Routes = async (app, { context }) => {
           .execute();
       }
       if (milestone === 'vm_ready') {
-        const shown = { vm: vm ?? null, proof: json(proof ?? null) };
+        // Why it waited is over; why it was cancelled is not.
+        const reason = row.cancel_requested ? row.reason : null;
+        const shown = { vm: vm ?? null, proof: json(proof ?? null), reason };
         await transition(database, row.id, 'vm_ready', 'running', shown, attempt);
       }
       if (milestone === 'vm_gone' && finalStates.includes(row.state)) await signBuildReceipt(context, row.id);
+      await context.queue.announce(row.id).catch(() => undefined);
+      return reply.code(204).send();
+    },
+  );
+
+  app.post(
+    '/v1/builds/:id/waiting',
+    { preHandler, schema: { tags, params: IdParams, body: WaitReport } },
+    async (request, reply) => {
+      const { attempt, reason } = request.body;
+      const row = await ownBuild(request.principal, request.params.id);
+      requireAttempt(row, attempt);
+      await database
+        .updateTable('build')
+        .set({ reason })
+        .where('id', '=', row.id)
+        .where('attempt', '=', attempt)
+        .where('state', '=', 'starting')
+        .where('cancel_requested', '=', false)
+        .execute();
       await context.queue.announce(row.id).catch(() => undefined);
       return reply.code(204).send();
     },

@@ -30,6 +30,8 @@ export interface ControlPlane {
 
 export interface BuildReports {
   milestone(report: Omit<MilestoneReport, 'attempt'>, signal: AbortSignal): Promise<void>;
+  /** Why the build has no VM yet. */
+  waiting(reason: string, signal: AbortSignal): Promise<void>;
   phase(phase: PhaseReport['phase'], signal: AbortSignal): Promise<void>;
   appendLog(offset: number, data: Buffer, signal: AbortSignal): Promise<void>;
   finish(outcome: Omit<BuildOutcome, 'attempt'>, signal: AbortSignal): Promise<void>;
@@ -78,6 +80,11 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
       return {
         async milestone(report, signal) {
           await drain(await post(`${build_id}/milestones`, bearer, { ...report, attempt }, signal));
+        },
+        async waiting(reason, signal) {
+          await drain(
+            await post(`${build_id}/waiting`, bearer, { reason: reason.slice(0, 2000), attempt }, signal),
+          );
         },
         async phase(phase, signal) {
           await drain(await post(`${build_id}/phase`, bearer, { phase, attempt }, signal));

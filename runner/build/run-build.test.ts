@@ -98,6 +98,7 @@ describe('a build', () => {
   async function run(options: { signal?: AbortSignal; reports?: Partial<BuildReports> } = {}) {
     const reports: BuildReports = {
       milestone: async ({ milestone }) => void told.milestones.push(milestone),
+      waiting: async () => {},
       phase: async (phase) => void told.phases.push(phase),
       appendLog: async (_, data) => {
         told.log += data.toString();

@@ -59,10 +59,18 @@ export async function runBuild(
   await reportEnd(context, reports, end, vm);
 }
 
-async function bootVm({ context, specification, signal, log }: Attempt): Promise<LiveVm> {
+async function bootVm({ context, specification, reports, signal, log }: Attempt): Promise<LiveVm> {
   log.note(`attempt ${specification.attempt}: waiting for a fresh VM`);
   const { memory_mib: memoryMib } = specification;
-  return await context.pool.take({ memoryMib, cpus: 1, signal }).catch((error: Error) => {
+  let told = '';
+  const onWait = (reason: string) => {
+    if (reason === told) return;
+    told = reason;
+    log.note(reason);
+    // Who waits reads it in the log anyway; a build must not fail for it.
+    reports.waiting(reason, signal).catch(() => undefined);
+  };
+  return await context.pool.take({ memoryMib, cpus: 1, signal, onWait }).catch((error: Error) => {
     if (signal.aborted) throw error;
     throw lost(`No VM could be started: ${error.message}`);
   });
