@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { Id, Name, Timestamp } from './id.ts';
-import { type Creation, defineResource, type Representation } from './resource.ts';
+import { defineResource, type Representation } from './resource.ts';
 
 const Digits = (description: string) => Type.String({ pattern: '^[0-9]{1,20}$', description });
 
@@ -64,4 +64,3 @@ export const connection = defineResource({
 });
 
 export type Connection = Representation<typeof connection>;
-export type ConnectionCreation = Creation<typeof connection>;

@@ -63,10 +63,12 @@ export async function launchInstance(
 
 const waitReasons: Partial<Record<Ec2ErrorKind, string>> = {
   quota: "The AWS account's limit of instances is reached; waiting for others to end.",
-  throttled: 'Amazon EC2 takes no more calls for the moment; trying again.',
 };
 
-/** Repeats one launch until EC2 has said yes or no to it. */
+/**
+ * Repeats one launch until EC2 has said yes or no to it. Being throttled is no answer either: an attempt before it may
+ * have been carried out.
+ */
 async function settle(
   context: Ec2Context,
   launch: VmLaunch,
@@ -79,10 +81,14 @@ async function settle(
     } catch (error) {
       launch.signal.throwIfAborted();
       const { kind } = toEc2Error('RunInstances', error);
-      if (kind !== 'unanswered') throw error;
+      if (kind !== 'unanswered' && kind !== 'throttled') throw error;
       const found = await instanceOf(context, launch.id, launch.signal).catch(() => undefined);
       if (found) return found;
-      launch.onWait?.('Amazon EC2 does not answer; trying again.');
+      launch.onWait?.(
+        kind === 'throttled'
+          ? 'Amazon EC2 takes no more calls for the moment; trying again.'
+          : 'Amazon EC2 does not answer; trying again.',
+      );
       await delay(pauseMs, undefined, { signal: launch.signal });
       pauseMs = Math.min(pauseMs * 2, longestWaitMs);
     }

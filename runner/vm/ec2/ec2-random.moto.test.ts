@@ -97,13 +97,15 @@ async function runOnce(seed: number): Promise<void> {
 test(`over ${runs} random runs no instance is left unowned and none is doubled`, async () => {
   const base = Number(process.env.EBB_EC2_SEED ?? 1);
   const seeds = process.env.EBB_EC2_SEED ? [base] : Array.from({ length: runs }, (_, index) => base + index);
+  const failures: unknown[] = [];
   const workers = Array.from({ length: atOnce }, async () => {
     for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-      await runOnce(seed).catch((error) => {
+      await runOnce(seed).catch((cause) => {
+        failures.push(new Error(`EBB_EC2_SEED=${seed} fails: ${cause}`, { cause }));
         seeds.length = 0;
-        throw new Error(`EBB_EC2_SEED=${seed} fails`, { cause: error });
       });
     }
   });
   await Promise.all(workers);
+  if (failures.length > 0) throw failures[0];
 });

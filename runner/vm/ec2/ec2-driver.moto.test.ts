@@ -105,6 +105,15 @@ describe('the EC2 driver', () => {
     }
   });
 
+  test('launches no second instance when an attempt was lost and the next one throttled', async () => {
+    const { driver } = await rig.openDriver({
+      deployment: 'lost-throttled',
+      fault: faults('RunInstances', 'drop_after', 'throttle', 'throttle', 'throttle'),
+    });
+    await driver.launch(launchOf());
+    assert.equal((await rig.instances('lost-throttled')).length, 1);
+  });
+
   test('ends an instance that was launched although the answer never came and the build gave up', async () => {
     const stop = new AbortController();
     const { driver } = await rig.openDriver({
