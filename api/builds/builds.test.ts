@@ -114,7 +114,7 @@ describeApi('builds by request', (given) => {
   test('an entry whose build is over is forgotten by the sweeper', async () => {
     const { id } = (await start()).body;
     await admin.call('POST', `/v1/builds/${id}/cancel`);
-    await given().context.queue.enqueue({ build: id, project: project.id, team: 'team_x', concurrency: 1 });
+    await given().context.queue.enqueue({ build: id, project: project.id, team: 'team_x' }, 1);
     await sweepOnce(given().context);
     assert.equal(await entry(id), undefined);
   });

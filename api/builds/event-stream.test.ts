@@ -66,7 +66,7 @@ describeApi('the event stream of a build', (given) => {
     };
   }
   const append = (offset: number, data: Buffer | string) =>
-    appendLog(given().context, id, offset, Buffer.from(data));
+    appendLog(given().context, id, { attempt: 0, offset }, Buffer.from(data));
   const finish = () => transition(given().context.database, id, 'end', 'passed', { finished_at: new Date() });
 
   test('shows the state, the log as it comes and the end', async () => {

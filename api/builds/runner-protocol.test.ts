@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { before, beforeEach, test } from 'node:test';
 import { describeApi } from '../../test/describe-api.ts';
 import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
@@ -38,8 +39,8 @@ describeApi('the protocol of runners', (given) => {
 
   const read = async () => (await admin.call('GET', `/v1/builds/${id}`)).body;
   /** Claims the build as a runner that holds its lease; gives the specification and a client of the build's token. */
-  async function claim() {
-    const answer = await runner.call('POST', `/v1/builds/${id}/claim`, { runner: 'runner-1' });
+  async function claim(holder = `runner-1/${randomUUID()}`) {
+    const answer = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: holder });
     assert.equal(answer.status, 200, answer.text);
     const authorization = `Bearer ${answer.body.token}`;
     const report = (what: string, body: object) =>
@@ -52,7 +53,7 @@ describeApi('the protocol of runners', (given) => {
     const log = (offset: number, text: string) =>
       send(given(), {
         method: 'POST',
-        url: `/v1/builds/${id}/log?offset=${offset}`,
+        url: `/v1/builds/${id}/log?attempt=${answer.body.attempt}&offset=${offset}`,
         headers: { authorization, 'content-type': 'application/octet-stream' },
         payload: text,
       });
@@ -87,16 +88,16 @@ describeApi('the protocol of runners', (given) => {
   test('of many claims of one build a single one succeeds', async () => {
     const answers = await Promise.all(
       Array.from({ length: 6 }, (_, index) =>
-        runner.call('POST', `/v1/builds/${id}/claim`, { runner: `runner-${index}` }),
+        runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: `runner-${index}` }),
       ),
     );
     assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409, 409, 409, 409, 409]);
-    const late = await runner.call('POST', `/v1/builds/${id}/claim`, { runner: 'late' });
+    const late = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'late' });
     assert.deepEqual([late.status, late.body.code], [409, 'not_claimable']);
   });
 
   test("a person's token claims nothing, and a runner's key reports nothing", async () => {
-    assert.equal((await admin.call('POST', `/v1/builds/${id}/claim`, { runner: 'me' })).status, 403);
+    assert.equal((await admin.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'me' })).status, 403);
     await claim();
     const finish = await runner.call('POST', `/v1/builds/${id}/finish`, { attempt: 1, outcome: 'passed' });
     assert.deepEqual([finish.status, finish.body.code], [403, 'wrong_build']);
@@ -106,7 +107,7 @@ describeApi('the protocol of runners', (given) => {
     const { token } = await claim();
     const other = await created(admin, '/v1/builds', { project_id: project.id });
     const attempts = [
-      ['POST', `/v1/builds/${other.id}/claim`, { runner: 'r' }],
+      ['POST', `/v1/builds/${other.id}/claim`, { lease_holder: 'r' }],
       ['POST', `/v1/builds/${other.id}/finish`, { attempt: 0, outcome: 'passed' }],
       ['GET', `/v1/builds/${other.id}/log`, undefined],
       ['GET', '/v1/projects', undefined],
@@ -143,6 +144,7 @@ describeApi('the protocol of runners', (given) => {
 
   test('an end is taken once, with command and code; reporting the same again is answered the same', async () => {
     const { report } = await claim();
+    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
     await report('phase', { phase: 'test' });
     const end = {
       outcome: 'failed',
@@ -176,6 +178,8 @@ describeApi('the protocol of runners', (given) => {
     ] as const) {
       assert.equal((await first.report(what, body)).status, 409, what);
     }
+    const late = await first.log(4, 'what the first one still had\n');
+    assert.deepEqual([late.status, late.body.code], [409, 'old_attempt']);
     await second.log(4, 'two\n');
     assert.equal((await second.report('finish', { outcome: 'passed' })).status, 204);
     assert.equal(await logText(), 'one\ntwo\n');
@@ -193,12 +197,33 @@ describeApi('the protocol of runners', (given) => {
 
   test('a deployment is begun once: what is lost after it is never tried again', async () => {
     const { report } = await claim();
+    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
     assert.equal((await report('phase', { phase: 'deploy' })).status, 204);
     assert.equal((await report('phase', { phase: 'deploy' })).status, 204, 'the answer may have got lost');
     await report('finish', { outcome: 'lost', reason: 'The VM died.' });
     const { state, reason } = await read();
     assert.equal(state, 'errored');
     assert.match(reason, /during the deployment, which Ebb never runs twice/);
+  });
+
+  test('a deployment begins only while the build runs and nobody asked to cancel it', async () => {
+    const { report } = await claim();
+    const early = await report('phase', { phase: 'deploy' });
+    assert.deepEqual([early.status, early.body.code], [409, 'not_running']);
+    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    await admin.call('POST', `/v1/builds/${id}/cancel`);
+    const late = await report('phase', { phase: 'deploy' });
+    assert.deepEqual([late.status, late.body.code], [409, 'cancelled']);
+    assert.equal((await read()).phase, null);
+  });
+
+  test('who claimed a build may ask again for an answer that got lost, and gets the same attempt', async () => {
+    const first = await claim('runner-1/a');
+    const again = await claim('runner-1/a');
+    assert.deepEqual([first.specification.attempt, again.specification.attempt], [1, 1]);
+    await again.report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    const late = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'runner-1/a' });
+    assert.deepEqual([late.status, late.body.code], [409, 'not_claimable']);
   });
 
   test('a build that is being cancelled ends cancelled when its runner is lost, too', async () => {
@@ -212,7 +237,7 @@ describeApi('the protocol of runners', (given) => {
   test('a runner that lets its lease run out loses the build to the next', async () => {
     const { queue, now } = given().context;
     await queue.forget(id);
-    await queue.enqueue({ build: id, project: project.id, team: 'team_x', concurrency: 1 });
+    await queue.enqueue({ build: id, project: project.id, team: 'team_x' }, 1);
     let leased = await queue.claim('runner-1', 1);
     while (leased && leased.build !== id) leased = await queue.claim('runner-1', 1);
     await claim();
@@ -221,6 +246,38 @@ describeApi('the protocol of runners', (given) => {
     const { state, reason } = await read();
     assert.equal(state, 'queued');
     assert.match(reason, /Waiting|runner of this build is gone/);
+  });
+
+  test('a build that was given back while its lease could not be is waiting again after a sweep', async () => {
+    const { queue, now } = given().context;
+    let leased = await queue.claim('dead', 1);
+    while (leased && leased.build !== id) leased = await queue.claim('dead', 1);
+    const away = { ...queue, requeue: () => Promise.reject(new Error('Redis is away.')) };
+    const { report } = await claim('dead');
+    given().context.queue = away;
+    try {
+      assert.equal((await report('finish', { outcome: 'lost', reason: 'The VM died.' })).status, 204);
+    } finally {
+      given().context.queue = queue;
+    }
+    while (!(await queue.expired()).includes(id));
+    const later = { ...given().context, now: () => new Date(now().getTime() + 60_000) };
+    await Promise.all([sweepOnce(later), sweepOnce(later)]);
+    const entries = (await queue.list()).filter((entry) => entry.build === id);
+    assert.deepEqual(entries, [{ build: id, state: 'waiting' }]);
+  });
+
+  test('raising the concurrency of a project frees the builds that wait for it', async () => {
+    const { queue } = given().context;
+    await created(admin, '/v1/builds', { project_id: project.id });
+    const claimed: string[] = [];
+    for (let entry = await queue.claim('r', 60_000); entry; entry = await queue.claim('r', 60_000))
+      claimed.push(entry.project);
+    assert.equal(claimed.filter((each) => each === project.id).length, 1);
+    const { headers } = await admin.call('GET', `/v1/projects/${project.id}`);
+    const ifMatch = { 'if-match': String(headers.etag) };
+    await admin.call('PATCH', `/v1/projects/${project.id}`, { concurrency: 2 }, ifMatch);
+    assert.equal((await queue.claim('r', 60_000))?.project, project.id);
   });
 
   test('parts of a log come in any number of times and in one order', async () => {
@@ -251,7 +308,7 @@ describeApi('the protocol of runners', (given) => {
   test('a build of a project without a deploy key ends with what to do', async () => {
     const [key] = (await admin.call('GET', `/v1/deploy-keys?project_id=${project.id}`)).body.items;
     await admin.call('DELETE', `/v1/deploy-keys/${key.id}`);
-    const answer = await runner.call('POST', `/v1/builds/${id}/claim`, { runner: 'runner-1' });
+    const answer = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'runner-1' });
     assert.deepEqual([answer.status, answer.body.code], [409, 'cannot_build']);
     const { state, reason } = await read();
     assert.equal(state, 'errored');

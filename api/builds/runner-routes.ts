@@ -14,8 +14,10 @@ import type { Routes } from '../http/app-type.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { signBuildReceipt } from '../receipts/sign-build-receipt.ts';
 import { appendLog } from './append-log.ts';
+import { beginPhase } from './begin-phase.ts';
 import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
+import { requireAttempt } from './require-attempt.ts';
 import { type BuildRow, finalStates, transition } from './state-machine.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
@@ -32,22 +34,13 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     if (!row) throw notFound('build', id);
     return row;
   };
-  const requireAttempt = (row: BuildRow, attempt: number) => {
-    if (row.attempt !== attempt) {
-      throw conflict(
-        'old_attempt',
-        `This is attempt ${attempt}, but the build is at attempt ${row.attempt}.`,
-      );
-    }
-  };
-
   app.post(
     '/v1/builds/:id/claim',
     {
       preHandler,
       schema: { tags, params: IdParams, body: BuildClaim, response: { 200: BuildSpecification } },
     },
-    async (request) => await claimBuild(context, request.principal, request.params.id, request.body.runner),
+    async ({ principal, params, body }) => await claimBuild(context, principal, params.id, body.lease_holder),
   );
 
   app.post(
@@ -103,19 +96,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
       const { attempt, phase } = request.body;
       const row = await ownBuild(request.principal, request.params.id);
       requireAttempt(row, attempt);
-      // A repeated report of the phase it is in is the answer that got lost.
-      if (phase === 'deploy' && row.deploy_started && row.phase !== 'deploy') {
-        throw conflict(
-          'deploy_started',
-          'The deployment of this build was begun before; it is never run twice.',
-        );
-      }
-      await database
-        .updateTable('build')
-        .set({ phase, ...(phase === 'deploy' ? { deploy_started: true } : {}) })
-        .where('id', '=', row.id)
-        .where('attempt', '=', attempt)
-        .execute();
+      await beginPhase(context, row, phase);
       return reply.code(204).send();
     },
   );
@@ -140,19 +121,22 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     raw.addContentTypeParser('application/octet-stream', asBuffer, (_request, body, done) =>
       done(null, body),
     );
-    raw.post<{ Params: { id: string }; Querystring: { offset: number } }>(
+    raw.post<{ Params: { id: string }; Querystring: { attempt: number; offset: number } }>(
       '/v1/builds/:id/log',
       {
         preHandler,
         schema: {
           tags,
           params: IdParams,
-          querystring: Type.Object({ offset: Type.Integer({ minimum: 0 }) }),
+          querystring: Type.Object({
+            attempt: Type.Integer({ minimum: 1 }),
+            offset: Type.Integer({ minimum: 0, description: 'Where in the log the bytes belong.' }),
+          }),
         },
       },
       async (request, reply) => {
         const row = await ownBuild(request.principal, request.params.id);
-        await appendLog(context, row.id, request.query.offset, request.body as Buffer);
+        await appendLog(context, row.id, request.query, request.body as Buffer);
         return reply.code(204).send();
       },
     );

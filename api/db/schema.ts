@@ -62,7 +62,14 @@ export interface Schema {
   };
   build: BuildTable;
   build_log: { build_id: string; position: number; data: Uint8Array };
-  webhook_delivery: { hook_binding_id: string; delivery: string; received_at: Date; build_id: string | null };
+  webhook_delivery: {
+    hook_binding_id: string;
+    delivery: string;
+    received_at: Date;
+    build_id: string | null;
+    /** Null for what was received before bodies were remembered. */
+    body_digest: Buffer | null;
+  };
   revocation: {
     project_id: string;
     steps: RevocationStep[];
@@ -120,7 +127,7 @@ interface BuildTable extends MilestoneColumns {
   deploy_started: Generated<boolean>;
   failed_command: Generated<string | null>;
   exit_code: Generated<number | null>;
-  runner: Generated<string | null>;
+  lease_holder: Generated<string | null>;
   vm: Generated<string | null>;
   proof: Generated<unknown>;
   cancel_requested: Generated<boolean>;

@@ -21,6 +21,8 @@ describeApi('webhooks', (given) => {
   });
 
   const push = (change: object = {}) => ({
+    event: 'push',
+    delivery: randomUUID(),
     repository: project.name,
     ref: 'refs/heads/main',
     before: '0'.repeat(40),
@@ -43,8 +45,6 @@ describeApi('webhooks', (given) => {
       url: `/v1/hooks/${options.id ?? hook.id}`,
       headers: {
         'content-type': 'application/json',
-        'x-ebb-event': 'push',
-        'x-ebb-delivery': randomUUID(),
         'x-hub-signature-256': `sha256=${signature}`,
         ...options.headers,
       },
@@ -75,7 +75,7 @@ describeApi('webhooks', (given) => {
       [await deliver(push({ padding: 'x'.repeat(300_000) })), 413, 'too_large'],
       [await deliver(push({ padding: 'x'.repeat(1_100_000) })), 413, 'body_too_large'],
       [await deliver(push({ ref: 'main' })), 400, 'malformed'],
-      [await deliver(push(), { headers: { 'x-ebb-delivery': '' } }), 400, 'malformed'],
+      [await deliver(push({ delivery: '' })), 400, 'malformed'],
     ] as const;
     for (const [answer, status, code] of cases) {
       assert.deepEqual([answer.status, answer.body.code], [status, code]);
@@ -93,11 +93,22 @@ describeApi('webhooks', (given) => {
   });
 
   test('a delivery that comes again starts nothing again, also at the same moment', async () => {
-    const headers = { 'x-ebb-delivery': randomUUID() };
-    const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(push(), { headers })));
+    const payload = push();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(payload)));
     assert.deepEqual(answers.map(({ status }) => status).sort(), [202, 409, 409, 409, 409]);
     const refused = answers.find(({ status }) => status === 409);
     assert.equal(refused?.body.code, 'delivery_replayed');
+    const delivery = randomUUID();
+    const other = await Promise.all([deliver(push({ delivery })), deliver(push({ delivery, more: 1 }))]);
+    assert.deepEqual(other.map(({ status }) => status).sort(), [202, 409]);
+    assert.equal((await builds()).length, 2);
+  });
+
+  test('a delivery that is replayed under another id in its headers starts nothing again', async () => {
+    const payload = push();
+    assert.equal((await deliver(payload)).status, 202);
+    const again = await deliver(payload, { headers: { 'x-ebb-delivery': randomUUID() } });
+    assert.deepEqual([again.status, again.body.code], [409, 'delivery_replayed']);
     assert.equal((await builds()).length, 1);
   });
 
@@ -107,8 +118,8 @@ describeApi('webhooks', (given) => {
       [await deliver(push({ ref: 'refs/tags/v1' })), /Tags/],
       [await deliver(push({ deleted: true, after: '0'.repeat(40), head_commit: null })), /deleted/],
       [await deliver(push({ head_commit: { id: project.head, message: 'Typo [skip ci]' } })), /asks to skip/],
-      [await deliver(push(), { headers: { 'x-ebb-event': 'ping' } }), /starts no build/],
-      [await deliver(push(), { headers: { 'x-ebb-event': 'release' } }), /starts no build/],
+      [await deliver(push({ event: 'ping' })), /starts no build/],
+      [await deliver(push({ event: 'release' })), /starts no build/],
     ] as const;
     for (const [{ status, body }, reason] of ignored) {
       assert.deepEqual([status, body.status], [202, 'ignored']);

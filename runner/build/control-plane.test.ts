@@ -84,7 +84,7 @@ describe('the API as a runner calls it', () => {
 
   test('a part of the log is sent as bytes with its offset', async () => {
     await reports().appendLog(1234, Buffer.from('log ☂'), signal());
-    assert.equal(requests[0]?.url, '/v1/builds/bld_1/log?offset=1234');
+    assert.equal(requests[0]?.url, '/v1/builds/bld_1/log?attempt=2&offset=1234');
     assert.equal(requests[0]?.body, 'log ☂');
   });
 

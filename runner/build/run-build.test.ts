@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
 import { createCustody } from '../../api/custody/custody.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
@@ -47,6 +48,7 @@ describe('a build', () => {
     program('ramdisk-proof', printing(JSON.stringify(cleanProof)));
     program('checkout', async () => 0);
     program('handover', async () => 0);
+    program('end-processes', printing('0'));
     program('step', async ({ stdin, print }) => {
       print(`did ${(await stdin).split('\0').at(-2)}\n`);
       return 0;
@@ -67,7 +69,8 @@ describe('a build', () => {
     const deployKey = makeEd25519();
     const { d = '' } = deployKey.privateKey.export({ format: 'jwk' });
     return {
-      ...{ build_id: 'bld_1', project_id: 'prj_1', attempt: 1, log_offset: 0, token: 't' },
+      ...{ build_id: 'bld_1', project_id: 'prj_1', attempt: 1, token: 't' },
+      ...{ log_offset: 0, log_limit: 1024 * 1024 },
       ...{ branch: 'main', commit: 'c'.repeat(40), environment: { STAGE: 'test' } },
       clone: {
         kind: 'github',
@@ -95,7 +98,9 @@ describe('a build', () => {
   }
 
   /** Runs the build and gives how it ended; its VM must be gone by then, whatever happened. */
-  async function run(options: { signal?: AbortSignal; reports?: Partial<BuildReports> } = {}) {
+  async function run(
+    options: { signal?: AbortSignal; reports?: Partial<BuildReports>; patienceMs?: number } = {},
+  ) {
     const reports: BuildReports = {
       milestone: async ({ milestone }) => void told.milestones.push(milestone),
       waiting: async () => {},
@@ -112,7 +117,8 @@ describe('a build', () => {
       log: pino({ level: 'silent' }),
       signal: new AbortController().signal,
     };
-    await runBuild(context, specification, reports, options.signal ?? new AbortController().signal);
+    const { patienceMs = 10_000, signal = new AbortController().signal } = options;
+    await runBuild(context, specification, reports, signal, { vmMs: patienceMs, apiMs: 10_000 });
     assert.equal(driver.alive.size, 0, 'the VM is gone');
     assert.equal(told.ends.length, 1);
     return told.ends[0] ?? assert.fail();
@@ -270,5 +276,59 @@ describe('a build', () => {
     });
     assert.equal(outcome, 'lost');
     assert.ok(!done.includes('./deploy'));
+  });
+
+  test('leaves its deployment to itself: what earlier commands left running is ended before it', async () => {
+    const order: string[] = [];
+    program('end-processes', async ({ print }) => {
+      order.push('end-processes');
+      print('2\n');
+      return 0;
+    });
+    program('step', async ({ stdin }) => {
+      order.push((await stdin).split('\0').at(-2) ?? '');
+      return 0;
+    });
+    await run({ reports: { phase: async (phase) => void order.push(phase) } });
+    assert.deepEqual(order.slice(-3), ['end-processes', 'deploy', './deploy']);
+    assert.match(told.log, /ebb: 2 processes of earlier commands were ended before the deployment/);
+  });
+
+  test('does not keep its VM for an API that is away; it tells the rest later', async () => {
+    let back = () => {};
+    const away = new Promise<void>((resolve) => {
+      back = resolve;
+    });
+    const outage = new AbortController();
+    program('step', async () => {
+      outage.abort();
+      return 0;
+    });
+    const vmGone = (async () => {
+      while (driver.launched.length === 0 || driver.alive.size > 0) await delay(10);
+      back();
+    })();
+    const { outcome } = await run({
+      patienceMs: 50,
+      reports: {
+        appendLog: async (_, data) => {
+          if (outage.signal.aborted) await away;
+          told.log += data.toString();
+        },
+      },
+    });
+    await vmGone;
+    assert.equal(outcome, 'passed');
+    assert.match(told.log, /ebb: passed\n$/);
+    assert.equal(told.milestones.at(-1), 'vm_gone');
+  });
+
+  test('goes on when its log is full, which says so and how it ended', async () => {
+    specification.log_limit = 64 * 1024 + 1000;
+    program('step', printing(`${'x'.repeat(3000)}\n`));
+    assert.equal((await run()).outcome, 'passed');
+    assert.match(told.log, /x\nebb: the log is full; .*\nebb: passed\n$/);
+    assert.equal(told.log.match(/the log is full/g)?.length, 1);
+    assert.ok(told.log.length < specification.log_limit);
   });
 });

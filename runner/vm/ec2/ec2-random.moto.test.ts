@@ -76,12 +76,17 @@ async function runOnce(seed: number): Promise<void> {
   await Promise.all(launches);
   if (!dies) await first.driver.close().catch(() => undefined);
 
-  const second = await rig.openDriver({ deployment, runner: 'second', isAlive: async () => false });
+  const second = await rig.openDriver({
+    deployment,
+    runner: 'second',
+    isAlive: async () => false,
+    bootTimeoutMs: 120_000,
+  });
   const kept = await second.driver.launch({
     id: `vm_${seed}_kept`,
     memoryMib: 2048,
     cpus: 1,
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(120_000),
   });
   await second.driver.reap();
   const all = await rig.instances(deployment);
