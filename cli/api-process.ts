@@ -15,6 +15,7 @@ import { type ApiKeys, parseApiKeys } from '../api/signing/api-keys.ts';
 import { createSigner } from '../api/signing/create-signer.ts';
 import { loadOrCreateApiKeys } from '../api/signing/key-files.ts';
 import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
+import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
 import { firstStart } from '../api/teams/first-start.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 
@@ -88,14 +89,15 @@ async function open(
       })
     : undefined;
   if (source) opened.push(() => source.close());
+  const custody = createCustody({
+    keyEncryptionKey: JSON.parse(configuration.EBB_KEY_ENCRYPTION_KEY),
+    hookMasterKey: keys.hookMasterKey,
+  });
   const context: ApiContext = {
     database,
     queue,
-    sourceHosts: new Map(source ? [[source.host.kind, source.host]] : []),
-    custody: createCustody({
-      keyEncryptionKey: JSON.parse(configuration.EBB_KEY_ENCRYPTION_KEY),
-      hookMasterKey: keys.hookMasterKey,
-    }),
+    sourceHosts: createSourceHosts(custody, source ? { local: () => source.host } : {}),
+    custody,
     signer: createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL }),
     publicUrl: configuration.EBB_PUBLIC_URL,
     now: () => new Date(),

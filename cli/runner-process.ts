@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import type { BuildQueue } from '../queue/build-queue.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
 import { runRunner } from '../runner/build/runner.ts';
@@ -9,9 +11,14 @@ import type { RunnerConfiguration } from '../runner/configuration.ts';
 import { loadOrCreateKeyEncryptionKey } from '../runner/custody/key-encryption-key.ts';
 import { buildImage } from '../runner/image/build-image.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
+import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
 import { memoryFolder } from './memory-folder.ts';
+
+const presenceMs = 10_000;
+const presentForMs = 60_000;
+const reapIntervalMs = 60_000;
 
 /**
  * Runs a runner until `stop` aborts: builds under way are finished then; `kill` gives them back and ends at once.
@@ -26,13 +33,14 @@ export async function runRunnerProcess(options: {
   const { configuration, stop, kill } = options;
   const log = pino({ name: 'ebb-runner' });
   const key = await loadOrCreateKeyEncryptionKey(configuration.EBB_KEY_ENCRYPTION_KEY_FILE);
-  const driver = await openDriver(configuration, log, kill);
-  const reaped = await driver.reap();
-  if (reaped.length > 0) log.warn({ vms: reaped }, 'ended VMs that a dead runner left');
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
   });
+  const over = new AbortController();
+  const presence = await sayPresence(queue, configuration.EBB_RUNNER_NAME, over.signal);
+  const driver = await openDriver(configuration, queue, log, kill);
+  const reaping = reapNowAndThen(driver, log, over.signal);
   const pool = createVmPool({
     driver,
     size: configuration.EBB_POOL_SIZE,
@@ -61,12 +69,21 @@ export async function runRunnerProcess(options: {
     );
   } finally {
     await pool.close();
+    // Others reap what is left of a runner that does not say that it lives: so it says it until its VMs are gone.
     await driver.close();
+    over.abort();
+    await Promise.all([presence.ended, reaping]);
     await queue.close();
   }
 }
 
-async function openDriver(configuration: RunnerConfiguration, log: Logger, signal: AbortSignal) {
+async function openDriver(
+  configuration: RunnerConfiguration,
+  queue: BuildQueue,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<VmDriver> {
+  if (configuration.EBB_VM_DRIVER === 'ec2') return await openOnEc2(configuration, queue, log, signal);
   const image = await buildImage({
     recipe: findRecipe('base'),
     cacheDir: resolve(configuration.EBB_CACHE_DIR, 'images'),
@@ -76,4 +93,52 @@ async function openDriver(configuration: RunnerConfiguration, log: Logger, signa
   const runtimeDir = configuration.EBB_RUNTIME_DIR ?? join(await memoryFolder(tmpdir()), 'ebb-runner');
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
   return createQemuDriver({ image, runtimeDir, cacheDir: resolve(configuration.EBB_CACHE_DIR) });
+}
+
+async function openOnEc2(
+  configuration: RunnerConfiguration,
+  queue: BuildQueue,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<VmDriver> {
+  // Loaded here only: the SDK costs a quarter of a second and 75 MB.
+  const { openEc2Driver } = await import('../runner/vm/ec2/open-ec2-driver.ts');
+  const list = (text = '') => text.split(',');
+  return await openEc2Driver(
+    {
+      region: configuration.EBB_EC2_REGION ?? '',
+      endpoint: configuration.EBB_EC2_ENDPOINT,
+      launchTemplate: configuration.EBB_EC2_LAUNCH_TEMPLATE ?? '',
+      instanceTypes: list(configuration.EBB_EC2_INSTANCE_TYPES),
+      subnets: list(configuration.EBB_EC2_SUBNETS),
+      market: configuration.EBB_EC2_MARKET,
+      deployment: configuration.EBB_EC2_DEPLOYMENT,
+      runner: configuration.EBB_RUNNER_NAME,
+    },
+    { isAlive: (runner) => queue.isPresent(runner), log, signal },
+  );
+}
+
+/** Lets other runners know that this one lives, from before its first VM until after its last. */
+async function sayPresence(queue: BuildQueue, runner: string, stop: AbortSignal) {
+  await queue.present(runner, presentForMs);
+  const go = async () => {
+    while (!stop.aborted) {
+      await delay(presenceMs, undefined, { signal: stop }).catch(() => undefined);
+      if (!stop.aborted) await queue.present(runner, presentForMs).catch(() => undefined);
+    }
+  };
+  return { ended: go() };
+}
+
+async function reapNowAndThen(driver: VmDriver, log: Logger, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      const reaped = await driver.reap();
+      if (reaped.length > 0) log.warn({ vms: reaped }, 'ended VMs that a dead runner left');
+    } catch (error) {
+      log.warn({ error: String(error) }, 'VMs of dead runners could not be looked for');
+    }
+    await delay(reapIntervalMs, undefined, { signal: stop }).catch(() => undefined);
+  }
 }

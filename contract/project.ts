@@ -106,7 +106,7 @@ export const project = defineResource({
     ),
     memory_mib: Type.Optional(
       Type.Integer({
-        minimum: 512,
+        minimum: 640,
         maximum: 65_536,
         default: 1024,
         description: 'Memory of the VM in MiB. All files of a build live in it.',

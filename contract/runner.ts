@@ -24,6 +24,7 @@ export const BuildSpecification = Type.Object({
   log_offset: Type.Integer({
     description: 'Bytes of log that earlier attempts left; this one writes on from there.',
   }),
+  log_limit: Type.Integer({ description: 'How many bytes the log may have, over all attempts.' }),
   token: Type.String({ description: 'JWT, scoped to this build, that the runner reports with.' }),
   branch: Type.String(),
   commit: Type.String(),
@@ -44,10 +45,11 @@ export type BuildSpecification = Static<typeof BuildSpecification>;
 /** POST /v1/builds/{id}/claim */
 export const BuildClaim = Type.Object(
   {
-    runner: Type.String({
+    lease_holder: Type.String({
       minLength: 1,
-      maxLength: 100,
-      description: 'Name of the runner that holds the lease.',
+      maxLength: 200,
+      description:
+        'The name under which the lease is held, used for this claim only. A claim repeated under it gets the same attempt.',
     }),
   },
   { additionalProperties: false },
@@ -66,6 +68,15 @@ export const MilestoneReport = Type.Object(
   { additionalProperties: false },
 );
 export type MilestoneReport = Static<typeof MilestoneReport>;
+
+/** POST /v1/builds/{id}/waiting: why a build that was claimed has no VM yet. */
+export const WaitReport = Type.Object(
+  {
+    attempt: Type.Integer(),
+    reason: Type.String({ minLength: 1, maxLength: 2000, description: 'A sentence for the team.' }),
+  },
+  { additionalProperties: false },
+);
 
 /** POST /v1/builds/{id}/phase: which phase begins now; entering `deploy` is answered 409 when it was entered before. */
 export const PhaseReport = Type.Object(

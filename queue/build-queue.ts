@@ -3,35 +3,39 @@ export interface QueueEntry {
   build: string;
   project: string;
   team: string;
-  /** How many builds of the project may be leased at once. */
-  concurrency: number;
 }
 
 export type HeartbeatAnswer = 'held' | 'cancel' | 'lost';
 
 /**
- * The build queue. Every change is atomic; ids only. An entry waits, is leased by one runner, and leaves by `finish`.
+ * The build queue. Every change is atomic; ids only. An entry waits, is leased by one holder, and leaves by `finish`. A
+ * holder is a name that is used for one lease only, so that what is left of an old lease can do nothing to a new one.
  * All calls reject with a QueueError when Redis does not answer in time.
  */
 export interface BuildQueue {
-  /** Adds a build; adding one that is there already changes nothing. Throws QueueFullError. */
-  enqueue(entry: QueueEntry): Promise<void>;
+  /**
+   * Adds a build of a project that may have `concurrency` builds leased at once; adding one that is there already changes
+   * nothing. Throws QueueFullError.
+   */
+  enqueue(entry: QueueEntry, concurrency: number): Promise<void>;
+  /** Changes how many builds of a project may be leased at once, also for those that wait already. */
+  setConcurrency(project: string, concurrency: number): Promise<void>;
   /** Leases the next build whose project is below its concurrency; undefined when there is none. */
-  claim(runner: string, leaseMs: number): Promise<QueueEntry | undefined>;
-  /** Extends the lease; `cancel` asks the runner to stop, `lost` says that the lease is not its own any more. */
-  heartbeat(build: string, runner: string, leaseMs: number): Promise<HeartbeatAnswer>;
-  /** Ends the lease and forgets the build. False when the lease was not this runner's. */
-  finish(build: string, runner: string): Promise<boolean>;
-  /** Puts a leased build back to the front of its project's line, whoever holds it. */
-  requeue(build: string): Promise<void>;
-  /** Removes a waiting build, or asks the runner of a leased one to stop. */
+  claim(holder: string, leaseMs: number): Promise<QueueEntry | undefined>;
+  /** Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more. */
+  heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
+  /** Ends the lease and forgets the build. False when the lease was not this holder's. */
+  finish(build: string, holder: string): Promise<boolean>;
+  /** Puts a leased build back to its old place in line, when this is its holder or the lease has run out. */
+  requeue(build: string, holder: string): Promise<boolean>;
+  /** Removes a waiting build, or asks the holder of a leased one to stop. */
   cancel(build: string): Promise<'removed' | 'signalled' | 'absent'>;
   /** Forgets a build in any state, whoever holds it. */
   forget(build: string): Promise<void>;
   /** Builds whose lease has run out; they stay until `requeue` or `forget`. */
   expired(): Promise<string[]>;
   /** Everything that is there, for the sweeper. */
-  list(): Promise<{ build: string; state: 'waiting' | 'leased'; runner?: string }[]>;
+  list(): Promise<{ build: string; state: 'waiting' | 'leased'; holder?: string }[]>;
   /** Why a waiting build waits: its place in line (from 1) and whether its project is at its concurrency. */
   place(build: string): Promise<{ place: number; atConcurrency: boolean } | undefined>;
   /** Resolves when something was enqueued or freed, after `timeoutMs` at the latest, or when the signal aborts. */
@@ -42,6 +46,10 @@ export interface BuildQueue {
   watch(build: string, onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Calls back with each build whose runner is asked to stop; faster than the next heartbeat, which says it too. */
   watchCancellations(onCancel: (build: string) => void, signal: AbortSignal): Promise<void>;
+  /** Says that this runner lives; it counts as dead when this is not said again within `forMs`. */
+  present(runner: string, forMs: number): Promise<void>;
+  /** Whether a runner said lately that it lives. Rejects when Redis does not know. */
+  isPresent(runner: string): Promise<boolean>;
   /** Whether Redis answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

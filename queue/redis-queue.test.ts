@@ -26,17 +26,12 @@ async function freshQueue(options: { maxWaiting?: number } = {}): Promise<BuildQ
   return queue;
 }
 
-const entry = (build: string, project = 'p1', concurrency = 1) => ({
-  build,
-  project,
-  team: 't1',
-  concurrency,
-});
+const entry = (build: string, project = 'p1') => ({ build, project, team: 't1' });
 const minute = 60_000;
 
 test('a build is leased to one runner only and leaves when that runner finishes it', async () => {
   const queue = await freshQueue();
-  await queue.enqueue(entry('b1'));
+  await queue.enqueue(entry('b1'), 1);
   assert.deepEqual(await queue.claim('r1', minute), entry('b1'));
   assert.equal(await queue.claim('r2', minute), undefined);
   assert.equal(await queue.finish('b1', 'r2'), false);
@@ -46,15 +41,15 @@ test('a build is leased to one runner only and leaves when that runner finishes 
 
 test('enqueueing a build twice gives it once', async () => {
   const queue = await freshQueue();
-  await queue.enqueue(entry('b1', 'p1', 5));
-  await queue.enqueue(entry('b1', 'p1', 5));
+  await queue.enqueue(entry('b1', 'p1'), 5);
+  await queue.enqueue(entry('b1', 'p1'), 5);
   await queue.claim('r1', minute);
   assert.equal(await queue.claim('r1', minute), undefined);
 });
 
 test('a project never has more leases than its concurrency, and goes on when one ends', async () => {
   const queue = await freshQueue();
-  for (const build of ['b1', 'b2', 'b3']) await queue.enqueue(entry(build, 'p1', 2));
+  for (const build of ['b1', 'b2', 'b3']) await queue.enqueue(entry(build, 'p1'), 2);
   assert.equal((await queue.claim('r', minute))?.build, 'b1');
   assert.equal((await queue.claim('r', minute))?.build, 'b2');
   assert.equal(await queue.claim('r', minute), undefined);
@@ -65,8 +60,8 @@ test('a project never has more leases than its concurrency, and goes on when one
 
 test('projects take turns, however many builds one of them has', async () => {
   const queue = await freshQueue();
-  for (let number = 0; number < 10; number++) await queue.enqueue(entry(`many-${number}`, 'many', 10));
-  await queue.enqueue(entry('few-0', 'few', 10));
+  for (let number = 0; number < 10; number++) await queue.enqueue(entry(`many-${number}`, 'many'), 10);
+  await queue.enqueue(entry('few-0', 'few'), 10);
   const first = [await queue.claim('r', minute), await queue.claim('r', minute)].map(
     (claim) => claim?.project,
   );
@@ -75,7 +70,7 @@ test('projects take turns, however many builds one of them has', async () => {
 
 test('a hundred claims at once give each build to one runner', async () => {
   const queue = await freshQueue();
-  for (let number = 0; number < 50; number++) await queue.enqueue(entry(`b${number}`, `p${number % 7}`, 100));
+  for (let number = 0; number < 50; number++) await queue.enqueue(entry(`b${number}`, `p${number % 7}`), 100);
   const claims = await Promise.all(
     Array.from({ length: 100 }, (_, runner) => queue.claim(`r${runner}`, minute)),
   );
@@ -86,20 +81,47 @@ test('a hundred claims at once give each build to one runner', async () => {
 
 test('a lease that runs out is reported, and the build can wait again at its old place', async () => {
   const queue = await freshQueue();
-  await queue.enqueue(entry('b1'));
-  await queue.enqueue(entry('b2'));
+  await queue.enqueue(entry('b1'), 1);
+  await queue.enqueue(entry('b2'), 1);
   await queue.claim('r1', 0);
   assert.deepEqual(await queue.expired(), ['b1']);
-  await queue.requeue('b1');
+  await queue.requeue('b1', 'r1');
   assert.deepEqual(await queue.expired(), []);
   assert.equal((await queue.claim('r2', minute))?.build, 'b1');
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'lost');
   assert.equal(await queue.heartbeat('b1', 'r2', minute), 'held');
 });
 
+test('only its holder, or the end of its lease, makes a build wait again; twice is once', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  await queue.claim('r1', minute);
+  assert.equal(await queue.requeue('b1', 'another'), false);
+  assert.equal(await queue.requeue('b1', 'r1'), true);
+  assert.equal(await queue.requeue('b1', 'r1'), false);
+  await queue.claim('r2', 0);
+  const answers = await Promise.all([queue.requeue('b1', 'x'), queue.requeue('b1', 'y')]);
+  assert.deepEqual(answers.sort(), [false, true]);
+  await queue.claim('r3', minute);
+  assert.equal(await queue.finish('b1', 'r2'), false);
+  assert.deepEqual(await queue.list(), [{ build: 'b1', state: 'leased', holder: 'r3' }]);
+});
+
+test('a project that is given more concurrency goes on at once, and with less takes no more', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2', 'b3', 'b4']) await queue.enqueue(entry(build), 1);
+  await queue.claim('r', minute);
+  assert.equal(await queue.claim('r', minute), undefined);
+  await queue.setConcurrency('p1', 2);
+  assert.equal((await queue.claim('r', minute))?.build, 'b2');
+  await queue.setConcurrency('p1', 1);
+  await queue.finish('b1', 'r');
+  assert.equal(await queue.claim('r', minute), undefined);
+});
+
 test('a heartbeat keeps the lease', async () => {
   const queue = await freshQueue();
-  await queue.enqueue(entry('b1'));
+  await queue.enqueue(entry('b1'), 1);
   await queue.claim('r1', 0);
   await queue.heartbeat('b1', 'r1', minute);
   assert.deepEqual(await queue.expired(), []);
@@ -107,8 +129,8 @@ test('a heartbeat keeps the lease', async () => {
 
 test('cancelling removes a waiting build and signals the runner of a leased one', async () => {
   const queue = await freshQueue();
-  await queue.enqueue(entry('b1', 'p1', 5));
-  await queue.enqueue(entry('b2', 'p1', 5));
+  await queue.enqueue(entry('b1', 'p1'), 5);
+  await queue.enqueue(entry('b2', 'p1'), 5);
   await queue.claim('r1', minute);
   const signalled: string[] = [];
   await queue.watchCancellations((build) => signalled.push(build), AbortSignal.timeout(minute));
@@ -122,10 +144,10 @@ test('cancelling removes a waiting build and signals the runner of a leased one'
 
 test('a full queue refuses and says how many wait', async () => {
   const queue = await freshQueue({ maxWaiting: 1 });
-  await queue.enqueue(entry('b1'));
-  await assert.rejects(queue.enqueue(entry('b2')), QueueFullError);
+  await queue.enqueue(entry('b1'), 1);
+  await assert.rejects(queue.enqueue(entry('b2'), 1), QueueFullError);
   await queue.claim('r', minute);
-  await queue.enqueue(entry('b2'));
+  await queue.enqueue(entry('b2'), 1);
 });
 
 test('who waits for work is woken by an enqueue', async () => {
@@ -133,7 +155,7 @@ test('who waits for work is woken by an enqueue', async () => {
   const woken = queue.waitForWork(minute, AbortSignal.timeout(minute));
   const other = await createRedisQueue({ url: server.url, prefix: `{test-${prefixes}}` });
   queues.push(other);
-  const again = setInterval(() => void other.enqueue(entry(`b${Math.random()}`, 'p', 1000)), 20);
+  const again = setInterval(() => void other.enqueue(entry(`b${Math.random()}`, 'p'), 1000), 20);
   await woken;
   clearInterval(again);
 });
@@ -150,4 +172,14 @@ test('a watcher hears of its build only, on every connection', async () => {
   await heard;
   stop.abort();
   assert.equal(other, 0);
+});
+
+test('a runner is present for as long as it says so', async () => {
+  const queue = await freshQueue();
+  assert.equal(await queue.isPresent('r1'), false);
+  await queue.present('r1', minute);
+  assert.equal(await queue.isPresent('r1'), true);
+  assert.equal(await queue.isPresent('r2'), false);
+  await queue.present('r1', 1);
+  while (await queue.isPresent('r1'));
 });

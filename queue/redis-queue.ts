@@ -21,17 +21,18 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
   const announcements = createAnnouncements(redis, prefix);
 
   return {
-    async enqueue({ build, project, team, concurrency }) {
+    async enqueue({ build, project, team }, concurrency) {
       const accepted = await scripts.enqueue(build, project, team, concurrency, maxWaiting);
       if (accepted !== 1) throw new QueueFullError(maxWaiting);
     },
-    async claim(runner, leaseMs) {
-      return toEntry((await scripts.claim(runner, leaseMs)) as string[] | null);
+    setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
+    async claim(holder, leaseMs) {
+      return toEntry((await scripts.claim(holder, leaseMs)) as string[] | null);
     },
-    heartbeat: async (build, runner, leaseMs) =>
-      (await scripts.heartbeat(build, runner, leaseMs)) as HeartbeatAnswer,
-    finish: async (build, runner) => (await scripts.finish(build, runner)) === 1,
-    requeue: async (build) => void (await scripts.requeue(build)),
+    heartbeat: async (build, holder, leaseMs) =>
+      (await scripts.heartbeat(build, holder, leaseMs)) as HeartbeatAnswer,
+    finish: async (build, holder) => (await scripts.finish(build, holder)) === 1,
+    requeue: async (build, holder) => (await scripts.requeue(build, holder)) === 1,
     cancel: async (build) => (await scripts.cancel(build)) as 'removed' | 'signalled' | 'absent',
     forget: async (build) => void (await scripts.forget(build)),
     expired: async () => (await scripts.expired()) as string[],
@@ -53,6 +54,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     watch: (build, onChange, signal) =>
       announcements.on('build', (changed) => changed === build && onChange(), signal),
     watchCancellations: (onCancel, signal) => announcements.on('cancel', onCancel, signal),
+    present: async (runner, forMs) => void (await redis.set(`${prefix}:runner:${runner}`, '1', 'PX', forMs)),
+    isPresent: async (runner) => (await redis.exists(`${prefix}:runner:${runner}`)) === 1,
     ping: async () => void (await redis.ping()),
     async close() {
       announcements.close();
@@ -63,9 +66,9 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
 
 function toEntry(answer: string[] | null): QueueEntry | undefined {
   if (!answer) return undefined;
-  const [build, project, team, concurrency] = answer;
+  const [build, project, team] = answer;
   if (!build || !project || !team) throw new Error('The queue answered a claim without ids.');
-  return { build, project, team, concurrency: Number(concurrency) };
+  return { build, project, team };
 }
 
 async function list(redis: Redis, prefix: string) {
@@ -76,9 +79,9 @@ async function list(redis: Redis, prefix: string) {
     count: 500,
   })) {
     for (const key of keys as string[]) {
-      const runner = await redis.hget(key, 'runner');
+      const holder = await redis.hget(key, 'holder');
       const build = key.slice(keyPrefix.length);
-      entries.push(runner ? { build, state: 'leased', runner } : { build, state: 'waiting' });
+      entries.push(holder ? { build, state: 'leased', holder } : { build, state: 'waiting' });
     }
   }
   return entries;

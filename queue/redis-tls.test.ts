@@ -59,7 +59,7 @@ test('a queue over TLS works with the certificate authority it was given, and no
 
   const url = `rediss://localhost:${port}`;
   const queue = await createRedisQueue({ url, ca: await readFile(certificate, 'utf8') });
-  await queue.enqueue({ build: 'b1', project: 'p1', team: 't1', concurrency: 1 });
+  await queue.enqueue({ build: 'b1', project: 'p1', team: 't1' }, 1);
   assert.equal((await queue.claim('r1', 60_000))?.build, 'b1');
   await queue.close();
   await assert.rejects(createRedisQueue({ url }), /does not answer: .*(self-signed|certificate)/);

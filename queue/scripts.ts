@@ -6,6 +6,7 @@ const shared = read('shared');
 /** Every change of the queue is one script of `lua/`, so that it happens whole or not at all. */
 export const scriptNames = [
   'enqueue',
+  'limit',
   'claim',
   'heartbeat',
   'finish',

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { type Static, Type } from 'typebox';
 import { ConfigurationError, readEnvironment } from '../contract/environment.ts';
-import { apiProblems, redisProblems } from '../contract/transport-security.ts';
+import { apiProblems, isLoopback, redisProblems } from '../contract/transport-security.ts';
 
 const RunnerEnvironment = Type.Object({
   EBB_API_URL: Type.String({
@@ -37,10 +37,51 @@ const RunnerEnvironment = Type.Object({
     description: 'How many fresh VMs wait for a build.',
   }),
   EBB_POOL_MEMORY_MIB: Type.Integer({
-    minimum: 512,
+    // Below it the image does not unpack.
+    minimum: 640,
     default: 1024,
     description: 'Memory of the VMs that wait.',
   }),
+  EBB_VM_DRIVER: Type.Enum(['qemu', 'ec2'], {
+    default: 'qemu',
+    description: 'Where VMs run: qemu on this machine, ec2 on Amazon EC2.',
+  }),
+  EBB_EC2_REGION: Type.Optional(
+    Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]$', description: 'AWS region, such as eu-central-1.' }),
+  ),
+  EBB_EC2_LAUNCH_TEMPLATE: Type.Optional(
+    Type.String({
+      pattern: '^lt-[0-9a-f]+(:([0-9]+|\\$Latest|\\$Default))?$',
+      description: 'Launch template of VMs, lt-… or lt-…:version.',
+    }),
+  ),
+  EBB_EC2_INSTANCE_TYPES: Type.Optional(
+    Type.String({
+      pattern: '^[a-z0-9-]+\\.[a-z0-9-]+(,[a-z0-9-]+\\.[a-z0-9-]+)*$',
+      description: 'Instance types in the order of preference, separated by commas: c7i.large,m7i.large.',
+    }),
+  ),
+  EBB_EC2_SUBNETS: Type.Optional(
+    Type.String({
+      pattern: '^subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*$',
+      description: 'Private subnets of VMs in the order of preference, separated by commas.',
+    }),
+  ),
+  EBB_EC2_MARKET: Type.Enum(['on-demand', 'spot', 'spot-then-on-demand'], {
+    default: 'on-demand',
+    description: 'Which capacity VMs use; spot instances may be taken away in the middle of a build.',
+  }),
+  EBB_EC2_DEPLOYMENT: Type.String({
+    default: 'ebb',
+    pattern: '^[A-Za-z0-9._-]{1,100}$',
+    description: 'Tag value that sets the instances of this installation apart from those of others.',
+  }),
+  EBB_EC2_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description: 'Address of an emulator of EC2; AWS itself when not set.',
+    }),
+  ),
 });
 
 export type RunnerConfiguration = Static<typeof RunnerEnvironment>;
@@ -48,7 +89,34 @@ export type RunnerConfiguration = Static<typeof RunnerEnvironment>;
 /** Reads a runner's configuration. Throws ConfigurationError with every problem, the unsafe ones included. */
 export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerConfiguration {
   const configuration = readEnvironment(RunnerEnvironment, environment);
-  const problems = [...apiProblems(configuration.EBB_API_URL), ...redisProblems(configuration.EBB_REDIS_URL)];
+  const problems = [
+    ...apiProblems(configuration.EBB_API_URL),
+    ...redisProblems(configuration.EBB_REDIS_URL),
+    ...ec2Problems(configuration),
+  ];
   if (problems.length > 0) throw new ConfigurationError(problems);
   return configuration;
+}
+
+const neededOnEc2 = [
+  'EBB_EC2_REGION',
+  'EBB_EC2_LAUNCH_TEMPLATE',
+  'EBB_EC2_INSTANCE_TYPES',
+  'EBB_EC2_SUBNETS',
+] as const;
+
+function ec2Problems(configuration: RunnerConfiguration): string[] {
+  if (configuration.EBB_VM_DRIVER !== 'ec2') return [];
+  const missing = neededOnEc2.filter((name) => configuration[name] === undefined);
+  const { EBB_EC2_ENDPOINT: endpoint } = configuration;
+  const open = endpoint?.startsWith('http:') && !isLoopback(new URL(endpoint).hostname);
+  return [
+    ...missing.map((name) => `${name} is not set. EBB_VM_DRIVER=ec2 needs it. ${describe(name)}`),
+    ...(open ? ['EBB_EC2_ENDPOINT is http, where others can listen in. Use https, or leave it out.'] : []),
+  ];
+}
+
+function describe(name: (typeof neededOnEc2)[number]): string {
+  const { description } = RunnerEnvironment.properties[name] as { description?: string };
+  return description ?? '';
 }

@@ -53,7 +53,8 @@ export async function installMissing(uses: readonly Use[]): Promise<boolean> {
   return missing.length === 0;
 }
 
-function isInstalled(program: string): boolean {
+/** Whether a program is on the PATH or where distributions keep it. */
+export function isInstalled(program: string): boolean {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...postgresFolders()];
   return folders.some((folder) => {
     try {

@@ -45,7 +45,7 @@ export interface CiProjectProps {
    */
   readonly concurrency?: number;
   /**
-   * Memory of the VM in MiB, 512 to 65536. All files of a build live in it.
+   * Memory of the VM in MiB, 640 to 65536. All files of a build live in it.
    * @default 1024
    */
   readonly memoryMib?: number;

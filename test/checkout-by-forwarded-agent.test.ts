@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pino from 'pino';
-import ssh2 from 'ssh2';
+import type ssh2 from 'ssh2';
 import { cloneUrl, createGitClient, type GitClient } from '../api/source-hosts/git-client.ts';
 import {
   type LocalSourceHost,
@@ -16,10 +16,11 @@ import { type AgentEvent, createDeployKeyAgent } from '../runner/ssh/deploy-key-
 import { makeEd25519 } from '../runner/ssh/ed25519-for-tests.ts';
 import { type LoopbackSshd, startLoopbackSshd } from '../runner/ssh/loopback-sshd.ts';
 import { publicKeyBlob, publicKeyLine } from '../runner/ssh/public-key-line.ts';
+import { makeSshKeyPair } from '../runner/vm/openssh-private-key.ts';
 
 const signal = AbortSignal.timeout(120_000);
 const logger = pino({ level: 'silent' });
-const runnerKey = ssh2.utils.generateKeyPairSync('ed25519');
+const runnerKey = makeSshKeyPair();
 const deployKey = makeEd25519();
 let folder: string;
 let client: GitClient;
@@ -40,7 +41,7 @@ before(async () => {
       return host;
     }),
   )) as [LocalSourceHost, LocalSourceHost];
-  machine = await startLoopbackSshd({ authorizedKeys: [runnerKey.public] });
+  machine = await startLoopbackSshd({ authorizedKeys: [runnerKey.publicLine] });
 });
 after(async () => {
   await Promise.all([local.close(), impostor.close(), machine.close(), client.close()]);
@@ -97,7 +98,7 @@ function logIn(agent: ssh2.BaseAgent): Promise<SshSession> {
     host: '127.0.0.1',
     port: machine.port,
     username: machine.user,
-    privateKey: runnerKey.private,
+    privateKey: runnerKey.privateKey,
     hostKey: machine.hostKey,
     timeoutMs: 30_000,
     agent,

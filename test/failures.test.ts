@@ -13,9 +13,11 @@ import { followBuild } from '../cli/follow-build.ts';
 import type { Build } from '../contract/build.ts';
 
 const patience = () => AbortSignal.timeout(3 * 60_000);
+const step = 'echo "a step begins"; sleep 8; echo "the step ends"';
 let folder: string;
 let system: DevSystem;
 let client: Client;
+let connectionId: string;
 let projectId: string;
 let secondRunner: EbbProcess<unknown> | undefined;
 
@@ -37,14 +39,8 @@ before(async () => {
   });
   await repository.push('Open the shop');
   const connection = await client.post<{ id: string }>('/v1/connections', { name: 'local', kind: 'local' });
-  const project = await client.post<{ id: string }>('/v1/projects', {
-    name: 'shop',
-    connection_id: connection.id,
-    repository: 'shop',
-    test: ['echo "a step begins"; sleep 8; echo "the step ends"'],
-  });
-  projectId = project.id;
-  await client.post('/v1/deploy-keys', { project_id: projectId });
+  connectionId = connection.id;
+  projectId = (await declareProject('shop', { test: [step] })).id;
 });
 after(async () => {
   await secondRunner?.stop();
@@ -52,9 +48,20 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** A project of the sample repository, with its deploy key. */
+async function declareProject(name: string, more: object): Promise<{ id: string }> {
+  const declared = { name, connection_id: connectionId, repository: 'shop', ...more };
+  const project = await client.post<{ id: string }>('/v1/projects', declared);
+  await client.post('/v1/deploy-keys', { project_id: project.id });
+  return project;
+}
+
 /** Starts a build, does something once its step runs for the first time, and gives the build at its end. */
-async function buildAnd(interfere: (build: Build) => Promise<void>): Promise<{ build: Build; log: string }> {
-  const { id } = await client.post<Build>('/v1/builds', { project_id: projectId });
+async function buildAnd(
+  interfere: (build: Build) => Promise<void>,
+  wanted: { commit?: string; project_id?: string } = {},
+): Promise<{ build: Build; log: string }> {
+  const { id } = await client.post<Build>('/v1/builds', { project_id: projectId, ...wanted });
   let log = '';
   let interfered: Promise<void> | undefined;
   const build = await followBuild(
@@ -88,6 +95,28 @@ test('a build whose VM dies passes on a new VM, and its log tells both attempts'
   assert.equal(build.attempt, 2);
   assert.notEqual(build.vm, first);
   assert.match(log, /ebb: lost: The VM was lost[\s\S]*attempt 2[\s\S]*the step ends\n[\s\S]*ebb: passed/);
+});
+
+test('a build that is cancelled by request loses its VM at once', async () => {
+  const { build, log } = await buildAnd(async ({ id }) => {
+    await client.post(`/v1/builds/${id}/cancel`, {});
+  });
+  assert.equal(build.state, 'cancelled');
+  assert.equal(build.reason, 'Cancelled by request.');
+  assert.ok(!log.includes('the step ends\n'));
+});
+
+test('a build that takes longer than its project allows is stopped and says where to allow more', async () => {
+  const { id } = await declareProject('slow', { timeout_minutes: 1, test: ['sleep 600'] });
+  const { build } = await buildAnd(async () => {}, { project_id: id });
+  assert.equal(build.state, 'timed_out');
+  assert.match(build.reason ?? '', /1 minute.*timeout_minutes/);
+});
+
+test('a commit that the source host does not have ends the build with what to do', async () => {
+  const { build } = await buildAnd(async () => {}, { commit: 'a'.repeat(40) });
+  assert.equal(build.state, 'errored');
+  assert.match(build.reason ?? '', /aaaaaaa.*(push|Push)/);
 });
 
 test('a build whose runner is killed is taken over by another runner', async () => {

@@ -1,28 +1,34 @@
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
+import { requireAttempt } from './require-attempt.ts';
 
-const limitBytes = 64 * 1024 * 1024;
+/** How many bytes the log of a build may have, over all its attempts. */
+export const logLimitBytes = 64 * 1024 * 1024;
 
 /**
  * Appends bytes to a build's log at an offset. Bytes that are there already are skipped, so that a repeated call
- * changes nothing; a gap is 409 and says where the log ends.
+ * changes nothing. Throws 409 `old_attempt` when another attempt writes by now, 409 `log_gap` with where the log ends, and
+ * 413 `log_limit`.
  */
 export async function appendLog(
   context: ApiContext,
   buildId: string,
-  offset: number,
+  { attempt, offset }: { attempt: number; offset: number },
   data: Buffer,
 ): Promise<void> {
-  if (offset + data.length > limitBytes) {
-    throw new ProblemError(413, 'log_limit', `A log may have ${limitBytes / 1024 / 1024} MiB. Print less.`);
+  if (offset + data.length > logLimitBytes) {
+    const limit = `${logLimitBytes / 1024 / 1024} MiB`;
+    throw new ProblemError(413, 'log_limit', `A log may have ${limit}. Print less.`);
   }
   await context.database.transaction().execute(async (transaction) => {
-    const { log_size } = await transaction
+    const { log_size, ...build } = await transaction
       .selectFrom('build')
-      .select('log_size')
+      .select(['log_size', 'attempt'])
       .where('id', '=', buildId)
       .forUpdate()
       .executeTakeFirstOrThrow();
+    // Under the row's lock: from the moment the next attempt is claimed, this one writes nothing more.
+    requireAttempt(build, attempt);
     if (offset > log_size) {
       throw new ProblemError(
         409,

@@ -3,19 +3,25 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { issueBuildToken } from '../auth/build-token.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
+import { hostColumns } from '../source-hosts/source-hosts.ts';
+import { logLimitBytes } from './append-log.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
-/** Gives a queued build to a runner that holds its lease: all it needs, everything secret sealed. Throws 409. */
+/**
+ * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
+ * ask again until its VM is up, for an answer that got lost. Throws 409.
+ */
 export async function claimBuild(
   context: ApiContext,
   principal: Principal,
   buildId: string,
-  runner: string,
+  leaseHolder: string,
 ): Promise<BuildSpecification> {
   const { database } = context;
-  const build = await transition(database, buildId, 'claim', 'starting', {
-    runner,
+  const claimed = await transition(database, buildId, 'claim', 'starting', {
+    lease_holder: leaseHolder,
     attempt: sql`attempt + 1`,
     started_at: sql`coalesce(started_at, ${context.now()})`,
     reason: null,
@@ -24,18 +30,19 @@ export async function claimBuild(
     first_step_at: null,
     vm_gone_at: null,
   });
+  const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
   if (!build) throw await unclaimable(context, buildId);
   const project = await database
     .selectFrom('project')
     .innerJoin('connection', 'connection.id', 'project.connection_id')
     .innerJoin('deploy_key', 'deploy_key.project_id', 'project.id')
     .selectAll('project')
-    .select(['connection.kind', 'connection.host_keys'])
+    .select(hostColumns)
     .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
     .where('project.id', '=', build.project_id)
     .where('project.revoking_at', 'is', null)
     .executeTakeFirst();
-  const host = project && context.sourceHosts.get(project.kind);
+  const host = project && context.sourceHosts.of(project);
   if (!project?.wrapped_private_key || !host) {
     const reason =
       'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
@@ -49,6 +56,7 @@ export async function claimBuild(
     project_id: project.id,
     attempt: build.attempt,
     log_offset: build.log_size,
+    log_limit: logLimitBytes,
     token: await issueBuildToken(context, {
       buildId,
       projectId: project.id,
@@ -68,6 +76,20 @@ export async function claimBuild(
     image: project.image,
     memory_mib: project.memory_mib,
   };
+}
+
+async function claimedBefore(
+  database: Database,
+  buildId: string,
+  leaseHolder: string,
+): Promise<BuildRow | undefined> {
+  return await database
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', buildId)
+    .where('state', '=', 'starting')
+    .where('lease_holder', '=', leaseHolder)
+    .executeTakeFirst();
 }
 
 /** Setup and test, then the deployments that name this very branch. */

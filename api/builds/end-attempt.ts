@@ -58,8 +58,9 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
     const reason = `${why} Given up after ${maxAttempts} attempts. Start the build again; if this stays, ask whoever operates Ebb.`;
     return await end(context, build, { ...outcome, outcome: 'errored', reason });
   }
-  const fields = { reason: `${why} Trying again on a new VM.`, runner: null, vm: null, phase: null };
+  const fields = { reason: `${why} Trying again on a new VM.`, lease_holder: null, vm: null, phase: null };
   const row = await transition(context.database, build.id, 'lose', 'queued', fields, outcome.attempt);
-  if (row) await context.queue.requeue(build.id).catch(() => undefined);
+  // Where Redis is away the sweeper does it.
+  if (row) await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);
   return row !== undefined;
 }

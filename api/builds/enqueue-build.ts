@@ -13,12 +13,8 @@ export async function enqueueBuild(context: ApiContext, build: BuildRow): Promis
     .where('id', '=', build.project_id)
     .executeTakeFirstOrThrow();
   try {
-    await context.queue.enqueue({
-      build: build.id,
-      project: build.project_id,
-      team: build.team_id,
-      concurrency,
-    });
+    const entry = { build: build.id, project: build.project_id, team: build.team_id };
+    await context.queue.enqueue(entry, concurrency);
   } catch (error) {
     if (!(error instanceof QueueFullError)) {
       context.log.warn(

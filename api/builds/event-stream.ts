@@ -54,18 +54,21 @@ async function sendLog(
   signal: AbortSignal,
 ) {
   let offset = from;
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
+  const sendText = async (bytes: Buffer) => {
+    const data = JSON.stringify({ offset, text: bytes.toString('utf8') });
+    offset += bytes.length;
+    await send(response, `id: ${offset}\nevent: log\ndata: ${data}\n\n`, signal);
+  };
   for await (const chunk of readLog(context.database, row.id, from)) {
     const bytes = Buffer.concat([rest, chunk.data]);
     // A character that is split over chunks waits for its other half, so that ids stay byte offsets.
-    const whole = finalStates.includes(row.state) ? bytes.length : wholeCharacters(bytes);
-    const text = bytes.subarray(0, whole).toString('utf8');
-    rest = Buffer.from(bytes.subarray(whole));
-    if (whole === 0) continue;
-    const data = JSON.stringify({ offset, text });
-    offset += whole;
-    await send(response, `id: ${offset}\nevent: log\ndata: ${data}\n\n`, signal);
+    const whole = wholeCharacters(bytes);
+    rest = bytes.subarray(whole);
+    if (whole > 0) await sendText(bytes.subarray(0, whole));
   }
+  // Nothing comes after the log of a build that is over.
+  if (rest.length > 0 && finalStates.includes(row.state)) await sendText(rest);
   return offset;
 }
 

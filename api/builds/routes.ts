@@ -105,6 +105,8 @@ export const buildRoutes: Routes = async (app, { context }) => {
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
+        // Kept open, an idle connection would hold up a server that stops.
+        connection: 'close',
         'x-request-id': request.id,
       });
       reply.raw.flushHeaders();

@@ -5,6 +5,7 @@ import {
   BuildSpecification,
   MilestoneReport,
   PhaseReport,
+  WaitReport,
 } from '../../contract/runner.ts';
 import type { Principal } from '../auth/principal.ts';
 import { requireBuild, requireScope } from '../auth/require-scope.ts';
@@ -13,8 +14,10 @@ import type { Routes } from '../http/app-type.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { signBuildReceipt } from '../receipts/sign-build-receipt.ts';
 import { appendLog } from './append-log.ts';
+import { beginPhase } from './begin-phase.ts';
 import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
+import { requireAttempt } from './require-attempt.ts';
 import { type BuildRow, finalStates, transition } from './state-machine.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
@@ -31,22 +34,13 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     if (!row) throw notFound('build', id);
     return row;
   };
-  const requireAttempt = (row: BuildRow, attempt: number) => {
-    if (row.attempt !== attempt) {
-      throw conflict(
-        'old_attempt',
-        `This is attempt ${attempt}, but the build is at attempt ${row.attempt}.`,
-      );
-    }
-  };
-
   app.post(
     '/v1/builds/:id/claim',
     {
       preHandler,
       schema: { tags, params: IdParams, body: BuildClaim, response: { 200: BuildSpecification } },
     },
-    async (request) => await claimBuild(context, request.principal, request.params.id, request.body.runner),
+    async ({ principal, params, body }) => await claimBuild(context, principal, params.id, body.lease_holder),
   );
 
   app.post(
@@ -64,10 +58,32 @@ export const runnerRoutes: Routes = async (app, { context }) => {
           .execute();
       }
       if (milestone === 'vm_ready') {
-        const shown = { vm: vm ?? null, proof: json(proof ?? null) };
+        // Why it waited is over; why it was cancelled is not.
+        const reason = row.cancel_requested ? row.reason : null;
+        const shown = { vm: vm ?? null, proof: json(proof ?? null), reason };
         await transition(database, row.id, 'vm_ready', 'running', shown, attempt);
       }
       if (milestone === 'vm_gone' && finalStates.includes(row.state)) await signBuildReceipt(context, row.id);
+      await context.queue.announce(row.id).catch(() => undefined);
+      return reply.code(204).send();
+    },
+  );
+
+  app.post(
+    '/v1/builds/:id/waiting',
+    { preHandler, schema: { tags, params: IdParams, body: WaitReport } },
+    async (request, reply) => {
+      const { attempt, reason } = request.body;
+      const row = await ownBuild(request.principal, request.params.id);
+      requireAttempt(row, attempt);
+      await database
+        .updateTable('build')
+        .set({ reason })
+        .where('id', '=', row.id)
+        .where('attempt', '=', attempt)
+        .where('state', '=', 'starting')
+        .where('cancel_requested', '=', false)
+        .execute();
       await context.queue.announce(row.id).catch(() => undefined);
       return reply.code(204).send();
     },
@@ -80,19 +96,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
       const { attempt, phase } = request.body;
       const row = await ownBuild(request.principal, request.params.id);
       requireAttempt(row, attempt);
-      // A repeated report of the phase it is in is the answer that got lost.
-      if (phase === 'deploy' && row.deploy_started && row.phase !== 'deploy') {
-        throw conflict(
-          'deploy_started',
-          'The deployment of this build was begun before; it is never run twice.',
-        );
-      }
-      await database
-        .updateTable('build')
-        .set({ phase, ...(phase === 'deploy' ? { deploy_started: true } : {}) })
-        .where('id', '=', row.id)
-        .where('attempt', '=', attempt)
-        .execute();
+      await beginPhase(context, row, phase);
       return reply.code(204).send();
     },
   );
@@ -117,19 +121,22 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     raw.addContentTypeParser('application/octet-stream', asBuffer, (_request, body, done) =>
       done(null, body),
     );
-    raw.post<{ Params: { id: string }; Querystring: { offset: number } }>(
+    raw.post<{ Params: { id: string }; Querystring: { attempt: number; offset: number } }>(
       '/v1/builds/:id/log',
       {
         preHandler,
         schema: {
           tags,
           params: IdParams,
-          querystring: Type.Object({ offset: Type.Integer({ minimum: 0 }) }),
+          querystring: Type.Object({
+            attempt: Type.Integer({ minimum: 1 }),
+            offset: Type.Integer({ minimum: 0, description: 'Where in the log the bytes belong.' }),
+          }),
         },
       },
       async (request, reply) => {
         const row = await ownBuild(request.principal, request.params.id);
-        await appendLog(context, row.id, request.query.offset, request.body as Buffer);
+        await appendLog(context, row.id, request.query, request.body as Buffer);
         return reply.code(204).send();
       },
     );

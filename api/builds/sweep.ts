@@ -11,7 +11,7 @@ const receiptAfterMs = 60_000;
 
 /**
  * Makes database and queue agree: builds that wait but are not queued are enqueued, entries of builds that are over are
- * forgotten, and builds whose runner let its lease run out are lost. Every change is conditional, so that two sweeps at once
+ * forgotten, builds whose runner let its lease run out are lost, and projects have the concurrency that they declare. Every change is conditional, so that two sweeps at once
  * do no harm.
  */
 export async function sweepOnce(context: ApiContext): Promise<void> {
@@ -20,6 +20,7 @@ export async function sweepOnce(context: ApiContext): Promise<void> {
   const expired = new Set(await queue.expired());
   const entries = new Map((await queue.list()).map((entry) => [entry.build, entry]));
   const builds = await database.selectFrom('build').selectAll().where('finished_at', 'is', null).execute();
+  await limitProjects(context, new Set(builds.map((build) => build.project_id)));
   const known = new Set(builds.map((build) => build.id));
 
   // A row is there before its entry, so an entry without a row in this later look is one of a build that is over.
@@ -27,10 +28,22 @@ export async function sweepOnce(context: ApiContext): Promise<void> {
   for (const build of builds) {
     const entry = entries.get(build.id);
     if (build.state === 'queued' && !entry && build.queued_at < settled) await enqueueBuild(context, build);
+    // Given back while Redis was away: the database let go of it, its lease did not.
+    if (build.state === 'queued' && expired.has(build.id)) await queue.requeue(build.id, entry?.holder ?? '');
     if (build.state !== 'queued' && (expired.has(build.id) || !entry)) await loseAttempt(context, build);
     if (build.cancel_requested && entry?.state === 'leased') await queue.cancel(build.id);
   }
   await signMissingReceipts(context);
+}
+
+async function limitProjects({ database, queue }: ApiContext, ids: Set<string>): Promise<void> {
+  if (ids.size === 0) return;
+  const projects = await database
+    .selectFrom('project')
+    .select(['id', 'concurrency'])
+    .where('id', 'in', [...ids])
+    .execute();
+  for (const { id, concurrency } of projects) await queue.setConcurrency(id, concurrency);
 }
 
 async function loseAttempt(context: ApiContext, build: BuildRow): Promise<void> {

@@ -4,11 +4,15 @@ import { Page, PageQuery } from '../../contract/page.ts';
 import { requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import { newId } from '../db/new-id.ts';
 import type { Routes } from '../http/app-type.ts';
-import { sendRepresentation } from '../http/etag.ts';
+import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { conflict, invalidField, notFound } from '../http/problem-error.ts';
+import { conflict, notFound } from '../http/problem-error.ts';
+import { changeConnection } from './change-connection.ts';
+import { checkConnection } from './check-connection.ts';
+import { pinHostKeys } from './connect.ts';
+import { sealCredential } from './credential.ts';
 import {
   deleteConnection,
   findConnection,
@@ -28,7 +32,7 @@ export const connectionRoutes: Routes = async (app, { context }) => {
   const find = async (teamId: string, id: string) => {
     const row = await findConnection(database, teamId, id);
     if (!row) throw notFound('connection', id);
-    return toConnection(row);
+    return row;
   };
 
   app.post(
@@ -40,22 +44,27 @@ export const connectionRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       requireTeamToken(request.principal);
       return await once(context, request, reply, async () => {
-        const { name, kind } = request.body;
         const { teamId } = request.principal;
-        const host = context.sourceHosts.get(kind);
-        if (!host) throw invalidField('kind', `kind ${kind} is not served by this installation of Ebb.`);
+        const { name, kind, url, app_id, installation_id, ssh_host_keys, token, private_key } = request.body;
+        checkConnection({
+          ...{ kind, url, app_id, installation_id, ssh_host_keys },
+          token: token !== undefined,
+          private_key: private_key !== undefined,
+        });
         const id = newId('conn');
-        // Where a host lists its keys does not depend on the repository.
-        const host_keys = host.clone('any').hostKeys;
+        const credential = token ?? private_key;
         const row = {
-          id,
-          team_id: teamId,
-          name,
-          kind,
-          host_keys,
+          ...{ id, team_id: teamId, name, kind },
+          url: url ?? null,
+          app_id: app_id ?? null,
+          installation_id: installation_id ?? null,
+          ssh_host_keys: ssh_host_keys ?? null,
+          host_keys: ssh_host_keys ?? [],
+          sealed_credential: credential ? await sealCredential(context.custody, id, credential) : null,
           created_at: context.now(),
           deleted_at: null,
         };
+        row.host_keys = await pinHostKeys(context, { ...row, connection_id: id }, ssh_host_keys);
         if (!(await insertConnection(database, row))) {
           throw conflict(
             'name_taken',
@@ -63,7 +72,7 @@ export const connectionRoutes: Routes = async (app, { context }) => {
             'name',
           );
         }
-        return await find(teamId, id);
+        return toConnection(await find(teamId, id));
       });
     },
   );
@@ -89,7 +98,28 @@ export const connectionRoutes: Routes = async (app, { context }) => {
     '/v1/connections/:id',
     { preHandler: read, schema: { tags, params: IdParams, response: { 200: connection.representation } } },
     async (request, reply) =>
-      sendRepresentation(reply, await find(request.principal.teamId, request.params.id)),
+      sendRepresentation(reply, toConnection(await find(request.principal.teamId, request.params.id))),
+  );
+
+  app.patch(
+    '/v1/connections/:id',
+    {
+      preHandler: write,
+      schema: {
+        tags,
+        params: IdParams,
+        body: connection.change,
+        response: { 200: connection.representation },
+      },
+    },
+    async (request, reply) => {
+      requireTeamToken(request.principal);
+      const { teamId } = request.principal;
+      const row = await find(teamId, request.params.id);
+      requireMatch(request, toConnection(row));
+      await changeConnection(context, row, request.body);
+      return sendRepresentation(reply, toConnection(await find(teamId, row.id)));
+    },
   );
 
   app.delete(

@@ -4,14 +4,18 @@ import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import type { PageRequest } from '../http/page.ts';
 
-type Row = Selectable<Schema['connection']> & { team: string };
+export type ConnectionRow = Selectable<Schema['connection']> & { team: string };
 
-export function toConnection(row: Row): Connection {
+export function toConnection(row: ConnectionRow): Connection {
   return {
     id: row.id,
     team: row.team,
     name: row.name,
     kind: row.kind,
+    ...(row.url === null ? {} : { url: row.url }),
+    ...(row.app_id === null ? {} : { app_id: row.app_id }),
+    ...(row.installation_id === null ? {} : { installation_id: row.installation_id }),
+    ...(row.ssh_host_keys === null ? {} : { ssh_host_keys: row.ssh_host_keys }),
     host_keys: row.host_keys,
     created_at: row.created_at.toISOString(),
   };
@@ -31,7 +35,7 @@ export async function findConnection(
   database: Database,
   teamId: string,
   id: string,
-): Promise<Row | undefined> {
+): Promise<ConnectionRow | undefined> {
   return await select(database, teamId).where('connection.id', '=', id).executeTakeFirst();
 }
 
@@ -40,7 +44,7 @@ export async function listConnections(
   teamId: string,
   { limit, after }: PageRequest,
   naturalId?: { team: string; name: string },
-): Promise<Row[]> {
+): Promise<ConnectionRow[]> {
   return await select(database, teamId)
     .$if(after !== undefined, (query) => query.where('connection.id', '>', after ?? ''))
     .$if(naturalId !== undefined, (query) =>
@@ -56,18 +60,42 @@ export async function listConnections(
 /** False when the team has a connection of this name. */
 export async function insertConnection(
   database: Database,
-  row: Selectable<Schema['connection']>,
+  row: Omit<Selectable<Schema['connection']>, 'version'>,
 ): Promise<boolean> {
   const made = await database
     .insertInto('connection')
-    .values({ ...row, host_keys: json(row.host_keys) })
+    .values({ ...row, host_keys: json(row.host_keys), ssh_host_keys: json(row.ssh_host_keys) })
     .onConflict((conflict) => conflict.doNothing())
     .returning('id')
     .executeTakeFirst();
   return made !== undefined;
 }
 
-/** Deletes a connection, unless a live project uses it. */
+/** Writes what may change, unless somebody else did since `version`. */
+export async function updateConnection(
+  database: Database,
+  row: Pick<
+    ConnectionRow,
+    'id' | 'version' | 'app_id' | 'installation_id' | 'ssh_host_keys' | 'host_keys' | 'sealed_credential'
+  >,
+): Promise<boolean> {
+  const { id, version, app_id, installation_id, ssh_host_keys, host_keys, sealed_credential } = row;
+  const result = await database
+    .updateTable('connection')
+    .set({
+      ...{ app_id, installation_id, sealed_credential },
+      ssh_host_keys: json(ssh_host_keys),
+      host_keys: json(host_keys),
+      version: version + 1,
+    })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Deletes a connection and its credential, unless a live project uses it. */
 export async function deleteConnection(
   database: Database,
   id: string,
@@ -82,7 +110,11 @@ export async function deleteConnection(
       .execute();
     if (users.some((project) => project.revoked_at === null)) return 'in_use';
     if (users.length > 0) {
-      await transaction.updateTable('connection').set({ deleted_at: now }).where('id', '=', id).execute();
+      await transaction
+        .updateTable('connection')
+        .set({ deleted_at: now, sealed_credential: null })
+        .where('id', '=', id)
+        .execute();
     } else {
       await transaction.deleteFrom('connection').where('id', '=', id).execute();
     }

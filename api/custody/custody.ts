@@ -15,11 +15,13 @@ export interface Custody {
   ): Promise<string>;
   /** The secret that signs a hook's deliveries, 32 bytes, derived and never stored; the caller wipes it. */
   hookSecret(hookBindingId: string): Buffer;
+  /** The key that seals a connection's credential, 32 bytes, derived and never stored; the caller wipes it. */
+  connectionKey(connectionId: string): Buffer;
 }
 
 /**
  * @param options.keyEncryptionKey public JWK (EC P-256) whose private half only runners hold
- * @param options.hookMasterKey 32 bytes that hook secrets are derived from (RFC 5869)
+ * @param options.hookMasterKey 32 bytes that hook secrets and the keys of connections are derived from (RFC 5869)
  */
 export function createCustody(options: { keyEncryptionKey: JsonWebKey; hookMasterKey: Buffer }): Custody {
   return {
@@ -36,9 +38,13 @@ export function createCustody(options: { keyEncryptionKey: JsonWebKey; hookMaste
       }
     },
     seal: (plaintext, to) => encrypt(plaintext, to.publicKey, to.projectId, to.purpose),
-    hookSecret: (id) =>
-      Buffer.from(hkdfSync('sha256', options.hookMasterKey, Buffer.alloc(0), `ebb hook secret ${id}`, 32)),
+    hookSecret: (id) => derive(options.hookMasterKey, `ebb hook secret ${id}`),
+    connectionKey: (id) => derive(options.hookMasterKey, `ebb connection credential ${id}`),
   };
+}
+
+function derive(masterKey: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', masterKey, Buffer.alloc(0), purpose, 32));
 }
 
 async function encrypt(plaintext: Uint8Array, publicKey: JsonWebKey, projectId: string, purpose: Purpose) {

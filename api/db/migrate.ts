@@ -1,8 +1,14 @@
 import { type Kysely, sql } from 'kysely';
 import { statements as first } from './migrations/0001-first.ts';
+import { statements as sourceHosts } from './migrations/0002-source-hosts.ts';
+import { statements as leaseHolders } from './migrations/0003-lease-holders.ts';
 import type { Schema } from './schema.ts';
 
-const migrations = [{ name: '0001-first', statements: first }];
+const migrations = [
+  { name: '0001-first', statements: first },
+  { name: '0002-source-hosts', statements: sourceHosts },
+  { name: '0003-lease-holders', statements: leaseHolders },
+];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.
 const migrationLock = 3_202_611;

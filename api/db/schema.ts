@@ -1,6 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Generated } from 'kysely';
 import type { BuildState, Milestone, Phase } from '../../contract/build.ts';
+import type { Connection } from '../../contract/connection.ts';
 import type { Project } from '../../contract/project.ts';
 import type { DsseEnvelope, RevocationStep } from '../../contract/receipt.ts';
 import type { Scope } from '../../contract/token.ts';
@@ -21,8 +22,14 @@ export interface Schema {
     id: string;
     team_id: string;
     name: string;
-    kind: 'local';
+    kind: Connection['kind'];
+    url: string | null;
+    app_id: string | null;
+    installation_id: string | null;
+    ssh_host_keys: string[] | null;
     host_keys: string[];
+    sealed_credential: string | null;
+    version: Generated<number>;
     created_at: Date;
     deleted_at: Date | null;
   };
@@ -55,7 +62,14 @@ export interface Schema {
   };
   build: BuildTable;
   build_log: { build_id: string; position: number; data: Uint8Array };
-  webhook_delivery: { hook_binding_id: string; delivery: string; received_at: Date; build_id: string | null };
+  webhook_delivery: {
+    hook_binding_id: string;
+    delivery: string;
+    received_at: Date;
+    build_id: string | null;
+    /** Null for what was received before bodies were remembered. */
+    body_digest: Buffer | null;
+  };
   revocation: {
     project_id: string;
     steps: RevocationStep[];
@@ -113,7 +127,7 @@ interface BuildTable extends MilestoneColumns {
   deploy_started: Generated<boolean>;
   failed_command: Generated<string | null>;
   exit_code: Generated<number | null>;
-  runner: Generated<string | null>;
+  lease_holder: Generated<string | null>;
   vm: Generated<string | null>;
   proof: Generated<unknown>;
   cancel_requested: Generated<boolean>;

@@ -14,11 +14,14 @@ const skipMarker = /\[(skip ci|ci skip)\]/i;
 /**
  * Remembers a delivery and, for a push that concerns the project, writes the build in the same transaction: a delivery
  * starts one build or none, however often it comes. Throws 409 for a delivery that was seen before.
+ *
+ * @param bodyDigest SHA-256 of the body: a signed body counts once, also under another id in the headers
  */
 export async function acceptEvent(
   context: ApiContext,
   hook: HookTarget,
   event: WebhookEvent,
+  bodyDigest: Buffer,
 ): Promise<Acceptance> {
   const ignored = whyIgnored(hook, event);
   const build = await context.database.transaction().execute(async (transaction) => {
@@ -29,6 +32,7 @@ export async function acceptEvent(
         delivery: event.delivery,
         received_at: context.now(),
         build_id: null,
+        body_digest: bodyDigest,
       })
       .onConflict((onConflict) => onConflict.doNothing())
       .returning('delivery')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import type { Routes } from '../http/app-type.ts';
 import { notFound, ProblemError } from '../http/problem-error.ts';
@@ -42,7 +43,8 @@ export const hookRoutes: Routes = async (app, { context }) => {
             `This hook is for ${hook.repository}, not for ${event.repository}.`,
           );
         }
-        return reply.code(202).send(await acceptEvent(context, hook, event));
+        const digest = createHash('sha256').update(body).digest();
+        return reply.code(202).send(await acceptEvent(context, hook, event, digest));
       },
     );
   });

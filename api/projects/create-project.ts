@@ -49,7 +49,7 @@ async function checkRepository(
   const connection = await findConnection(context.database, teamId, project.connection_id);
   if (!connection)
     throw invalidField('connection_id', `There is no connection ${project.connection_id} in this team.`);
-  const host = context.sourceHosts.get(connection.kind);
+  const host = context.sourceHosts.of({ ...connection, connection_id: connection.id });
   if (!host)
     throw invalidField(
       'connection_id',

@@ -89,6 +89,8 @@ export const projectRoutes: Routes = async (app, { context }) => {
           'The project was changed or revoked at the same moment. Read it again.',
         );
       }
+      // Builds that wait already go by the new number at once; where Redis is away the sweeper sets it.
+      await context.queue.setConcurrency(current.id, changed.concurrency).catch(() => undefined);
       return sendRepresentation(reply, toProject(await find(request.principal, current.id)));
     },
   );

@@ -16,6 +16,7 @@ import { newId } from '../db/new-id.ts';
 import { createSigner } from '../signing/create-signer.ts';
 import { startLocalSourceHost } from '../source-hosts/local/start-local-source-host.ts';
 import type { SourceHost } from '../source-hosts/source-host.ts';
+import { createSourceHosts } from '../source-hosts/source-hosts.ts';
 
 const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
 
@@ -28,14 +29,15 @@ export async function openSetting() {
   const queue = await createRedisQueue({ url: redis.url });
   const keyEncryption = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const fault: { before?: (method: string) => void | Promise<void>; after?: (method: string) => void } = {};
+  const custody = createCustody({
+    keyEncryptionKey: keyEncryption.publicKey.export({ format: 'jwk' }),
+    hookMasterKey: randomBytes(32),
+  });
   const context: ApiContext = {
     database: await openDatabase({ folder: 'memory://' }),
     queue,
-    sourceHosts: new Map([['local', withFaults(local.host, fault)]]),
-    custody: createCustody({
-      keyEncryptionKey: keyEncryption.publicKey.export({ format: 'jwk' }),
-      hookMasterKey: randomBytes(32),
-    }),
+    sourceHosts: createSourceHosts(custody, { local: () => withFaults(local.host, fault) }),
+    custody,
     signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
     stopping: new AbortController().signal,
     publicUrl: 'http://ebb.test',

@@ -2,6 +2,7 @@ import type { JsonWebKey } from 'node:crypto';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
 import type { SourceHost } from './source-host.ts';
+import { hostColumns } from './source-hosts.ts';
 
 /** A project together with the source host that holds its repository. */
 export interface ProjectAtHost {
@@ -25,13 +26,14 @@ export async function projectAtHost(
     .innerJoin('team', 'team.id', 'project.team_id')
     .innerJoin('connection', 'connection.id', 'project.connection_id')
     .select(['project.id', 'project.name', 'project.team_id', 'project.repository', 'project.public_key'])
-    .select(['project.revoking_at', 'team.name as team_name', 'connection.kind'])
+    .select(['project.revoking_at', 'team.name as team_name'])
+    .select(hostColumns)
     .where('project.id', '=', projectId)
     .where('project.revoked_at', 'is', null)
     .$if(teamId !== undefined, (query) => query.where('project.team_id', '=', teamId ?? ''))
     .executeTakeFirst();
   if (!row) throw notFound('project', projectId);
-  const host = context.sourceHosts.get(row.kind);
+  const host = context.sourceHosts.of(row);
   if (!host)
     throw new Error(`This server has no source host of kind ${row.kind}; add it to its configuration.`);
   return {

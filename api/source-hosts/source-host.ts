@@ -9,6 +9,11 @@ import type { IncomingHttpHeaders } from 'node:http';
  */
 export interface SourceHost {
   readonly kind: string;
+  /**
+   * Checks that the connection's credential is good for what Ebb does at this host, and gives the SSH keys of the host to
+   * pin. Throws `refused` with the permission that is missing.
+   */
+  connect(signal: AbortSignal): Promise<{ hostKeys: string[] }>;
   /** Throws `repository_not_found` with what to do about it. `defaultBranch` is a short name such as `main`. */
   inspect(repository: string, signal: AbortSignal): Promise<{ defaultBranch: string }>;
   /** The commit that a full ref such as `refs/heads/main` points at; undefined when there is no such ref. */

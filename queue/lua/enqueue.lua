@@ -4,7 +4,8 @@ if redis.call('EXISTS', key('entry:' .. build)) == 1 then return 1 end
 if tonumber(redis.call('GET', key('waiting')) or '0') >= limit then return 0 end
 local order = redis.call('INCR', key('order'))
 redis.call('HSET', key('entry:' .. build),
-  'project', project, 'team', team, 'concurrency', concurrency, 'order', order)
+  'project', project, 'team', team, 'order', order)
+redis.call('SET', key('limit:' .. project), concurrency)
 wait_in_line(build, project, order)
-refresh(project, concurrency)
+refresh(project)
 return 1

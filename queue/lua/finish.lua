@@ -1,8 +1,8 @@
--- ARGV: build, runner. Forgets the build when the runner holds its lease.
-local build, runner = ARGV[1], ARGV[2]
-local entry = redis.call('HMGET', key('entry:' .. build), 'runner', 'project', 'concurrency')
-if entry[1] ~= runner then return 0 end
+-- ARGV: build, holder. Forgets the build when its lease is the holder's.
+local build, holder = ARGV[1], ARGV[2]
+local entry = redis.call('HMGET', key('entry:' .. build), 'holder', 'project')
+if entry[1] ~= holder then return 0 end
 end_lease(build, entry[2])
 redis.call('DEL', key('entry:' .. build))
-refresh(entry[2], entry[3])
+refresh(entry[2])
 return 1

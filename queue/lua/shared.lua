@@ -1,5 +1,6 @@
 -- Put before each script. All keys share the hash tag of the prefix, so that they live in one slot of a cluster.
---   entry:B      hash: project, team, concurrency, order, runner (while leased), cancel
+--   entry:B      hash: project, team, order, holder (while leased), cancel
+--   limit:P      how many builds of a project may be leased at once; there while the project has entries
 --   line:P       sorted set: builds of a project that wait, by order of arrival
 --   leased:P     set: builds of a project that are leased
 --   leases       sorted set: leased builds, by the deadline of the lease in milliseconds
@@ -13,16 +14,21 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+local function limit_of(project)
+  return tonumber(redis.call('GET', key('limit:' .. project)) or '1')
+end
+
 -- Keeps this true: a project is in `ready` exactly when it has a waiting build and fewer leases than its concurrency.
-local function refresh(project, concurrency)
+local function refresh(project)
   local waits = redis.call('ZCARD', key('line:' .. project))
   local leased = redis.call('SCARD', key('leased:' .. project))
-  if waits > 0 and leased < tonumber(concurrency) then
+  if waits > 0 and leased < limit_of(project) then
     redis.call('ZADD', key('ready'), 'NX', tonumber(redis.call('GET', key('clock')) or '0') + 1, project)
     redis.call('PUBLISH', key('work'), '')
   else
     redis.call('ZREM', key('ready'), project)
   end
+  if waits + leased == 0 then redis.call('DEL', key('limit:' .. project)) end
 end
 
 local function wait_in_line(build, project, order)

@@ -11,13 +11,21 @@ export interface BuildLog {
   output(chunk: Buffer): Promise<void>;
   /** From now on these values do not appear. */
   mask(secrets: readonly string[]): void;
-  /** Says how the attempt ended and sends what is left. */
-  end(end: BuildEnd, signal: AbortSignal): Promise<void>;
+  /** Says how the attempt ended and sends what is left. Rejects with what made the API refuse the log. */
+  end(end: BuildEnd): Promise<void>;
 }
 
+// Kept free for Ebb's own last lines of every attempt.
+const reserveBytes = 64 * 1024;
+
+/**
+ * @param options.from how many bytes the log has
+ * @param options.limit how many it may have; when it is full it says so, and takes only the line about the end
+ */
 export function createBuildLog(options: {
   reports: BuildReports;
   from: number;
+  limit: number;
   signal: AbortSignal;
 }): BuildLog {
   const shipper = createLogShipper({
@@ -27,11 +35,24 @@ export function createBuildLog(options: {
   });
   let mask: Mask = createMask([]);
   let atLineStart = true;
+  let room = Math.max(0, options.limit - reserveBytes - options.from);
+  let full = false;
+  let ended = false;
 
-  const put = (held: Buffer, bytes: Buffer): Promise<void> => {
-    const shown = Buffer.concat([held, mask.write(bytes)]);
+  const send = (shown: Buffer): Promise<void> => {
     if (shown.length > 0) atLineStart = shown.at(-1) === 0x0a;
     return shipper.write(shown);
+  };
+  const put = async (held: Buffer, bytes: Buffer): Promise<void> => {
+    const shown = Buffer.concat([held, mask.write(bytes)]);
+    if (full || ended) return;
+    const kept = shown.subarray(0, room);
+    room -= kept.length;
+    full = kept.length < shown.length;
+    if (!full) return await send(kept);
+    const lineBreak = kept.at(-1) === 0x0a || (kept.length === 0 && atLineStart) ? '' : '\n';
+    const note = `${lineBreak}ebb: the log is full; the build goes on, and what it prints from here is not kept\n`;
+    await send(Buffer.concat([kept, Buffer.from(note)]));
   };
   // A line of Ebb's own begins on a line of its own, after whatever was held back of the output before.
   const line = (text: string): Promise<void> => {
@@ -50,8 +71,12 @@ export function createBuildLog(options: {
     async end({ outcome }) {
       const why = outcome.outcome === 'passed' || !outcome.reason ? '' : `: ${outcome.reason}`;
       const what = outcome.failed_command === undefined ? '' : ` (${outcome.failed_command})`;
-      await line(`ebb: ${outcome.outcome}${why}${what}`);
-      await shipper.write(mask.end());
+      await put(mask.end(), Buffer.alloc(0));
+      ended = true;
+      const text = mask.write(
+        Buffer.from(`${atLineStart ? '' : '\n'}ebb: ${outcome.outcome}${why}${what}\n`),
+      );
+      await send(Buffer.concat([text, mask.end()]));
       await shipper.end();
     },
   };

@@ -81,12 +81,20 @@ async function fetchSource(
     said = (said + chunk.toString()).slice(-4_000);
     await options.onOutput(chunk);
   };
-  const ended = await session.exec('/usr/lib/ebb/checkout', {
-    stdin,
-    onStdout: listen,
-    onStderr: listen,
-    signal: AbortSignal.any([options.signal, AbortSignal.timeout(checkoutTimeoutMs)]),
-  });
+  const tooLong = AbortSignal.timeout(checkoutTimeoutMs);
+  const ended = await session
+    .exec('/usr/lib/ebb/checkout', {
+      stdin,
+      onStdout: listen,
+      onStderr: listen,
+      signal: AbortSignal.any([options.signal, tooLong]),
+    })
+    .catch((error) => {
+      if (!tooLong.aborted || options.signal.aborted) throw error;
+      throw errored(
+        'The checkout took longer than 10 minutes. Is the repository very large, or its host very slow?',
+      );
+    });
   if (ended.code !== 0)
     throw new BuildEnd({ outcome: 'errored', reason: explain(ended.code, specification, said) });
 }

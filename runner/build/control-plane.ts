@@ -23,13 +23,15 @@ export class ControlPlaneError extends Error {
 
 /** The API as a runner sees it. Every call is safe to repeat, and is repeated until it is answered. */
 export interface ControlPlane {
-  claim(build: string, runner: string, signal: AbortSignal): Promise<BuildSpecification>;
+  claim(build: string, leaseHolder: string, signal: AbortSignal): Promise<BuildSpecification>;
   /** Reports on one build, with the token that is good for this build only. */
   build(specification: BuildSpecification): BuildReports;
 }
 
 export interface BuildReports {
   milestone(report: Omit<MilestoneReport, 'attempt'>, signal: AbortSignal): Promise<void>;
+  /** Why the build has no VM yet. */
+  waiting(reason: string, signal: AbortSignal): Promise<void>;
   phase(phase: PhaseReport['phase'], signal: AbortSignal): Promise<void>;
   appendLog(offset: number, data: Buffer, signal: AbortSignal): Promise<void>;
   finish(outcome: Omit<BuildOutcome, 'attempt'>, signal: AbortSignal): Promise<void>;
@@ -70,8 +72,9 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
     });
 
   return {
-    async claim(build, runner, signal) {
-      const answer = await post(`${build}/claim`, await runnerToken(signal), { runner }, signal);
+    async claim(build, leaseHolder, signal) {
+      const body = { lease_holder: leaseHolder };
+      const answer = await post(`${build}/claim`, await runnerToken(signal), body, signal);
       return (await answer.json()) as BuildSpecification;
     },
     build({ build_id, token: bearer, attempt }) {
@@ -79,11 +82,17 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
         async milestone(report, signal) {
           await drain(await post(`${build_id}/milestones`, bearer, { ...report, attempt }, signal));
         },
+        async waiting(reason, signal) {
+          await drain(
+            await post(`${build_id}/waiting`, bearer, { reason: reason.slice(0, 2000), attempt }, signal),
+          );
+        },
         async phase(phase, signal) {
           await drain(await post(`${build_id}/phase`, bearer, { phase, attempt }, signal));
         },
         async appendLog(offset, data, signal) {
-          const answer = await send(`${options.url}/v1/builds/${build_id}/log?offset=${offset}`, {
+          const where = new URLSearchParams({ attempt: String(attempt), offset: String(offset) });
+          const answer = await send(`${options.url}/v1/builds/${build_id}/log?${where}`, {
             method: 'POST',
             body: new Uint8Array(data),
             headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/octet-stream' },

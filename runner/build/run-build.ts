@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Milestone } from '../../contract/build.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
@@ -9,7 +10,13 @@ import { type BuildLog, createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
 import type { RunnerContext } from './runner-context.ts';
-import { openSecrets, runStep } from './steps.ts';
+import { endProcesses, openSecrets, runStep } from './steps.ts';
+
+/** How long an API that is away is waited for at the end of a build: with the VM alive, and then without it. */
+interface Patience {
+  vmMs: number;
+  apiMs: number;
+}
 
 /** One attempt, and all it touches. */
 interface Attempt {
@@ -30,10 +37,16 @@ export async function runBuild(
   specification: BuildSpecification,
   reports: BuildReports,
   signal: AbortSignal,
+  patience: Patience = { vmMs: 10_000, apiMs: 120_000 },
 ): Promise<void> {
   const timeUp = AbortSignal.timeout(specification.timeout_seconds * 1000);
   const inTime = AbortSignal.any([signal, timeUp]);
-  const log = createBuildLog({ reports, from: specification.log_offset, signal: context.signal });
+  const log = createBuildLog({
+    reports,
+    from: specification.log_offset,
+    limit: specification.log_limit,
+    signal: context.signal,
+  });
   let vm: LiveVm | undefined;
   let end: BuildEnd;
   try {
@@ -51,18 +64,21 @@ export async function runBuild(
   } catch (error) {
     end = toEnd(error, { signal, timeUp, vm, specification });
   }
-  await log
-    .end(end, context.signal)
-    .catch((error) =>
-      context.log.warn({ build: specification.build_id, error: String(error) }, 'log incomplete'),
-    );
-  await reportEnd(context, reports, end, vm);
+  await windUp({ context, specification, reports, log }, end, vm, patience);
 }
 
-async function bootVm({ context, specification, signal, log }: Attempt): Promise<LiveVm> {
+async function bootVm({ context, specification, reports, signal, log }: Attempt): Promise<LiveVm> {
   log.note(`attempt ${specification.attempt}: waiting for a fresh VM`);
   const { memory_mib: memoryMib } = specification;
-  return await context.pool.take({ memoryMib, cpus: 1, signal }).catch((error: Error) => {
+  let told = '';
+  const onWait = (reason: string) => {
+    if (reason === told) return;
+    told = reason;
+    log.note(reason);
+    // Who waits reads it in the log anyway; a build must not fail for it.
+    reports.waiting(reason, signal).catch(() => undefined);
+  };
+  return await context.pool.take({ memoryMib, cpus: 1, signal, onWait }).catch((error: Error) => {
     if (signal.aborted) throw error;
     throw lost(`No VM could be started: ${error.message}`);
   });
@@ -102,30 +118,58 @@ async function runSteps({ specification, reports, vault, log, signal }: Attempt,
   log.mask(secrets.map((secret) => secret.value));
   let first = true;
   for (const { phase, commands } of specification.steps) {
+    // A deployment's secrets are for the deployment alone, not for what a dependency left running before it.
+    if (phase === 'deploy') {
+      const ended = await endProcesses(vm.connection, signal);
+      if (ended > 0) log.note(`${ended} processes of earlier commands were ended before the deployment`);
+    }
     await reports.phase(phase, signal);
     for (const command of commands) {
       if (first) await reports.milestone(at('first_step'), signal);
       first = false;
       log.command(phase, command);
       const onOutput = (chunk: Buffer) => log.output(chunk);
-      await runStep(vm.connection, { phase, command, specification, secrets, onOutput, signal });
+      const onLingering = () =>
+        log.note('the command has ended; what it left running goes on, and may still print here');
+      await runStep(vm.connection, {
+        ...{ phase, command, specification, secrets, signal },
+        ...{ onOutput, onLingering },
+      });
     }
   }
 }
 
-/** First the state that people wait for, then the VM; an API that is away must not keep a VM alive. */
-async function reportEnd(
-  context: RunnerContext,
-  reports: BuildReports,
+/**
+ * First the log and the state that people wait for, then the VM. An API that is away must not keep a VM alive: then the
+ * VM goes first, and what the API did not hear is told afterwards.
+ */
+async function windUp(
+  { context, specification, reports, log }: Pick<Attempt, 'context' | 'specification' | 'reports' | 'log'>,
   end: BuildEnd,
   vm: LiveVm | undefined,
-) {
-  const first = reports.finish(end.outcome, AbortSignal.any([context.signal, AbortSignal.timeout(5_000)]));
-  const reported = await first.then(() => true).catch(() => false);
+  { vmMs, apiMs }: Patience,
+): Promise<void> {
+  const incomplete = (error: unknown) =>
+    context.log.warn({ build: specification.build_id, error: String(error) }, 'log incomplete');
+  const soon = AbortSignal.any([context.signal, AbortSignal.timeout(vmMs)]);
+  const shipped = log.end(end).catch(incomplete);
+  const finish = async (signal: AbortSignal) => {
+    await Promise.race([shipped, whenAborted(signal)]);
+    signal.throwIfAborted();
+    await reports.finish(end.outcome, signal);
+  };
+  const reported = await finish(soon).then(
+    () => true,
+    () => false,
+  );
   if (vm) await vm.end();
-  const patience = AbortSignal.any([context.signal, AbortSignal.timeout(120_000)]);
-  if (!reported) await reports.finish(end.outcome, patience);
+  const patience = AbortSignal.any([context.signal, AbortSignal.timeout(apiMs)]);
+  if (!reported) await finish(patience);
   if (vm) await reports.milestone(at('vm_gone'), patience);
+}
+
+async function whenAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 function toEnd(

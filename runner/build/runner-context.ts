@@ -6,7 +6,7 @@ import type { ControlPlane } from './control-plane.ts';
 
 /** All that a runner works with. */
 export interface RunnerContext {
-  /** Unique among runners: leases are held under this name. */
+  /** Unique among runners. */
   name: string;
   queue: BuildQueue;
   controlPlane: ControlPlane;

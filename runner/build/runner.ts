@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { QueueEntry } from '../../queue/build-queue.ts';
 import { BuildEnd, lost } from './build-end.ts';
 import { ControlPlaneError } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
@@ -17,8 +17,10 @@ export async function runRunner(context: RunnerContext, stop: AbortSignal): Prom
 async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     try {
-      const entry = await context.queue.claim(context.name, leaseMs);
-      if (entry) await serve(context, entry);
+      // A name for this lease alone: another slot may have the build's next attempt while this one still winds up.
+      const holder = `${context.name}/${randomUUID()}`;
+      const entry = await context.queue.claim(holder, leaseMs);
+      if (entry) await serve(context, entry.build, holder);
       else await context.queue.waitForWork(idlePollMs, stop);
     } catch (error) {
       context.log.warn({ error: String(error) }, 'no build could be claimed; trying again');
@@ -28,12 +30,12 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
 }
 
 /** Runs a claimed build under its lease. The lease ends here in every case but a lost one. */
-async function serve(context: RunnerContext, { build }: QueueEntry): Promise<void> {
+async function serve(context: RunnerContext, build: string, holder: string): Promise<void> {
   const ended = new AbortController();
-  const lease = holdLease(context, build, ended.signal);
+  const lease = holdLease(context, build, holder, ended.signal);
   const signal = AbortSignal.any([lease.signal, context.signal]);
   try {
-    const specification = await context.controlPlane.claim(build, context.name, signal);
+    const specification = await context.controlPlane.claim(build, holder, signal);
     context.log.info({ build, attempt: specification.attempt }, 'build claimed');
     await runBuild(context, specification, context.controlPlane.build(specification), signal);
     context.log.info({ build }, 'build done');
@@ -43,7 +45,7 @@ async function serve(context: RunnerContext, { build }: QueueEntry): Promise<voi
   } finally {
     ended.abort();
     await lease.released;
-    await context.queue.finish(build, context.name).catch(() => undefined);
+    await context.queue.finish(build, holder).catch(() => undefined);
   }
 }
 
@@ -51,7 +53,7 @@ async function serve(context: RunnerContext, { build }: QueueEntry): Promise<voi
  * Keeps the lease while the build runs. `signal` aborts when the build is cancelled or the lease is lost: for as long
  * as Redis is away the build goes on, up to the end of the lease, because then another runner may have it.
  */
-function holdLease(context: RunnerContext, build: string, ended: AbortSignal) {
+function holdLease(context: RunnerContext, build: string, holder: string, ended: AbortSignal) {
   const stop = new AbortController();
   const cancelled = new BuildEnd({ outcome: 'cancelled', reason: 'The build was cancelled.' });
   const watching = context.queue
@@ -62,9 +64,7 @@ function holdLease(context: RunnerContext, build: string, ended: AbortSignal) {
     let heldUntil = Date.now() + leaseMs;
     while (!ended.aborted && !stop.signal.aborted) {
       const asked = Date.now();
-      const answer = await context.queue
-        .heartbeat(build, context.name, leaseMs)
-        .catch(() => 'unanswered' as const);
+      const answer = await context.queue.heartbeat(build, holder, leaseMs).catch(() => 'unanswered' as const);
       if (answer === 'held') heldUntil = asked + leaseMs;
       if (answer === 'cancel') stop.abort(cancelled);
       if (answer === 'lost' || Date.now() > heldUntil)
@@ -73,7 +73,7 @@ function holdLease(context: RunnerContext, build: string, ended: AbortSignal) {
     }
     // While an aborted build is wound up its lease must not run out under it.
     while (!ended.aborted) {
-      await context.queue.heartbeat(build, context.name, leaseMs).catch(() => undefined);
+      await context.queue.heartbeat(build, holder, leaseMs).catch(() => undefined);
       await delay(heartbeatMs, undefined, { signal: ended }).catch(() => undefined);
     }
     await watching;

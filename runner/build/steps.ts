@@ -4,6 +4,9 @@ import type { ProjectVault } from '../custody/open.ts';
 import type { SshSession } from '../ssh/connection.ts';
 import { failed, lost } from './build-end.ts';
 
+// A command's last output comes with its end; what comes later is of something in the background.
+const lingerMs = 1_000;
+
 /** Secrets of a build in the clear: in the runner's memory only, from the first step to the last. */
 export type OpenedSecrets = { name: string; phases: Phase[]; value: string }[];
 
@@ -29,7 +32,23 @@ export interface StepOptions {
   specification: BuildSpecification;
   secrets: OpenedSecrets;
   onOutput(chunk: Buffer): Promise<void>;
+  /** Called when the command has ended and something that it left running still has its output. */
+  onLingering(): void;
   signal: AbortSignal;
+}
+
+/**
+ * Ends every process of the VM's build user; gives how many there were. Nothing that an earlier command left running may
+ * look into what comes next.
+ */
+export async function endProcesses(session: SshSession, signal: AbortSignal): Promise<number> {
+  const said: Buffer[] = [];
+  const { code } = await session.exec('/usr/lib/ebb/end-processes', {
+    onStdout: (chunk) => void said.push(chunk),
+    signal,
+  });
+  if (code !== 0) throw lost('The processes of earlier commands could not be ended.');
+  return Number(Buffer.concat(said).toString());
 }
 
 /**
@@ -39,12 +58,14 @@ export interface StepOptions {
 export async function runStep(session: SshSession, options: StepOptions): Promise<void> {
   const stdin = stepInput(options);
   try {
-    const { code, signal } = await session.exec('/usr/lib/ebb/step', {
+    const { code, signal, lingers } = await session.exec('/usr/lib/ebb/step', {
       stdin,
+      lingerMs,
       onStdout: options.onOutput,
       onStderr: options.onOutput,
       signal: options.signal,
     });
+    if (lingers) options.onLingering();
     if (code === null) throw lost(`The command was ended by signal ${signal}.`);
     if (code !== 0) throw failed(options.command, code);
   } finally {

@@ -29,12 +29,22 @@ async function read(path: string): Promise<JsonWebKey | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const key = JSON.parse(text) as JsonWebKey;
-  if (key.kty !== 'EC' || key.crv !== 'P-256' || !key.d) {
+  const key = parse(text);
+  if (!key) {
     throw new Error(`${path} holds no private EC P-256 JWK. Restore the key-encryption key from its backup.`);
   }
   await chmod(path, 0o600);
   return key;
+}
+
+function parse(text: string): JsonWebKey | undefined {
+  try {
+    const key = JSON.parse(text) as JsonWebKey;
+    return key.kty === 'EC' && key.crv === 'P-256' && key.d ? key : undefined;
+  } catch {
+    // The parser's own message would show a part of the key.
+    return undefined;
+  }
 }
 
 /** Of two processes that start at once only one makes the key: `link` fails when the file is there. */

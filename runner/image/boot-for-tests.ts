@@ -5,15 +5,14 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import ssh2 from 'ssh2';
-import { publicKeyBlob } from '../ssh/public-key-line.ts';
+import { makeSshKeyPair } from '../vm/openssh-private-key.ts';
 import type { Image } from './build-image.ts';
 import { cpioEntry, cpioTrailer, fileType } from './cpio.ts';
 
 export interface BootedMachine {
   port: number;
   /** Logs root and checkout in, in OpenSSH's private key format. */
-  privateKey: string;
+  privateKey: Buffer;
   /** The machine's host key, a raw blob. */
   hostKey: Buffer;
   /** Resolves when the console shows the line; rejects when the machine ends without it. */
@@ -23,8 +22,8 @@ export interface BootedMachine {
   close(): Promise<void>;
 }
 
-const hostKey = ssh2.utils.generateKeyPairSync('ed25519');
-const userKey = ssh2.utils.generateKeyPairSync('ed25519');
+const hostKey = makeSshKeyPair();
+const userKey = makeSshKeyPair();
 
 /** Boots an image once on an emulated CPU, for tests: whether the machine can do KVM does not matter to them. */
 export async function boot(
@@ -42,8 +41,8 @@ export async function boot(
   const { seen, said } = readConsole(qemu);
   return {
     port,
-    privateKey: userKey.private,
-    hostKey: publicKeyBlob(hostKey.public),
+    privateKey: userKey.privateKey,
+    hostKey: hostKey.publicBlob,
     seen: (line) =>
       Promise.race([
         seen(line),
@@ -69,7 +68,7 @@ async function writeInitrd(path: string, image: Image, withIdentity: boolean): P
 }
 
 function identityArchive(): Buffer {
-  const member = (name: string, mode: number, inode: number, data: string) =>
+  const member = (name: string, mode: number, inode: number, data: string | Buffer) =>
     cpioEntry({
       path: `ebb-identity/${name}`,
       mode: fileType.regular | mode,
@@ -78,9 +77,9 @@ function identityArchive(): Buffer {
     });
   return Buffer.concat([
     cpioEntry({ path: 'ebb-identity', mode: fileType.folder | 0o700, inode: 1 }),
-    member('ssh_host_ed25519_key', 0o600, 2, hostKey.private),
-    member('ssh_host_ed25519_key.pub', 0o644, 3, `${hostKey.public}\n`),
-    member('authorized_keys', 0o600, 4, `${userKey.public}\n`),
+    member('ssh_host_ed25519_key', 0o600, 2, hostKey.privateKey),
+    member('ssh_host_ed25519_key.pub', 0o644, 3, `${hostKey.publicLine}\n`),
+    member('authorized_keys', 0o600, 4, `${userKey.publicLine}\n`),
     cpioTrailer(),
   ]);
 }

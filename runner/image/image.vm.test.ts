@@ -143,6 +143,15 @@ describe('a booted machine', () => {
     assert.equal((await step('! cat /etc/ssh/ssh_host_ed25519_key /run/ebb/authorized_keys')).code, 0);
     assert.equal((await output(root, '/usr/lib/ebb/step', ['', 'echo >&2 said'])).stderr, 'said\n');
 
+    const started = await root.exec('/usr/lib/ebb/step', {
+      stdin: Buffer.from('\0(while :; do sleep 1; done) & exit 0\0'),
+      lingerMs: 100,
+    });
+    assert.deepEqual(started, { code: 0, signal: null, lingers: true });
+    const ended = await output(root, '/usr/lib/ebb/end-processes');
+    assert.deepEqual([ended.code, Number(ended.stdout) >= 1], [0, true]);
+    assert.equal((await output(root, 'pgrep -u build')).stdout, '');
+
     // The loader complains once for each process that gets it: only bash, which is user build already.
     const { stderr } = await output(root, '/usr/lib/ebb/step', ['LD_PRELOAD=/none.so', '', ':']);
     assert.equal(stderr.match(/none\.so/g)?.length, 1);

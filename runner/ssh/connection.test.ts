@@ -2,23 +2,22 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
-import ssh2 from 'ssh2';
+import { makeSshKeyPair } from '../vm/openssh-private-key.ts';
 import { type ConnectOptions, connect } from './connection.ts';
 import { type LoopbackSshd, startLoopbackSshd } from './loopback-sshd.ts';
-import { publicKeyBlob } from './public-key-line.ts';
 
-const key = ssh2.utils.generateKeyPairSync('ed25519');
-const stranger = ssh2.utils.generateKeyPairSync('ed25519');
+const key = makeSshKeyPair();
+const stranger = makeSshKeyPair();
 let sshd: LoopbackSshd;
 let target: ConnectOptions;
 
 before(async () => {
-  sshd = await startLoopbackSshd({ authorizedKeys: [key.public] });
+  sshd = await startLoopbackSshd({ authorizedKeys: [key.publicLine] });
   target = {
     host: '127.0.0.1',
     port: sshd.port,
     username: sshd.user,
-    privateKey: key.private,
+    privateKey: key.privateKey,
     hostKey: sshd.hostKey,
     timeoutMs: 30_000,
   };
@@ -42,6 +41,33 @@ test('a command gives its output, its errors and its exit code', async () => {
 test('a command that is killed reports the signal', async () => {
   const session = await connect(target);
   assert.deepEqual(await session.exec('kill -TERM $$'), { code: null, signal: 'TERM' });
+  await session.close();
+});
+
+test('a command that leaves something running is waited for without end, or as long as it may linger', async () => {
+  const session = await connect(target);
+  const out: Buffer[] = [];
+  let more = () => {};
+  const later = new Promise<void>((resolve) => {
+    more = resolve;
+  });
+  const onStdout = (chunk: Buffer) => {
+    out.push(chunk);
+    if (chunk.includes('later')) more();
+  };
+  const background = '(read -r _ < go; echo later) & echo now; exit 3';
+  const script = `cd $(mktemp -d) && mkfifo go && pwd && { ${background}; }`;
+  assert.deepEqual(await session.exec(script, { onStdout, lingerMs: 50 }), {
+    code: 3,
+    signal: null,
+    lingers: true,
+  });
+  const [folder] = Buffer.concat(out).toString().split('\n');
+  await session.exec(`echo > ${folder}/go; rm -r ${folder}`);
+  await later;
+  const waited = await session.exec('(sleep 0.2; echo waited) & exit 0', { onStdout });
+  assert.equal(waited.lingers, undefined);
+  assert.match(Buffer.concat(out).toString(), /now\nlater\nwaited\n$/);
   await session.close();
 });
 
@@ -139,13 +165,13 @@ test('closing the session ends a running command with connection_lost', async ()
 });
 
 test('another host key than the pinned one is refused before the login', async () => {
-  await assert.rejects(connect({ ...target, hostKey: publicKeyBlob(stranger.public) }), {
+  await assert.rejects(connect({ ...target, hostKey: stranger.publicBlob }), {
     code: 'host_key_mismatch',
   });
 });
 
 test('a server without an ed25519 host key is refused', async () => {
-  const other = await startLoopbackSshd({ authorizedKeys: [key.public], hostKeyType: 'ecdsa' });
+  const other = await startLoopbackSshd({ authorizedKeys: [key.publicLine], hostKeyType: 'ecdsa' });
   await assert.rejects(connect({ ...target, port: other.port, hostKey: other.hostKey }), {
     code: 'host_key_mismatch',
   });
@@ -153,7 +179,7 @@ test('a server without an ed25519 host key is refused', async () => {
 });
 
 test('a key that the server does not know is auth_failed', async () => {
-  await assert.rejects(connect({ ...target, privateKey: stranger.private }), { code: 'auth_failed' });
+  await assert.rejects(connect({ ...target, privateKey: stranger.privateKey }), { code: 'auth_failed' });
 });
 
 test('a server that freezes ends the running command with connection_lost', async () => {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import ssh2 from 'ssh2';
+import type ssh2 from 'ssh2';
+import { makeSshKeyPair } from '../vm/openssh-private-key.ts';
 import { connect, type SshSession } from './connection.ts';
 import { type AgentEvent, createDeployKeyAgent } from './deploy-key-agent.ts';
 import { makeEd25519 } from './ed25519-for-tests.ts';
@@ -14,7 +15,7 @@ import { type LoopbackSshd, startLoopbackSshd } from './loopback-sshd.ts';
 import { publicKeyLine } from './public-key-line.ts';
 
 const run = promisify(execFile);
-const runnerKey = ssh2.utils.generateKeyPairSync('ed25519');
+const runnerKey = makeSshKeyPair();
 const deployKey = makeEd25519();
 let folder: string;
 let machine: LoopbackSshd;
@@ -22,7 +23,7 @@ let sourceHost: LoopbackSshd;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ebb-forward-'));
-  machine = await startLoopbackSshd({ authorizedKeys: [runnerKey.public] });
+  machine = await startLoopbackSshd({ authorizedKeys: [runnerKey.publicLine] });
   sourceHost = await startLoopbackSshd({ authorizedKeys: [publicKeyLine(deployKey.blob)] });
   await writeFile(join(folder, 'known_hosts'), `${sourceHost.knownHost}\n`);
   const identity = ['-c', 'user.name=A', '-c', 'user.email=a@example.com', '-c', 'init.defaultBranch=main'];
@@ -89,7 +90,7 @@ function logIn(agent?: ssh2.BaseAgent): Promise<SshSession> {
     host: '127.0.0.1',
     port: machine.port,
     username: machine.user,
-    privateKey: runnerKey.private,
+    privateKey: runnerKey.privateKey,
     hostKey: machine.hostKey,
     timeoutMs: 30_000,
     ...(agent && { agent }),

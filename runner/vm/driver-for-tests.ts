@@ -4,6 +4,16 @@ import ssh2 from 'ssh2';
 import { type Vm, type VmDriver, VmError, type VmExit, type VmLaunch } from './driver.ts';
 import { makeSshKeyPair } from './openssh-private-key.ts';
 
+/** What a machine does when it is told to run one of the image's programs. */
+export type Command = (run: {
+  username: string;
+  /** Everything that comes in, at its end. */
+  stdin: Promise<string>;
+  print(text: string): void;
+  /** Ends the machine as if its power were cut. */
+  cut(): void;
+}) => Promise<number>;
+
 export interface DriverForTests extends VmDriver {
   /** Ids of all launches, in their order. */
   launched: string[];
@@ -15,6 +25,8 @@ export interface DriverForTests extends VmDriver {
   failNext: number;
   /** While set, boots wait for it. */
   gate: Promise<void> | undefined;
+  /** Programs of the machines by their path; the heartbeat is always there. */
+  commands: Map<string, Command>;
   /** Ends a VM as if its power were cut. */
   cut(id: string): Promise<void>;
 }
@@ -29,6 +41,7 @@ export function createDriverForTests(): DriverForTests {
     heartbeats: new Map(),
     failNext: 0,
     gate: undefined,
+    commands: new Map(),
     async launch(launch) {
       driver.launched.push(launch.id);
       if (driver.gate) await Promise.race([driver.gate, once(launch.signal, 'abort')]);
@@ -41,7 +54,7 @@ export function createDriverForTests(): DriverForTests {
       driver.heartbeats.set(launch.id, 0);
       const onHeartbeat = (lines: number) =>
         driver.heartbeats.set(launch.id, (driver.heartbeats.get(launch.id) ?? 0) + lines);
-      const vm = await startMachine(launch, onHeartbeat);
+      const vm = await startMachine(launch, onHeartbeat, driver.commands);
       running.set(vm.id, vm);
       void vm.exited.then(() => driver.alive.delete(launch.id));
       return vm;
@@ -53,20 +66,42 @@ export function createDriverForTests(): DriverForTests {
   return driver;
 }
 
-async function startMachine(launch: VmLaunch, onHeartbeat: (lines: number) => void): Promise<Vm> {
+async function startMachine(
+  launch: VmLaunch,
+  onHeartbeat: (lines: number) => void,
+  commands: ReadonlyMap<string, Command>,
+): Promise<Vm> {
   const host = makeSshKeyPair();
   const client = makeSshKeyPair();
   const ssh = new ssh2.Server({ hostKeys: [host.privateKey] }, (connection) => {
     connection.on('error', () => {});
     connection.on('authentication', (context) => {
       const known = context.method === 'publickey' && context.key.data.equals(client.publicBlob);
-      if (known && context.username === 'root') context.accept();
+      if (known && ['root', 'checkout'].includes(context.username)) context.accept();
       else context.reject(['publickey']);
     });
+    let username = '';
+    connection.on('authentication', (context) => {
+      username = context.username;
+    });
     connection.on('session', (accept) => {
-      accept().on('exec', (acceptCommand, reject, { command }) => {
-        if (command !== '/usr/lib/ebb/heartbeat') return reject();
-        acceptCommand().on('data', (chunk: Buffer) => onHeartbeat(chunk.toString().split('\n').length - 1));
+      const session = accept();
+      session.on('auth-agent', (acceptAgent) => acceptAgent?.());
+      session.on('exec', (acceptCommand, reject, { command }) => {
+        if (command === '/usr/lib/ebb/heartbeat') {
+          acceptCommand().on('data', (chunk: Buffer) => onHeartbeat(chunk.toString().split('\n').length - 1));
+          return;
+        }
+        const program = commands.get(command);
+        if (!program) return reject();
+        const channel = acceptCommand();
+        const cut = () => sockets.forEach((socket) => void socket.destroy());
+        const print = (text: string) => void channel.write(text);
+        void program({ username, stdin: readAll(channel), print, cut }).then((code) => {
+          if (channel.destroyed) return;
+          channel.exit(code);
+          channel.end();
+        });
       });
     });
   });
@@ -95,4 +130,11 @@ async function startMachine(launch: VmLaunch, onHeartbeat: (lines: number) => vo
       await exited;
     },
   };
+}
+
+/** By hand, because the consumers of streams destroy a channel that is still to be written to. */
+function readAll(channel: ssh2.ServerChannel): Promise<string> {
+  const chunks: Buffer[] = [];
+  channel.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve) => channel.on('end', () => resolve(Buffer.concat(chunks).toString())));
 }

@@ -32,6 +32,8 @@ export interface VmLaunch {
   cpus: number;
   /** Seconds without heartbeat after which the VM powers itself off. */
   deadmanSeconds?: number;
+  /** Told each time when the launch has to wait for something, in a sentence for the team. */
+  onWait?(reason: string): void;
   signal: AbortSignal;
 }
 

@@ -11,8 +11,11 @@ export interface VmIdentity {
   archive: Buffer;
 }
 
-/** Makes a VM's host key and the runner's key for it. The caller wipes `archive` and `clientKey`. */
-export function createIdentity(): VmIdentity {
+/**
+ * Makes a VM's host key and the runner's key for it. The caller wipes `archive` and `clientKey`. `deadmanSeconds` is for
+ * machines whose kernel command line is the same for all.
+ */
+export function createIdentity(options: { deadmanSeconds?: number } = {}): VmIdentity {
   const host = makeSshKeyPair();
   const client = makeSshKeyPair();
   const archive = Buffer.concat([
@@ -20,6 +23,9 @@ export function createIdentity(): VmIdentity {
     member('ssh_host_ed25519_key', 0o600, 2, host.privateKey),
     member('ssh_host_ed25519_key.pub', 0o644, 3, Buffer.from(`${host.publicLine}\n`)),
     member('authorized_keys', 0o600, 4, Buffer.from(`${client.publicLine}\n`)),
+    ...(options.deadmanSeconds === undefined
+      ? []
+      : [member('deadman', 0o644, 5, Buffer.from(`${options.deadmanSeconds}\n`))]),
     cpioTrailer(),
   ]);
   host.privateKey.fill(0);

@@ -23,9 +23,10 @@ export async function bootLiveVm(
   driver: VmDriver,
   { memoryMib, cpus }: VmShape,
   signal: AbortSignal,
+  onWait?: (reason: string) => void,
 ): Promise<LiveVm> {
   const id = `vm_${randomBytes(10).toString('hex')}`;
-  const vm = await driver.launch({ id, memoryMib, cpus, signal });
+  const vm = await driver.launch({ id, memoryMib, cpus, signal, ...(onWait ? { onWait } : {}) });
   try {
     const connection = await connect({
       host: vm.host,

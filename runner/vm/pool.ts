@@ -8,7 +8,13 @@ export interface VmPool {
    * A fresh VM that nobody had before: one that waits, the next that is being booted ahead, or a new one. Tries a
    * second VM when the first does not boot. Throws VmError or SshError, or the reason of `signal`.
    */
-  take(wanted: VmShape & { signal: AbortSignal }): Promise<LiveVm>;
+  take(
+    wanted: VmShape & {
+      signal: AbortSignal;
+      /** Told each time when the boot has to wait for something. */
+      onWait?: (reason: string) => void;
+    },
+  ): Promise<LiveVm>;
   /** Destroys the VMs that wait or boot, and boots no more; resolves when they are gone. */
   close(): Promise<void>;
 }
@@ -31,6 +37,7 @@ export interface VmPoolOptions {
 interface Taker {
   resolve(live: LiveVm): void;
   reject(error: unknown): void;
+  onWait?: ((reason: string) => void) | undefined;
 }
 
 interface Waiting {
@@ -72,7 +79,10 @@ export function createVmPool(options: VmPoolOptions): VmPool {
     }
   };
   const bootAhead = async () => {
-    const boot = bootLiveVm(driver, options, closing.signal).finally(() => {
+    const tellTakers = (reason: string) => {
+      for (const { onWait } of takers) onWait?.(reason);
+    };
+    const boot = bootLiveVm(driver, options, closing.signal, tellTakers).finally(() => {
       booting -= 1;
     });
     const live = await boot.catch(failed);
@@ -120,10 +130,10 @@ export function createVmPool(options: VmPoolOptions): VmPool {
     return waiting.delete(entry);
   };
   /** The next VM that is booted ahead; when `signal` aborts first, that VM waits for somebody else. */
-  const adopt = (signal: AbortSignal) => {
+  const adopt = (signal: AbortSignal, onWait?: (reason: string) => void) => {
     const done = new AbortController();
     return new Promise<LiveVm>((resolve, reject) => {
-      const taker: Taker = { resolve, reject };
+      const taker: Taker = { resolve, reject, onWait };
       takers.push(taker);
       const giveUp = () => {
         const at = takers.indexOf(taker);
@@ -136,7 +146,7 @@ export function createVmPool(options: VmPoolOptions): VmPool {
   refill();
 
   return {
-    async take({ memoryMib, cpus, signal }) {
+    async take({ memoryMib, cpus, signal, onWait }) {
       const either = AbortSignal.any([signal, closing.signal]);
       either.throwIfAborted();
       const pooled = memoryMib === options.memoryMib && cpus === options.cpus;
@@ -146,8 +156,8 @@ export function createVmPool(options: VmPoolOptions): VmPool {
         refill();
         return ready.live;
       }
-      const boot = () => track(bootLiveVm(driver, { memoryMib, cpus }, either));
-      const first = pooled && takers.length < booting ? adopt(signal) : boot();
+      const boot = () => track(bootLiveVm(driver, { memoryMib, cpus }, either, onWait));
+      const first = pooled && takers.length < booting ? adopt(signal, onWait) : boot();
       return await first.catch((error) => {
         either.throwIfAborted();
         tell({ type: 'boot_failed', error: String(error) });

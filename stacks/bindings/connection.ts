@@ -10,13 +10,45 @@ import * as cdktf from '../cdktf.ts';
 
 export interface ConnectionConfig extends cdktf.TerraformMetaArguments {
   /**
-  * Which source host this is. `local` is the host built into Ebb: bare repositories in a folder, served over SSH. One of `local`.
+  * Identifier of a GitHub App, together with `installation_id` and `private_key_wo`.
+  */
+  readonly appId?: string;
+  /**
+  * Identifier of the App's installation at the owner of the repositories.
+  */
+  readonly installationId?: string;
+  /**
+  * Which source host this is. `local` is the host built into Ebb: bare repositories in a folder, served over SSH. `gitea` is Forgejo, too. One of `local`, `github`, `gitlab`, `gitea`.
   */
   readonly kind: string;
   /**
   * Name of the connection, unique in the team. Lower-case letters, digits and hyphens; it starts with a letter and does not end with a hyphen.
   */
   readonly name: string;
+  /**
+  * Private key of the GitHub App, PEM. Write-only: it is in no plan and no state. Raise `private_key_wo_version` to send it again.
+  */
+  readonly privateKeyWo?: string;
+  /**
+  * Any number; another one than before sends `private_key_wo` again.
+  */
+  readonly privateKeyWoVersion?: number;
+  /**
+  * The host's SSH keys to pin, lines in OpenSSH format such as `ssh-ed25519 AAAA…`. Needed for `gitlab` and `gitea`, which do not publish them; left out for github.com, which does.
+  */
+  readonly sshHostKeys?: string[];
+  /**
+  * Access token for the source host, such as a fine-grained token of GitHub. Write-only: it is in no plan and no state. Raise `token_wo_version` to send it again.
+  */
+  readonly tokenWo?: string;
+  /**
+  * Any number; another one than before sends `token_wo` again.
+  */
+  readonly tokenWoVersion?: number;
+  /**
+  * Address of the site, without a slash at the end, such as `https://git.example.com`. Left out for github.com and gitlab.com; needed for `gitea`.
+  */
+  readonly url?: string;
 }
 
 /**
@@ -70,13 +102,37 @@ export class Connection extends cdktf.TerraformResource {
       connection: config.connection,
       forEach: config.forEach
     });
+    this._appId = config.appId;
+    this._installationId = config.installationId;
     this._kind = config.kind;
     this._name = config.name;
+    this._privateKeyWo = config.privateKeyWo;
+    this._privateKeyWoVersion = config.privateKeyWoVersion;
+    this._sshHostKeys = config.sshHostKeys;
+    this._tokenWo = config.tokenWo;
+    this._tokenWoVersion = config.tokenWoVersion;
+    this._url = config.url;
   }
 
   // ==========
   // ATTRIBUTES
   // ==========
+
+  // app_id - computed: false, optional: true, required: false
+  private _appId?: string;
+  public get appId() {
+    return this.getStringAttribute('app_id');
+  }
+  public set appId(value: string) {
+    this._appId = value;
+  }
+  public resetAppId() {
+    this._appId = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get appIdInput() {
+    return this._appId;
+  }
 
   // created_at - computed: true, optional: false, required: false
   public get createdAt() {
@@ -91,6 +147,22 @@ export class Connection extends cdktf.TerraformResource {
   // id - computed: true, optional: false, required: false
   public get id() {
     return this.getStringAttribute('id');
+  }
+
+  // installation_id - computed: false, optional: true, required: false
+  private _installationId?: string;
+  public get installationId() {
+    return this.getStringAttribute('installation_id');
+  }
+  public set installationId(value: string) {
+    this._installationId = value;
+  }
+  public resetInstallationId() {
+    this._installationId = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get installationIdInput() {
+    return this._installationId;
   }
 
   // kind - computed: false, optional: false, required: true
@@ -119,9 +191,105 @@ export class Connection extends cdktf.TerraformResource {
     return this._name;
   }
 
+  // private_key_wo - computed: false, optional: true, required: false
+  private _privateKeyWo?: string;
+  public get privateKeyWo() {
+    return this.getStringAttribute('private_key_wo');
+  }
+  public set privateKeyWo(value: string) {
+    this._privateKeyWo = value;
+  }
+  public resetPrivateKeyWo() {
+    this._privateKeyWo = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get privateKeyWoInput() {
+    return this._privateKeyWo;
+  }
+
+  // private_key_wo_version - computed: false, optional: true, required: false
+  private _privateKeyWoVersion?: number;
+  public get privateKeyWoVersion() {
+    return this.getNumberAttribute('private_key_wo_version');
+  }
+  public set privateKeyWoVersion(value: number) {
+    this._privateKeyWoVersion = value;
+  }
+  public resetPrivateKeyWoVersion() {
+    this._privateKeyWoVersion = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get privateKeyWoVersionInput() {
+    return this._privateKeyWoVersion;
+  }
+
+  // ssh_host_keys - computed: false, optional: true, required: false
+  private _sshHostKeys?: string[];
+  public get sshHostKeys() {
+    return this.getListAttribute('ssh_host_keys');
+  }
+  public set sshHostKeys(value: string[]) {
+    this._sshHostKeys = value;
+  }
+  public resetSshHostKeys() {
+    this._sshHostKeys = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get sshHostKeysInput() {
+    return this._sshHostKeys;
+  }
+
   // team - computed: true, optional: false, required: false
   public get team() {
     return this.getStringAttribute('team');
+  }
+
+  // token_wo - computed: false, optional: true, required: false
+  private _tokenWo?: string;
+  public get tokenWo() {
+    return this.getStringAttribute('token_wo');
+  }
+  public set tokenWo(value: string) {
+    this._tokenWo = value;
+  }
+  public resetTokenWo() {
+    this._tokenWo = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get tokenWoInput() {
+    return this._tokenWo;
+  }
+
+  // token_wo_version - computed: false, optional: true, required: false
+  private _tokenWoVersion?: number;
+  public get tokenWoVersion() {
+    return this.getNumberAttribute('token_wo_version');
+  }
+  public set tokenWoVersion(value: number) {
+    this._tokenWoVersion = value;
+  }
+  public resetTokenWoVersion() {
+    this._tokenWoVersion = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get tokenWoVersionInput() {
+    return this._tokenWoVersion;
+  }
+
+  // url - computed: false, optional: true, required: false
+  private _url?: string;
+  public get url() {
+    return this.getStringAttribute('url');
+  }
+  public set url(value: string) {
+    this._url = value;
+  }
+  public resetUrl() {
+    this._url = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get urlInput() {
+    return this._url;
   }
 
   // =========
@@ -130,13 +298,33 @@ export class Connection extends cdktf.TerraformResource {
 
   protected synthesizeAttributes(): { [name: string]: any } {
     return {
+      app_id: cdktf.stringToTerraform(this._appId),
+      installation_id: cdktf.stringToTerraform(this._installationId),
       kind: cdktf.stringToTerraform(this._kind),
       name: cdktf.stringToTerraform(this._name),
+      private_key_wo: cdktf.stringToTerraform(this._privateKeyWo),
+      private_key_wo_version: cdktf.numberToTerraform(this._privateKeyWoVersion),
+      ssh_host_keys: cdktf.listMapper(cdktf.stringToTerraform, false)(this._sshHostKeys),
+      token_wo: cdktf.stringToTerraform(this._tokenWo),
+      token_wo_version: cdktf.numberToTerraform(this._tokenWoVersion),
+      url: cdktf.stringToTerraform(this._url),
     };
   }
 
   protected synthesizeHclAttributes(): { [name: string]: any } {
     const attrs = {
+      app_id: {
+        value: cdktf.stringToHclTerraform(this._appId),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
+      installation_id: {
+        value: cdktf.stringToHclTerraform(this._installationId),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
       kind: {
         value: cdktf.stringToHclTerraform(this._kind),
         isBlock: false,
@@ -145,6 +333,42 @@ export class Connection extends cdktf.TerraformResource {
       },
       name: {
         value: cdktf.stringToHclTerraform(this._name),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
+      private_key_wo: {
+        value: cdktf.stringToHclTerraform(this._privateKeyWo),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
+      private_key_wo_version: {
+        value: cdktf.numberToHclTerraform(this._privateKeyWoVersion),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "number",
+      },
+      ssh_host_keys: {
+        value: cdktf.listMapperHcl(cdktf.stringToHclTerraform, false)(this._sshHostKeys),
+        isBlock: false,
+        type: "list",
+        storageClassType: "stringList",
+      },
+      token_wo: {
+        value: cdktf.stringToHclTerraform(this._tokenWo),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
+      token_wo_version: {
+        value: cdktf.numberToHclTerraform(this._tokenWoVersion),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "number",
+      },
+      url: {
+        value: cdktf.stringToHclTerraform(this._url),
         isBlock: false,
         type: "simple",
         storageClassType: "string",

@@ -81,6 +81,11 @@ export class DataEbbConnection extends cdktf.TerraformDataSource {
   // ATTRIBUTES
   // ==========
 
+  // app_id - computed: true, optional: false, required: false
+  public get appId() {
+    return this.getStringAttribute('app_id');
+  }
+
   // created_at - computed: true, optional: false, required: false
   public get createdAt() {
     return this.getStringAttribute('created_at');
@@ -105,6 +110,11 @@ export class DataEbbConnection extends cdktf.TerraformDataSource {
   // Temporarily expose input value. Use with caution.
   public get idInput() {
     return this._id;
+  }
+
+  // installation_id - computed: true, optional: false, required: false
+  public get installationId() {
+    return this.getStringAttribute('installation_id');
   }
 
   // kind - computed: true, optional: false, required: false
@@ -133,9 +143,19 @@ export class DataEbbConnection extends cdktf.TerraformDataSource {
     return this._naturalId;
   }
 
+  // ssh_host_keys - computed: true, optional: false, required: false
+  public get sshHostKeys() {
+    return this.getListAttribute('ssh_host_keys');
+  }
+
   // team - computed: true, optional: false, required: false
   public get team() {
     return this.getStringAttribute('team');
+  }
+
+  // url - computed: true, optional: false, required: false
+  public get url() {
+    return this.getStringAttribute('url');
   }
 
   // =========

@@ -34,7 +34,7 @@ export interface ProjectConfig extends cdktf.TerraformMetaArguments {
   */
   readonly image?: string;
   /**
-  * Memory of the VM in MiB. All files of a build live in it. From 512 to 65536. Default: `1024`.
+  * Memory of the VM in MiB. All files of a build live in it. From 640 to 65536. Default: `1024`.
   */
   readonly memoryMib?: number;
   /**

@@ -27,9 +27,11 @@ export async function announce(
   if (changes.length === 0) return undefined;
   const generation = state.announced.generation + 1;
   for (const [index, change] of changes.entries()) {
-    const body = JSON.stringify(await describeChange(name, folder, change, context));
+    const description = await describeChange(name, folder, change, context);
     for (const hook of hooks) {
       const id = deliveryId(hook.id, generation, change);
+      const payload: PushPayload = { event: 'push', delivery: id, ...description };
+      const body = JSON.stringify(payload);
       await writeDelivery(folder, hook.id, deliveryFileName(generation, index), { id, body, attempts: 0 });
     }
   }
@@ -54,7 +56,7 @@ async function describeChange(
   folder: string,
   change: RefChange,
   context: GitContext,
-): Promise<PushPayload> {
+): Promise<Omit<PushPayload, 'event' | 'delivery'>> {
   const deleted = change.after === zeros(change.after);
   const head = deleted ? undefined : await summarize(folder, change.after, context);
   return { repository, ...change, deleted, head_commit: head ?? null };

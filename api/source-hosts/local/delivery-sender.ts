@@ -143,7 +143,8 @@ async function post(
       signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
     });
     await response.body?.cancel();
-    return { taken: response.ok, text: `HTTP ${response.status}` };
+    // 409: it was taken before, and the answer to that got lost.
+    return { taken: response.ok || response.status === 409, text: `HTTP ${response.status}` };
   } catch (error) {
     return { taken: false, text: nameOf(error) };
   } finally {

@@ -24,6 +24,7 @@ export function createLocalSourceHost(
   });
   return {
     kind: 'local',
+    connect: async () => ({ hostKeys: address.hostKeys }),
     async inspect(repository, signal) {
       const { folder } = await states.require(repository);
       return { defaultBranch: await defaultBranch(folder, gitUntil(signal)) };

@@ -5,8 +5,13 @@ import { parseRepositoryName } from './repository-name.ts';
 
 const maxBodyBytes = 256 * 1024;
 
-/** Body of a delivery, as JSON. Says what happened to one ref. */
+/**
+ * Body of a delivery, as JSON. Says what happened to one ref. The event and the id of the delivery stand in it, because
+ * the signature is over nothing else: who replays it cannot give it another id.
+ */
 export interface PushPayload {
+  event: 'push';
+  delivery: string;
   repository: string;
   ref: string;
   before: string;
@@ -15,7 +20,7 @@ export interface PushPayload {
   head_commit: CommitSummary | null;
 }
 
-/** Headers of a delivery; the signature is over the bytes of `body`. */
+/** Headers of a delivery; the signature is over the bytes of `body`. Event and id are repeated for who reads along. */
 export function webhookHeaders(delivery: string, body: Buffer, secret: Buffer): Record<string, string> {
   return {
     'content-type': 'application/json',
@@ -39,14 +44,14 @@ export function parseLocalWebhook({ headers, body, secret }: WebhookRequest): We
       'X-Hub-Signature-256 does not fit the body and the secret of this hook.',
     );
   }
-  const delivery = String(headers['x-ebb-delivery'] ?? '');
-  if (!/^[\w-]{1,100}$/.test(delivery)) {
+  const payload = parseJson(body);
+  const delivery = payload?.delivery;
+  if (typeof delivery !== 'string' || !/^[\w-]{1,100}$/.test(delivery)) {
     return refuse(
       'malformed',
-      'The header X-Ebb-Delivery must be an id of 1 to 100 letters, digits, "-" and "_".',
+      'The body must be a JSON object with "delivery", an id of 1 to 100 letters, digits, "-" and "_".',
     );
   }
-  const payload = parseJson(body);
   const repository = parseRepositoryName(String(payload?.repository ?? ''));
   if (payload === undefined || repository === undefined) {
     return refuse(
@@ -54,7 +59,7 @@ export function parseLocalWebhook({ headers, body, secret }: WebhookRequest): We
       'The body must be a JSON object with the name of a repository in "repository".',
     );
   }
-  const event = headers['x-ebb-event'];
+  const { event } = payload;
   if (event !== 'push') return { event: event === 'ping' ? 'ping' : 'other', delivery, repository };
   return parsePush(payload, delivery, repository);
 }

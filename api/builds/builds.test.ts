@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { before, beforeEach, test } from 'node:test';
+import { QueueFullError } from '../../queue/build-queue.ts';
+import { describeApi } from '../../test/describe-api.ts';
+import type { ApiContext } from '../context.ts';
+import {
+  type Client,
+  commit,
+  created,
+  declareBuildableProject,
+  declareProject,
+  signIn,
+} from '../test-client.ts';
+import { createBuild } from './create-build.ts';
+import { sweepOnce } from './sweep.ts';
+
+describeApi('builds by request', (given) => {
+  let admin: Client;
+  let project: Awaited<ReturnType<typeof declareBuildableProject>>;
+  before(async () => {
+    admin = await signIn(given(), given().keys.admin);
+  });
+  beforeEach(async () => {
+    project = await declareBuildableProject(given(), admin);
+  });
+  const start = (more: object = {}) => admin.call('POST', '/v1/builds', { project_id: project.id, ...more });
+  const entry = async (id: string) => (await given().context.queue.list()).find(({ build }) => build === id);
+  const later = (context: ApiContext, ms: number): ApiContext => ({
+    ...context,
+    now: () => new Date(Date.now() + ms),
+  });
+
+  test('the head of the default branch is built when none is named', async () => {
+    const { status, headers, body } = await start();
+    assert.equal(status, 201);
+    assert.equal(headers.location, `/v1/builds/${body.id}`);
+    assert.deepEqual([body.branch, body.commit, body.number, body.trigger], ['main', project.head, 1, 'api']);
+    assert.equal((await entry(body.id))?.state, 'waiting');
+  });
+
+  test('another branch, or a commit of it, can be named', async () => {
+    const head = await commit(project.folder, 'feature/a');
+    assert.equal((await start({ branch: 'feature/a' })).body.commit, head);
+    const named = await start({ branch: 'feature/a', commit: project.head });
+    assert.deepEqual(
+      [named.body.branch, named.body.commit, named.body.number],
+      ['feature/a', project.head, 2],
+    );
+  });
+
+  test('what cannot be built is refused with what to do, and no build is made', async () => {
+    const keyless = await declareProject(given(), admin);
+    const cases = [
+      [await start({ branch: 'nowhere' }), 422, /has no branch nowhere. Push it/],
+      [await start({ commit: 'abc' }), 422, /commit/],
+      [await start({ project_id: 'prj_none' }), 422, /project_id/],
+      [await admin.call('POST', '/v1/builds', { project_id: keyless.id }), 409, /Declare an ebb_deploy_key/],
+    ] as const;
+    for (const [{ status, body }, expected, detail] of cases) {
+      assert.equal(status, expected);
+      assert.match(body.detail, detail);
+    }
+    assert.deepEqual((await admin.call('GET', `/v1/builds?project_id=${project.id}`)).body.items, []);
+  });
+
+  test('builds are listed newest first, page by page', async () => {
+    const ids = [];
+    for (let index = 0; index < 3; index++) ids.push((await start()).body.id);
+    const first = await admin.call('GET', `/v1/builds?project_id=${project.id}&limit=2`);
+    const rest = await admin.call(
+      'GET',
+      `/v1/builds?project_id=${project.id}&limit=2&cursor=${first.body.next_cursor}`,
+    );
+    const listed = [...first.body.items, ...rest.body.items].map(({ id }: { id: string }) => id);
+    assert.deepEqual(listed, ids.reverse());
+    assert.equal(rest.body.next_cursor, null);
+  });
+
+  test('a waiting build is cancelled at once, and cancelling again changes nothing', async () => {
+    const { id } = (await start()).body;
+    const cancelled = await admin.call('POST', `/v1/builds/${id}/cancel`);
+    assert.deepEqual([cancelled.status, cancelled.body.state], [202, 'cancelled']);
+    assert.equal(cancelled.body.reason, 'Cancelled by request.');
+    assert.equal(await entry(id), undefined);
+    const again = await admin.call('POST', `/v1/builds/${id}/cancel`);
+    assert.deepEqual([again.status, again.body], [200, cancelled.body]);
+  });
+
+  test('when the queue is full, the build ends with what to do', async () => {
+    const queue = { ...given().context.queue, enqueue: () => Promise.reject(new QueueFullError(3)) };
+    const { team_id: teamId } = await given()
+      .context.database.selectFrom('project')
+      .select('team_id')
+      .where('id', '=', project.id)
+      .executeTakeFirstOrThrow();
+    await assert.rejects(
+      createBuild({ ...given().context, queue }, teamId, { project_id: project.id }),
+      QueueFullError,
+    );
+    const [build] = (await admin.call('GET', `/v1/builds?project_id=${project.id}`)).body.items;
+    assert.equal(build.state, 'errored');
+    assert.match(build.reason, /The queue was full.*Start it again in a few minutes/);
+  });
+
+  test('a build that Redis forgot is queued again by the sweeper', async () => {
+    const { id } = (await start()).body;
+    await given().context.queue.forget(id);
+    await sweepOnce(given().context);
+    assert.equal(await entry(id), undefined, 'what was accepted a moment ago may be on its way');
+    await sweepOnce(later(given().context, 60_000));
+    assert.equal((await entry(id))?.state, 'waiting');
+  });
+
+  test('an entry whose build is over is forgotten by the sweeper', async () => {
+    const { id } = (await start()).body;
+    await admin.call('POST', `/v1/builds/${id}/cancel`);
+    await given().context.queue.enqueue({ build: id, project: project.id, team: 'team_x' }, 1);
+    await sweepOnce(given().context);
+    assert.equal(await entry(id), undefined);
+  });
+
+  test('a project that is being revoked is not built', async () => {
+    await admin.call('DELETE', `/v1/projects/${project.id}`);
+    assert.ok([404, 409, 422].includes((await start()).status));
+  });
+
+  test('a deploy key that is destroyed stops builds by request until there is a new one', async () => {
+    const [key] = (await admin.call('GET', `/v1/deploy-keys?project_id=${project.id}`)).body.items;
+    assert.equal((await admin.call('DELETE', `/v1/deploy-keys/${key.id}`)).status, 204);
+    assert.equal((await start()).body.code, 'no_deploy_key');
+    await created(admin, '/v1/deploy-keys', { project_id: project.id });
+    assert.equal((await start()).status, 201);
+  });
+});

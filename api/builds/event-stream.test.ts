@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { describeApi } from '../../test/describe-api.ts';
+import { type Server, startServer } from '../server.ts';
+import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
+import { appendLog } from './append-log.ts';
+import { transition } from './state-machine.ts';
+
+describeApi('the event stream of a build', (given) => {
+  let server: Server;
+  let admin: Client;
+  let project: { id: string };
+  let id: string;
+
+  before(async () => {
+    server = await startServer({ context: given().context, listen: { host: '127.0.0.1', port: 0 } });
+    admin = await signIn(given(), given().keys.admin);
+    project = await declareBuildableProject(given(), admin);
+  });
+  after(() => server?.close());
+  beforeEach(async () => {
+    id = (await created(admin, '/v1/builds', { project_id: project.id })).id;
+    await transition(given().context.database, id, 'claim', 'starting');
+  });
+
+  async function watch(headers: Record<string, string> = {}, url = server.url) {
+    const stop = new AbortController();
+    const answer = await fetch(`${url}/v1/builds/${id}/events`, {
+      headers: { authorization: `Bearer ${admin.token}`, ...headers },
+      signal: stop.signal,
+    });
+    const events: EventSourceMessage[] = [];
+    const waiting = new Set<() => void>();
+    const parser = createParser({
+      onEvent: (event) => {
+        events.push(event);
+        for (const check of waiting) check();
+      },
+    });
+    const over = (async () => {
+      const decoder = new TextDecoder();
+      for await (const chunk of answer.body ?? []) parser.feed(decoder.decode(chunk, { stream: true }));
+    })().catch(() => undefined);
+    const texts = () => events.filter(({ event }) => event === 'log').map(({ data }) => JSON.parse(data));
+    return {
+      answer,
+      events,
+      over,
+      texts,
+      text: () =>
+        texts()
+          .map((part) => part.text)
+          .join(''),
+      stop: () => stop.abort(),
+      until: (holds: () => boolean) =>
+        new Promise<void>((resolve) => {
+          const check = () => {
+            if (!holds()) return;
+            waiting.delete(check);
+            resolve();
+          };
+          waiting.add(check);
+          check();
+        }),
+    };
+  }
+  const append = (offset: number, data: Buffer | string) =>
+    appendLog(given().context, id, { attempt: 0, offset }, Buffer.from(data));
+  const finish = () => transition(given().context.database, id, 'end', 'passed', { finished_at: new Date() });
+
+  test('shows the state, the log as it comes and the end', async () => {
+    const stream = await watch();
+    assert.match(String(stream.answer.headers.get('content-type')), /^text\/event-stream/);
+    await stream.until(() => stream.events.some(({ event }) => event === 'build'));
+    await append(0, 'first\n');
+    await stream.until(() => stream.text() === 'first\n');
+    await append(6, 'second\n');
+    await finish();
+    await stream.over;
+    assert.equal(stream.text(), 'first\nsecond\n');
+    const states = stream.events
+      .filter(({ event }) => event === 'build')
+      .map(({ data }) => JSON.parse(data).state);
+    assert.deepEqual([states[0], states.at(-1)], ['starting', 'passed']);
+    assert.equal(stream.events.at(-1)?.event, 'end');
+  });
+
+  test('goes on where a watcher was cut off', async () => {
+    await append(0, 'one two three');
+    const first = await watch();
+    await first.until(() => first.text() === 'one two three');
+    first.stop();
+    await first.over;
+    const last = first.events.findLast(({ id: eventId }) => eventId !== undefined)?.id ?? '';
+    assert.equal(last, '13');
+    await append(13, ' four');
+    await finish();
+    const second = await watch({ 'last-event-id': last });
+    await second.over;
+    assert.deepEqual(second.texts(), [{ offset: 13, text: ' four' }]);
+    const middle = await watch({ 'last-event-id': '4' });
+    await middle.over;
+    assert.equal(middle.text(), 'two three four');
+  });
+
+  test('an id that is no offset starts from the beginning', async () => {
+    await append(0, 'all');
+    await finish();
+    for (const value of ['nonsense', '-1', '1.5']) {
+      const stream = await watch({ 'last-event-id': value });
+      await stream.over;
+      assert.equal(stream.text(), 'all', value);
+    }
+  });
+
+  test('a character that comes in two parts is sent whole', async () => {
+    const bytes = Buffer.from('a€b');
+    const stream = await watch();
+    await append(0, bytes.subarray(0, 2));
+    await stream.until(() => stream.text() === 'a');
+    await append(2, bytes.subarray(2));
+    await finish();
+    await stream.over;
+    assert.equal(stream.text(), 'a€b');
+    const whole = await watch();
+    await whole.over;
+    assert.equal(whole.text(), 'a€b');
+  });
+
+  test('half a character at the very end is shown as such and nothing is lost', async () => {
+    await append(0, Buffer.concat([Buffer.from('a'), Buffer.from('€').subarray(0, 2)]));
+    await finish();
+    const stream = await watch();
+    await stream.over;
+    assert.equal(stream.text(), 'a\ufffd');
+  });
+
+  test('ends when the server stops', async () => {
+    const own = await startServer({
+      context: given().context,
+      listen: { host: '127.0.0.1', port: 0 },
+      graceMs: 60_000,
+    });
+    const stream = await watch({}, own.url);
+    await stream.until(() => stream.events.length > 0);
+    await own.close();
+    await stream.over;
+    assert.ok(stream.events.every(({ event }) => event !== 'end'));
+  });
+
+  test('is not for those who may not read logs', async () => {
+    const blind = await signIn(given(), given().keys.admin, { scope: 'builds:read' });
+    const answer = await blind.call('GET', `/v1/builds/${id}/events`);
+    assert.deepEqual([answer.status, answer.body.code], [403, 'insufficient_scope']);
+  });
+});

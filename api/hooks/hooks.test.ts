@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { createHmac, randomUUID } from 'node:crypto';
+import { before, beforeEach, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { describeApi } from '../../test/describe-api.ts';
+import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
+
+describeApi('webhooks', (given) => {
+  let admin: Client;
+  let project: Awaited<ReturnType<typeof declareBuildableProject>>;
+  let hook: { id: string };
+  before(async () => {
+    admin = await signIn(given(), given().keys.admin);
+  });
+  beforeEach(async () => {
+    project = await declareBuildableProject(given(), admin);
+    hook = await created(admin, '/v1/hook-bindings', {
+      project_id: project.id,
+      branches: ['main', 'release/*'],
+    });
+  });
+
+  const push = (change: object = {}) => ({
+    event: 'push',
+    delivery: randomUUID(),
+    repository: project.name,
+    ref: 'refs/heads/main',
+    before: '0'.repeat(40),
+    after: project.head,
+    deleted: false,
+    head_commit: { id: project.head, message: 'Add a shop\n\nLong story.', author: { name: 'Ada' } },
+    ...change,
+  });
+
+  /** Posts a payload as the source host would; `change` replaces headers, `body` the bytes after signing. */
+  async function deliver(
+    payload: object,
+    options: { headers?: Record<string, string>; body?: Buffer; id?: string } = {},
+  ) {
+    const signed = Buffer.from(JSON.stringify(payload));
+    const secret = given().context.custody.hookSecret(hook.id);
+    const signature = createHmac('sha256', secret).update(signed).digest('hex');
+    return await send(given(), {
+      method: 'POST',
+      url: `/v1/hooks/${options.id ?? hook.id}`,
+      headers: {
+        'content-type': 'application/json',
+        'x-hub-signature-256': `sha256=${signature}`,
+        ...options.headers,
+      },
+      payload: options.body ?? signed,
+    });
+  }
+  const builds = async () => (await admin.call('GET', `/v1/builds?project_id=${project.id}`)).body.items;
+
+  test('an authentic push starts a build of its commit, shown with the first line of its message', async () => {
+    const { status, body } = await deliver(push());
+    assert.deepEqual([status, body.status], [202, 'accepted']);
+    const [build] = await builds();
+    assert.deepEqual(
+      [build.id, build.trigger, build.branch, build.commit, build.message, build.state],
+      [body.build, 'push', 'main', project.head, 'Add a shop', 'queued'],
+    );
+    assert.match(build.reason, /Waiting for a runner/);
+  });
+
+  test('what is not authentic is refused with its reason and starts nothing', async () => {
+    const other = Buffer.from(JSON.stringify(push({ ref: 'refs/heads/release/1' })));
+    const cases = [
+      [await deliver(push(), { body: other }), 401, 'signature_invalid'],
+      [await deliver(push(), { headers: { 'x-hub-signature-256': 'sha256=00' } }), 401, 'signature_invalid'],
+      [await deliver(push(), { headers: { 'x-hub-signature-256': '' } }), 401, 'signature_invalid'],
+      [await deliver(push(), { id: 'hook_none' }), 404, 'not_found'],
+      [await deliver(push({ repository: 'somebody-elses' })), 403, 'wrong_repository'],
+      [await deliver(push({ padding: 'x'.repeat(300_000) })), 413, 'too_large'],
+      [await deliver(push({ padding: 'x'.repeat(1_100_000) })), 413, 'body_too_large'],
+      [await deliver(push({ ref: 'main' })), 400, 'malformed'],
+      [await deliver(push({ delivery: '' })), 400, 'malformed'],
+    ] as const;
+    for (const [answer, status, code] of cases) {
+      assert.deepEqual([answer.status, answer.body.code], [status, code]);
+      assert.ok(answer.body.detail.length > 10);
+    }
+    assert.deepEqual(await builds(), []);
+  });
+
+  test('a compressed body is refused without being unpacked', async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000));
+    const headers = { 'content-encoding': 'gzip' };
+    const { status, body } = await deliver(push(), { headers, body: bomb });
+    assert.deepEqual([status, body.code], [415, 'encoding_not_supported']);
+    assert.deepEqual(await builds(), []);
+  });
+
+  test('a delivery that comes again starts nothing again, also at the same moment', async () => {
+    const payload = push();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(payload)));
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [202, 409, 409, 409, 409]);
+    const refused = answers.find(({ status }) => status === 409);
+    assert.equal(refused?.body.code, 'delivery_replayed');
+    const delivery = randomUUID();
+    const other = await Promise.all([deliver(push({ delivery })), deliver(push({ delivery, more: 1 }))]);
+    assert.deepEqual(other.map(({ status }) => status).sort(), [202, 409]);
+    assert.equal((await builds()).length, 2);
+  });
+
+  test('a delivery that is replayed under another id in its headers starts nothing again', async () => {
+    const payload = push();
+    assert.equal((await deliver(payload)).status, 202);
+    const again = await deliver(payload, { headers: { 'x-ebb-delivery': randomUUID() } });
+    assert.deepEqual([again.status, again.body.code], [409, 'delivery_replayed']);
+    assert.equal((await builds()).length, 1);
+  });
+
+  test('an authentic event that starts no build is taken, with the reason', async () => {
+    const ignored = [
+      [await deliver(push({ ref: 'refs/heads/feature' })), /no pattern for the branch feature/],
+      [await deliver(push({ ref: 'refs/tags/v1' })), /Tags/],
+      [await deliver(push({ deleted: true, after: '0'.repeat(40), head_commit: null })), /deleted/],
+      [await deliver(push({ head_commit: { id: project.head, message: 'Typo [skip ci]' } })), /asks to skip/],
+      [await deliver(push({ event: 'ping' })), /starts no build/],
+      [await deliver(push({ event: 'release' })), /starts no build/],
+    ] as const;
+    for (const [{ status, body }, reason] of ignored) {
+      assert.deepEqual([status, body.status], [202, 'ignored']);
+      assert.match(body.reason, reason);
+    }
+    assert.deepEqual(await builds(), []);
+  });
+
+  test('the hook of a revoked project is not there any more', async () => {
+    const payload = push();
+    assert.equal((await admin.call('DELETE', `/v1/projects/${project.id}`)).status, 204);
+    assert.equal((await deliver(payload)).status, 404);
+  });
+
+  test('no secret of a hook is in an answer or in the log', async () => {
+    const secret = given().context.custody.hookSecret(hook.id);
+    const { text } = await admin.call('GET', `/v1/hook-bindings/${hook.id}`);
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      assert.ok(!text.includes(secret.toString(encoding)));
+      assert.ok(!given().logged().includes(secret.toString(encoding)));
+    }
+  });
+});

@@ -1,0 +1,65 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { createRedisQueue } from '../queue/redis-queue.ts';
+import { startRedis } from '../queue/test-redis.ts';
+import { buildApp } from './app.ts';
+import type { ApiContext } from './context.ts';
+import { createCustody } from './custody/custody.ts';
+import { type DatabaseLocation, openDatabase } from './db/database.ts';
+import { createSigner } from './signing/create-signer.ts';
+import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
+import { createSourceHosts } from './source-hosts/source-hosts.ts';
+import { firstStart } from './teams/first-start.ts';
+
+/** The control plane for one test file: a real Redis and source host, PGlite in memory unless a server is given. */
+export async function openTestContext(location: DatabaseLocation = { folder: 'memory://' }) {
+  const root = await mkdtemp(join(tmpdir(), 'ebb-api-'));
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  const local = await startLocalSourceHost({ root, port: 0, logger: pino({ level: 'silent' }) });
+  const redis = await startRedis();
+  const queue = await createRedisQueue({ url: redis.url });
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  const custody = createCustody({
+    keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
+    hookMasterKey: randomBytes(32),
+  });
+  const context: ApiContext = {
+    database: await openDatabase(location),
+    queue,
+    sourceHosts: createSourceHosts(custody, { local: () => local.host }),
+    custody,
+    signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
+    publicUrl: 'http://ebb.test',
+    now: () => new Date(),
+    stopping: new AbortController().signal,
+    log,
+  };
+  const keys = await firstStart(context.database, { teamName: 'acme', now: context.now() });
+  if (!keys) throw new Error('The database of a test must be empty.');
+  const app = await buildApp(context);
+  return {
+    context,
+    app,
+    keys,
+    /** What was logged so far, one JSON object a line. */
+    logged: () => lines.join(''),
+    /** Private half of the key-encryption key. */
+    keyEncryptionKey: pair.privateKey,
+    createRepository: (name: string) => local.createRepository(name),
+    async close() {
+      await app.close();
+      await context.database.destroy();
+      await queue.close();
+      await redis.close();
+      await local.close();
+      await rm(root, { recursive: true });
+    },
+  };
+}
+
+export type TestContext = Awaited<ReturnType<typeof openTestContext>>;

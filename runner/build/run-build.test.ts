@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import pino from 'pino';
+import { createCustody } from '../../api/custody/custody.ts';
+import type { BuildSpecification } from '../../contract/runner.ts';
+import type { BuildQueue } from '../../queue/build-queue.ts';
+import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
+import { makeEd25519 } from '../ssh/ed25519-for-tests.ts';
+import { publicKeyLine } from '../ssh/public-key-line.ts';
+import { type Command, createDriverForTests, type DriverForTests } from '../vm/driver-for-tests.ts';
+import { createVmPool, type VmPool } from '../vm/pool.ts';
+import { BuildEnd } from './build-end.ts';
+import type { BuildReports, ControlPlane } from './control-plane.ts';
+import { runBuild } from './run-build.ts';
+
+const cleanProof = {
+  mounts: [{ source: 'rootfs', target: '/', type: 'rootfs', options: 'rw' }],
+  ...{ partitions: [], swaps: [], block_devices: [], modules: [], nvme_bound: [], filesystems: ['tmpfs'] },
+  ...{ modules_disabled: 1, kexec_load_disabled: 1, boot_id: 'b', memory_kib: 1 },
+  command_line: 'initcall_blacklist=nvme_init',
+};
+
+const printing =
+  (...texts: string[]): Command =>
+  async ({ print }) => {
+    for (const text of texts) print(text);
+    return 0;
+  };
+
+describe('a build', () => {
+  const key = makeKeyEncryptionKeyForTests();
+  let driver: DriverForTests;
+  let pool: VmPool;
+  let told: {
+    milestones: string[];
+    phases: string[];
+    log: string;
+    ends: { outcome: string; reason?: string }[];
+  };
+  let specification: BuildSpecification;
+
+  beforeEach(async () => {
+    driver = createDriverForTests();
+    pool = createVmPool({ driver, size: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
+    told = { milestones: [], phases: [], log: '', ends: [] };
+    program('ramdisk-proof', printing(JSON.stringify(cleanProof)));
+    program('checkout', async () => 0);
+    program('handover', async () => 0);
+    program('end-processes', printing('0'));
+    program('step', async ({ stdin, print }) => {
+      print(`did ${(await stdin).split('\0').at(-2)}\n`);
+      return 0;
+    });
+    specification = await makeSpecification();
+  });
+  afterEach(async () => {
+    await pool.close();
+    await driver.close();
+  });
+
+  const program = (name: string, run: Command) => driver.commands.set(`/usr/lib/ebb/${name}`, run);
+  async function makeSpecification(): Promise<BuildSpecification> {
+    const custody = createCustody({ keyEncryptionKey: key.publicKey, hookMasterKey: randomBytes(32) });
+    const project = await custody.createProjectKey('prj_1');
+    const seal = (plaintext: Buffer, purpose: 'deploy-key' | `secret:${string}`) =>
+      custody.seal(plaintext, { publicKey: project.publicKey, projectId: 'prj_1', purpose });
+    const deployKey = makeEd25519();
+    const { d = '' } = deployKey.privateKey.export({ format: 'jwk' });
+    return {
+      ...{ build_id: 'bld_1', project_id: 'prj_1', attempt: 1, token: 't' },
+      ...{ log_offset: 0, log_limit: 1024 * 1024 },
+      ...{ branch: 'main', commit: 'c'.repeat(40), environment: { STAGE: 'test' } },
+      clone: {
+        kind: 'github',
+        user: 'git',
+        host: 'git.example.com',
+        port: 22,
+        path: '/shop.git',
+        host_keys: [publicKeyLine(makeEd25519().blob)],
+      },
+      wrapped_private_key: project.wrappedPrivateKey,
+      deploy_key: {
+        public_key: publicKeyLine(deployKey.blob),
+        private_key: await seal(Buffer.from(d, 'base64url'), 'deploy-key'),
+      },
+      secrets: [
+        { name: 'TOKEN', phases: ['deploy'], value: await seal(Buffer.from('hush-hush'), 'secret:TOKEN') },
+      ],
+      steps: [
+        { phase: 'setup', commands: ['npm ci'] },
+        { phase: 'test', commands: ['npm test', 'npm run lint'] },
+        { phase: 'deploy', commands: ['./deploy'] },
+      ],
+      ...{ timeout_seconds: 60, image: 'base', memory_mib: 1024 },
+    };
+  }
+
+  /** Runs the build and gives how it ended; its VM must be gone by then, whatever happened. */
+  async function run(
+    options: { signal?: AbortSignal; reports?: Partial<BuildReports>; patienceMs?: number } = {},
+  ) {
+    const reports: BuildReports = {
+      milestone: async ({ milestone }) => void told.milestones.push(milestone),
+      waiting: async () => {},
+      phase: async (phase) => void told.phases.push(phase),
+      appendLog: async (_, data) => {
+        told.log += data.toString();
+      },
+      finish: async (outcome) => void told.ends.push(outcome),
+      ...options.reports,
+    };
+    const context = {
+      ...{ name: 'runner-1', queue: {} as BuildQueue, controlPlane: {} as ControlPlane, pool, slots: 1 },
+      keyEncryptionKey: key.privateKey,
+      log: pino({ level: 'silent' }),
+      signal: new AbortController().signal,
+    };
+    const { patienceMs = 10_000, signal = new AbortController().signal } = options;
+    await runBuild(context, specification, reports, signal, { vmMs: patienceMs, apiMs: 10_000 });
+    assert.equal(driver.alive.size, 0, 'the VM is gone');
+    assert.equal(told.ends.length, 1);
+    return told.ends[0] ?? assert.fail();
+  }
+
+  test('boots, proves, checks out and runs its steps in order on one VM', async () => {
+    assert.deepEqual(await run(), { outcome: 'passed' });
+    assert.equal(driver.launched.length, 1);
+    assert.deepEqual(told.milestones, ['vm_ready', 'checkout_done', 'first_step', 'vm_gone']);
+    assert.deepEqual(told.phases, ['checkout', 'setup', 'test', 'deploy']);
+    const done = [...told.log.matchAll(/^did (.*)$/gm)].map(([, command]) => command);
+    assert.deepEqual(done, ['npm ci', 'npm test', 'npm run lint', './deploy']);
+  });
+
+  test('gives a secret to the phases that it is for and to no other', async () => {
+    const seen: Record<string, boolean> = {};
+    program('step', async ({ stdin }) => {
+      const input = await stdin;
+      seen[/EBB_PHASE=(\w+)/.exec(input)?.[1] ?? ''] = input.includes('TOKEN=hush-hush');
+      assert.match(input, /STAGE=test/);
+      return 0;
+    });
+    await run();
+    assert.deepEqual(seen, { setup: false, test: false, deploy: true });
+  });
+
+  test('masks a secret that a command prints', async () => {
+    program('step', printing('the token is hush-', 'hush, really\n'));
+    await run();
+    assert.match(told.log, /the token is \*\*\*, really/);
+    assert.ok(!told.log.includes('hush-hush'));
+  });
+
+  test('ends with the command that fails and runs none after it', async () => {
+    program('step', async ({ stdin }) => ((await stdin).includes('npm test') ? 3 : 0));
+    assert.deepEqual(await run(), {
+      outcome: 'failed',
+      reason: 'A command failed with exit code 3.',
+      failed_command: 'npm test',
+      exit_code: 3,
+    });
+    assert.deepEqual(told.phases, ['checkout', 'setup', 'test']);
+    assert.match(told.log, /ebb: failed: A command failed with exit code 3. \(npm test\)/);
+  });
+
+  test('never reaches the checkout on a VM that has a disk', async () => {
+    let checkouts = 0;
+    program('checkout', async () => {
+      checkouts += 1;
+      return 0;
+    });
+    program('ramdisk-proof', printing(JSON.stringify({ ...cleanProof, block_devices: ['sda'] })));
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'errored');
+    assert.match(reason ?? '', /did not pass the ramdisk check: there is a block device sda/);
+    assert.deepEqual([checkouts, told.phases], [0, []]);
+  });
+
+  test('is tried again when the VM cannot show anything or shows nonsense', async () => {
+    program('ramdisk-proof', async () => 1);
+    assert.equal((await run()).outcome, 'lost');
+  });
+
+  test('tells for each way in which a checkout fails what to do', async () => {
+    const cases = [
+      [10, /git\.example\.com:22 could not be reached.*Check that it is up/],
+      [11, /another host key than the one pinned/],
+      [12, /refused the deploy key.*terraform apply/],
+      [13, /\/shop\.git was not found.*Check the project's repository/],
+      [14, /Commit cccccccccccc of branch main is not in/],
+      [99, /The checkout failed: git said no/],
+    ] as const;
+    for (const [code, sentence] of cases) {
+      told.ends = [];
+      program('checkout', async ({ print }) => {
+        print('git said no\n');
+        return code;
+      });
+      const { outcome, reason } = await run();
+      assert.equal(outcome, 'errored');
+      assert.match(reason ?? '', sentence);
+    }
+  });
+
+  test('checks out on a connection of its own as a user of its own', async () => {
+    const users: string[] = [];
+    for (const name of ['checkout', 'handover', 'step']) {
+      const before = driver.commands.get(`/usr/lib/ebb/${name}`) ?? assert.fail();
+      program(name, (given) => {
+        users.push(`${name} as ${given.username}`);
+        return before(given);
+      });
+    }
+    await run();
+    assert.deepEqual([...new Set(users)], ['checkout as checkout', 'handover as root', 'step as root']);
+  });
+
+  test('does not start when its key was sealed for another runner', async () => {
+    specification.deploy_key.private_key = specification.secrets[0]?.value ?? '';
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'errored');
+    assert.match(reason ?? '', /sealed for another project or purpose.*Was the project revoked/);
+  });
+
+  test('is lost, and no more, when its VM dies in the middle of a step', async () => {
+    program('step', ({ cut }) => {
+      cut();
+      return new Promise<number>(() => {});
+    });
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'lost');
+    assert.match(reason ?? '', /The VM was lost/);
+  });
+
+  test('is stopped at its time limit', async () => {
+    specification.timeout_seconds = 0.3;
+    program('step', () => new Promise<number>(() => {}));
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'timed_out');
+    assert.match(reason ?? '', /raise timeout_minutes/);
+  });
+
+  test('is stopped when it is cancelled', async () => {
+    const stop = new AbortController();
+    program('step', () => {
+      stop.abort(new BuildEnd({ outcome: 'cancelled', reason: 'The build was cancelled.' }));
+      return new Promise<number>(() => {});
+    });
+    assert.deepEqual(await run({ signal: stop.signal }), {
+      outcome: 'cancelled',
+      reason: 'The build was cancelled.',
+    });
+  });
+
+  test('is lost when no VM boots, with the reason', async () => {
+    driver.failNext = 2;
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'lost');
+    assert.match(reason ?? '', /No VM could be started: The boot failed/);
+    assert.deepEqual(told.milestones, []);
+  });
+
+  test('enters the deployment only when the API lets it', async () => {
+    const done: string[] = [];
+    program('step', async ({ stdin }) => {
+      done.push((await stdin).split('\0').at(-2) ?? '');
+      return 0;
+    });
+    const { outcome } = await run({
+      reports: {
+        phase: async (phase) => {
+          if (phase === 'deploy') throw new Error('It was begun before; it is never run twice.');
+        },
+      },
+    });
+    assert.equal(outcome, 'lost');
+    assert.ok(!done.includes('./deploy'));
+  });
+
+  test('leaves its deployment to itself: what earlier commands left running is ended before it', async () => {
+    const order: string[] = [];
+    program('end-processes', async ({ print }) => {
+      order.push('end-processes');
+      print('2\n');
+      return 0;
+    });
+    program('step', async ({ stdin }) => {
+      order.push((await stdin).split('\0').at(-2) ?? '');
+      return 0;
+    });
+    await run({ reports: { phase: async (phase) => void order.push(phase) } });
+    assert.deepEqual(order.slice(-3), ['end-processes', 'deploy', './deploy']);
+    assert.match(told.log, /ebb: 2 processes of earlier commands were ended before the deployment/);
+  });
+
+  test('does not keep its VM for an API that is away; it tells the rest later', async () => {
+    let back = () => {};
+    const away = new Promise<void>((resolve) => {
+      back = resolve;
+    });
+    const outage = new AbortController();
+    program('step', async () => {
+      outage.abort();
+      return 0;
+    });
+    const vmGone = (async () => {
+      while (driver.launched.length === 0 || driver.alive.size > 0) await delay(10);
+      back();
+    })();
+    const { outcome } = await run({
+      patienceMs: 50,
+      reports: {
+        appendLog: async (_, data) => {
+          if (outage.signal.aborted) await away;
+          told.log += data.toString();
+        },
+      },
+    });
+    await vmGone;
+    assert.equal(outcome, 'passed');
+    assert.match(told.log, /ebb: passed\n$/);
+    assert.equal(told.milestones.at(-1), 'vm_gone');
+  });
+
+  test('goes on when its log is full, which says so and how it ended', async () => {
+    specification.log_limit = 64 * 1024 + 1000;
+    program('step', printing(`${'x'.repeat(3000)}\n`));
+    assert.equal((await run()).outcome, 'passed');
+    assert.match(told.log, /x\nebb: the log is full; .*\nebb: passed\n$/);
+    assert.equal(told.log.match(/the log is full/g)?.length, 1);
+    assert.ok(told.log.length < specification.log_limit);
+  });
+});

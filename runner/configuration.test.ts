@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ConfigurationError } from '../contract/environment.ts';
+import { readRunnerConfiguration } from './configuration.ts';
+
+const needed = {
+  EBB_API_URL: 'https://ebb.example.com',
+  EBB_RUNNER_KEY: 'ebb_key',
+  EBB_REDIS_URL: 'rediss://redis.example.com',
+  EBB_KEY_ENCRYPTION_KEY_FILE: '/keys/kek.json',
+};
+const ec2 = {
+  EBB_VM_DRIVER: 'ec2',
+  EBB_EC2_REGION: 'eu-central-1',
+  EBB_EC2_LAUNCH_TEMPLATE: 'lt-0123456789abcdef0:3',
+  EBB_EC2_INSTANCE_TYPES: 'c7i.large,m7i-flex.large',
+  EBB_EC2_SUBNETS: 'subnet-0a,subnet-0b',
+};
+const problemsOf = (environment: NodeJS.ProcessEnv): string[] => {
+  try {
+    readRunnerConfiguration({ ...needed, ...environment });
+    return [];
+  } catch (error) {
+    return (error as ConfigurationError).problems;
+  }
+};
+
+test('QEMU on this machine is the default and needs no setting of EC2', () => {
+  assert.equal(readRunnerConfiguration(needed).EBB_VM_DRIVER, 'qemu');
+});
+
+test('for EC2 every setting that is missing is named at once', () => {
+  const problems = problemsOf({ EBB_VM_DRIVER: 'ec2' });
+  assert.deepEqual(
+    problems.map((problem) => problem.split(' ')[0]),
+    ['EBB_EC2_REGION', 'EBB_EC2_LAUNCH_TEMPLATE', 'EBB_EC2_INSTANCE_TYPES', 'EBB_EC2_SUBNETS'],
+  );
+  assert.deepEqual(problemsOf(ec2), []);
+});
+
+test('a setting of a wrong form is named with what it must be', () => {
+  const wrong: [string, string][] = [
+    ['EBB_EC2_REGION', 'Frankfurt'],
+    ['EBB_EC2_LAUNCH_TEMPLATE', 'vm'],
+    ['EBB_EC2_INSTANCE_TYPES', 'c7i.large, m7i.large'],
+    ['EBB_EC2_SUBNETS', 'private-a'],
+    ['EBB_EC2_MARKET', 'cheap'],
+  ];
+  for (const [name, value] of wrong) {
+    const [problem = '', ...others] = problemsOf({ ...ec2, [name]: value });
+    assert.ok(problem.startsWith(`${name} must`), problem);
+    assert.equal(others.length, 0);
+  }
+});
+
+test('what passes in the clear to other machines is refused', () => {
+  const open = {
+    EBB_API_URL: 'http://ebb.example.com',
+    EBB_REDIS_URL: 'redis://redis.example.com',
+    EBB_EC2_ENDPOINT: 'http://ec2.example.com',
+  };
+  assert.equal(problemsOf({ ...ec2, ...open }).length, 3);
+  assert.deepEqual(problemsOf({ ...ec2, EBB_EC2_ENDPOINT: 'http://127.0.0.1:5000' }), []);
+});
