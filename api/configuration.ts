@@ -1,5 +1,6 @@
 import { type Static, type TObject, Type } from 'typebox';
 import { ConfigurationError, readVariables } from '../contract/environment.ts';
+import { apiKeyPattern } from './auth/api-key.ts';
 import { databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
 import type { DatabaseLocation } from './db/database.ts';
 import { databaseLocation, databaseVariables } from './db/database-configuration.ts';
@@ -71,6 +72,16 @@ const ApiEnvironment = Type.Object({
     default: true,
     description: 'false when `ebb migrate` and `ebb first-team` prepare the database instead of the start.',
   }),
+  EBB_FIRST_ADMIN_KEY: Type.Optional(
+    Type.String({
+      pattern: apiKeyPattern,
+      description:
+        'API key for the admin of the first team, ebb_ and 43 characters; a new one is shown when absent.',
+    }),
+  ),
+  EBB_FIRST_RUNNER_KEY: Type.Optional(
+    Type.String({ pattern: apiKeyPattern, description: 'The same for the first runner.' }),
+  ),
   EBB_TEAM: Type.String({
     pattern: '^[a-z][a-z0-9-]*[a-z0-9]$',
     default: 'default',

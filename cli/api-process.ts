@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { runSweeper } from '../api/builds/sweep.ts';
@@ -18,6 +17,7 @@ import { startLocalSourceHost } from '../api/source-hosts/local/start-local-sour
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
 import { firstStart } from '../api/teams/first-start.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
+import { CliError } from './cli-error.ts';
 
 const sweepIntervalMs = 5_000;
 const resumeIntervalMs = 60_000;
@@ -41,14 +41,17 @@ export async function runApiProcess(options: {
   const opened: (() => Promise<unknown>)[] = [];
   try {
     const { context, source } = await open(configuration, log, stop, opened);
-    const firstKeys = await prepareTeams(context, configuration);
+    // First the address: a start that fails for it must not have made keys that nobody saw.
     const server = await startServer({
       context,
       listen: splitHostPort(configuration.EBB_LISTEN),
       ...tlsOf(configuration),
       behindRouter: configuration.EBB_BEHIND_TLS_ROUTER,
+    }).catch((error) => {
+      throw cannotListen(error, configuration);
     });
     opened.push(server.close);
+    const firstKeys = await prepareTeams(context, configuration);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
       runResumer(context, stop),
@@ -110,7 +113,6 @@ async function open(
 /** Opens the database, with its schema brought up to date or at least found to be so. */
 async function openPrepared(configuration: ApiConfiguration): Promise<Database> {
   const location = databaseLocation(configuration);
-  if ('folder' in location) await mkdir(location.folder, { recursive: true, mode: 0o700 });
   if (configuration.EBB_MIGRATE) return await openDatabase(location);
   const database = await connectDatabase(location);
   try {
@@ -125,9 +127,12 @@ async function openPrepared(configuration: ApiConfiguration): Promise<Database> 
 /** Where the database is prepared by others, the first keys are too: a platform would keep what is printed in its log. */
 async function prepareTeams(
   { database, now, log }: ApiContext,
-  { EBB_MIGRATE, EBB_TEAM }: ApiConfiguration,
+  { EBB_MIGRATE, EBB_TEAM, EBB_FIRST_ADMIN_KEY, EBB_FIRST_RUNNER_KEY }: ApiConfiguration,
 ): Promise<ApiReady['firstKeys']> {
-  if (EBB_MIGRATE) return await firstStart(database, { teamName: EBB_TEAM, now: now() });
+  if (EBB_MIGRATE) {
+    const keys = { admin: EBB_FIRST_ADMIN_KEY, runner: EBB_FIRST_RUNNER_KEY };
+    return await firstStart(database, { teamName: EBB_TEAM, now: now(), keys });
+  }
   const team = await database.selectFrom('team').select('id').limit(1).executeTakeFirst();
   if (!team) log.warn('there is no team yet, so nobody can sign in: run `ebb first-team`');
   return undefined;
@@ -141,6 +146,16 @@ async function apiKeys(configuration: ApiConfiguration): Promise<ApiKeys> {
     receiptKey: EBB_RECEIPT_KEY,
     hookMasterKey: EBB_HOOK_MASTER_KEY,
   });
+}
+
+function cannotListen(error: NodeJS.ErrnoException, { EBB_LISTEN }: ApiConfiguration): Error {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'where something listens already. Stop that, or name another port',
+    EACCES: 'which this user may not listen on. Name a port above 1023',
+    EADDRNOTAVAIL: 'which is no address of this machine. Name one that is',
+  };
+  const reason = reasons[error.code ?? ''];
+  return reason ? new CliError(`EBB_LISTEN is ${EBB_LISTEN}, ${reason}.`) : error;
 }
 
 function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {

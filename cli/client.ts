@@ -1,5 +1,6 @@
 import type { Problem } from '../contract/problem.ts';
 import type { TokenResponse } from '../contract/token.ts';
+import { apiProblems } from '../contract/transport-security.ts';
 import { CliError } from './cli-error.ts';
 
 /** The API for somebody at a terminal. Every call has a time limit of 30 s and fails with a CliError. */
@@ -67,16 +68,28 @@ export function createClient(options: { endpoint: string; apiKey: string }): Cli
 
 /** The client that EBB_ENDPOINT and EBB_API_KEY describe. */
 export function clientFromEnvironment(environment: NodeJS.ProcessEnv): Client {
-  const { EBB_ENDPOINT: endpoint, EBB_API_KEY: apiKey } = environment;
-  if (!endpoint)
-    throw new CliError(
-      'EBB_ENDPOINT is not set. Set it to the address of the API, such as http://127.0.0.1:4800.',
-    );
+  const endpoint = endpointFromEnvironment(environment);
+  const { EBB_API_KEY: apiKey } = environment;
   if (!apiKey)
     throw new CliError(
       'EBB_API_KEY is not set. Set it to an API key; `ebb api` showed one at its first start.',
     );
   return createClient({ endpoint, apiKey });
+}
+
+/** The address of the API in EBB_ENDPOINT: over TLS, or on this machine. */
+export function endpointFromEnvironment({ EBB_ENDPOINT: endpoint }: NodeJS.ProcessEnv): string {
+  if (!endpoint)
+    throw new CliError(
+      'EBB_ENDPOINT is not set. Set it to the address of the API, such as http://127.0.0.1:4800.',
+    );
+  if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol))
+    throw new CliError(
+      `EBB_ENDPOINT is ${endpoint}, which is no address. Write it like https://ebb.example.com.`,
+    );
+  const [unsafe] = apiProblems('EBB_ENDPOINT', endpoint);
+  if (unsafe) throw new CliError(unsafe);
+  return endpoint.replace(/\/+$/, '');
 }
 
 async function reach(url: string, init: RequestInit): Promise<Response> {

@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { SchemaError } from '../api/db/migrate.ts';
 import { ConfigurationError } from '../contract/environment.ts';
+import { FolderInUseError } from '../contract/folder-lock.ts';
 import { UnreachableError } from '../contract/unreachable-error.ts';
 import { CliError } from './cli-error.ts';
 import { apiCommand } from './commands/api.ts';
+import { apiKeyCommand } from './commands/api-key.ts';
 import { buildCommand } from './commands/build.ts';
 import { devCommand } from './commands/dev.ts';
 import { firstTeamCommand } from './commands/first-team.ts';
@@ -30,6 +32,7 @@ for (const command of [
   migrateCommand,
   firstTeamCommand,
   keysCommand,
+  apiKeyCommand,
   runnerCommand,
   imageCommand,
   buildCommand,
@@ -42,7 +45,7 @@ for (const command of [
 try {
   await program.parseAsync();
 } catch (error) {
-  const forPeople = [CliError, ConfigurationError, UnreachableError, SchemaError].some(
+  const forPeople = [CliError, ConfigurationError, UnreachableError, SchemaError, FolderInUseError].some(
     (family) => error instanceof family,
   );
   console.error(forPeople ? `ebb: ${(error as Error).message}` : error);

@@ -10,7 +10,14 @@ import {
 
 test('only names and addresses of this machine count as loopback', () => {
   for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '[::1]']) assert.ok(isLoopback(host), host);
-  for (const host of ['0.0.0.0', 'localhost.example.com', '10.0.0.1', '1127.0.0.1'])
+  for (const host of [
+    '0.0.0.0',
+    'localhost.example.com',
+    '10.0.0.1',
+    '1127.0.0.1',
+    '127.example.com',
+    '127.1',
+  ])
     assert.ok(!isLoopback(host), host);
 });
 
@@ -44,7 +51,7 @@ test('PostgreSQL is spoken to over TLS elsewhere always, and on this machine whe
 });
 
 test('a runner speaks to an API elsewhere over TLS only', () => {
-  assert.deepEqual(apiProblems('https://ebb.example.com'), []);
-  assert.deepEqual(apiProblems('http://127.0.0.1:4800'), []);
-  assert.equal(apiProblems('http://ebb.example.com').length, 1);
+  assert.deepEqual(apiProblems('EBB_API_URL', 'https://ebb.example.com'), []);
+  assert.deepEqual(apiProblems('EBB_API_URL', 'http://127.0.0.1:4800'), []);
+  assert.equal(apiProblems('EBB_API_URL', 'http://ebb.example.com').length, 1);
 });

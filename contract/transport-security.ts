@@ -1,6 +1,8 @@
+import { isIPv4 } from 'node:net';
+
 /** Whether only this machine can talk to this host name, so that TLS would protect nothing. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127\./.test(host);
+  return ['localhost', '[::1]', '::1'].includes(host) || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** What is wrong with a process's way to Redis, for people; empty when nothing is. */
@@ -47,9 +49,9 @@ function isLocalDatabase(url: string): boolean {
   return host === '' || host.startsWith('/') || isLoopback(host);
 }
 
-/** What is wrong with a runner's way to the API: its token and the sealed keys pass there. */
-export function apiProblems(url: string): string[] {
+/** What is wrong with a process's way to the API, where its key or token passes. `name` is the variable of the address. */
+export function apiProblems(name: string, url: string): string[] {
   const { protocol, hostname } = new URL(url);
   if (protocol === 'https:' || isLoopback(hostname)) return [];
-  return [`EBB_API_URL goes to ${hostname} without TLS. Use https://.`];
+  return [`${name} goes to ${hostname} without TLS. Use https://.`];
 }

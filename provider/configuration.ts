@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isLoopback } from '../contract/transport-security.ts';
 import { type Diagnostic, DiagnosticError } from './plugin/diagnostic.ts';
 import type { Attribute, Schema } from './plugin/schema.ts';
 import { isUnknown, type ValueMap } from './plugin/value.ts';
@@ -99,10 +100,6 @@ function apiKeyProblem(text: string): string | undefined {
 function certificateProblem(text: string): string | undefined {
   if (text.includes('-----BEGIN CERTIFICATE-----')) return undefined;
   return 'This holds no certificate in PEM form (from "ca_certificate" or EBB_CA_CERTIFICATE_FILE): it must have a line -----BEGIN CERTIFICATE-----.';
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function configured(config: ValueMap, name: string): string | undefined {

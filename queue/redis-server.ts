@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endProcess, processIdentity } from '../contract/process-identity.ts';
 import { freePort } from './free-port.ts';
 import { connectRedis } from './redis-connection.ts';
 
@@ -14,21 +17,35 @@ export interface RedisServer {
 
 /**
  * Starts `redis-server` as a child on loopback, with a password of its own: the embedded default.
- * Its append-only file lies in `folder`. The configuration goes in over stdin, so the password is in no argv and no file.
+ * Its append-only file lies in `folder`; one that a killed process left running there is ended first. The configuration goes in over stdin, so the password is in no argv and no file.
  */
 export async function startRedisServer(options: {
   folder: string;
   appendOnly?: boolean;
 }): Promise<RedisServer> {
+  await endLeftOver(options.folder);
   const password = randomBytes(24).toString('base64url');
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
     const server = await launch(configuration({ ...options, port, password }));
     const url = `redis://:${password}@127.0.0.1:${port}`;
-    if (await answers(url, server.child)) return { url, pid: server.pid, close: server.close };
+    if (await answers(url, server.child)) {
+      await writeFile(ownerFile(options.folder), JSON.stringify(await processIdentity(server.pid)));
+      return { url, pid: server.pid, close: server.close };
+    }
     await server.close();
     if (attempt === 3) throw new Error(`redis-server did not start: ${server.output().trim()}`);
   }
+}
+
+function ownerFile(folder: string): string {
+  return join(folder, 'server.json');
+}
+
+/** Two servers on one append-only file would destroy it. */
+async function endLeftOver(folder: string): Promise<void> {
+  const text = await readFile(ownerFile(folder), 'utf8').catch(() => '');
+  if (text !== '') await endProcess(JSON.parse(text));
 }
 
 function configuration(o: { folder: string; appendOnly?: boolean; port: number; password: string }): string {

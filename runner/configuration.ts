@@ -90,7 +90,7 @@ export type RunnerConfiguration = Static<typeof RunnerEnvironment>;
 export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerConfiguration {
   const configuration = readEnvironment(RunnerEnvironment, environment);
   const problems = [
-    ...apiProblems(configuration.EBB_API_URL),
+    ...apiProblems('EBB_API_URL', configuration.EBB_API_URL),
     ...redisProblems(configuration.EBB_REDIS_URL),
     ...ec2Problems(configuration),
   ];

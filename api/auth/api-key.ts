@@ -7,14 +7,21 @@ import type { Schema } from '../db/schema.ts';
 
 export type ApiKeyRow = Selectable<Schema['api_key']>;
 
-const form = /^ebb_[A-Za-z0-9_-]{43}$/;
+/** How an API key looks. */
+export const apiKeyPattern = '^ebb_[A-Za-z0-9_-]{43}$';
+const form = new RegExp(apiKeyPattern);
 
-/** Makes an API key of 256 random bits. It is given once; only its hash is kept. */
+/** An API key of 256 random bits that nobody knows yet. */
+export function makeApiKey(): string {
+  return `ebb_${randomBytes(32).toString('base64url')}`;
+}
+
+/** Registers an API key, a new one when none is given. It is shown once; only its hash is kept. */
 export async function createApiKey(
   database: Database,
-  key: { teamId: string; name: string; scopes: Scope[]; now: Date },
+  key: { teamId: string; name: string; scopes: Scope[]; now: Date; secret?: string | undefined },
 ): Promise<string> {
-  const secret = `ebb_${randomBytes(32).toString('base64url')}`;
+  const secret = key.secret ?? makeApiKey();
   await database
     .insertInto('api_key')
     .values({
@@ -39,6 +46,28 @@ export async function findApiKey(database: Database, secret: string): Promise<Ap
     .where('secret_hash', '=', hash(secret))
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
+}
+
+/** Keys that are not revoked, oldest first. */
+export async function listApiKeys(database: Database) {
+  return await database
+    .selectFrom('api_key')
+    .innerJoin('team', 'team.id', 'api_key.team_id')
+    .select(['api_key.id', 'api_key.name', 'api_key.scopes', 'api_key.created_at', 'team.name as team'])
+    .where('revoked_at', 'is', null)
+    .orderBy('api_key.id')
+    .execute();
+}
+
+/** Ends a key and, since each request looks it up, every token made with it. False when there is no such live key. */
+export async function revokeApiKey(database: Database, id: string, now: Date): Promise<boolean> {
+  const { numUpdatedRows } = await database
+    .updateTable('api_key')
+    .set({ revoked_at: now })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
 
 function hash(secret: string): Buffer {

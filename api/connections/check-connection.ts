@@ -1,5 +1,6 @@
 import ssh2 from 'ssh2';
 import type { Connection } from '../../contract/connection.ts';
+import { isLoopback } from '../../contract/transport-security.ts';
 import { invalidField } from '../http/problem-error.ts';
 
 /** A connection as it is to become; `undefined` is what was not given. */
@@ -80,8 +81,4 @@ function checkHostKey(line: string, index: number): void {
       'This is no SSH host key in OpenSSH format. Give a line such as "ssh-ed25519 AAAA…", from the host\'s own documentation.',
     );
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

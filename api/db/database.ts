@@ -1,6 +1,8 @@
+import { mkdir } from 'node:fs/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { Kysely, PGliteDialect, PostgresDialect, type RawBuilder, sql } from 'kysely';
 import pg from 'pg';
+import { lockFolder } from '../../contract/folder-lock.ts';
 import { postgresNeedsTls } from '../../contract/transport-security.ts';
 import { UnreachableError } from '../../contract/unreachable-error.ts';
 import { verifiedTls } from '../../contract/verified-tls.ts';
@@ -28,17 +30,17 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
 }
 
 /**
- * Opens the database as it is. The caller ends it with `destroy()`.
- * Throws UnreachableError when PostgreSQL does not answer within 10 s or its certificate is not to be trusted.
+ * Opens the database as it is. The caller ends it with `destroy()`. PGlite's folder is locked until then.
+ * Throws FolderInUseError when another process has it open, and UnreachableError when PostgreSQL does not answer within 10 s or its certificate is not to be trusted.
  */
 export async function connectDatabase(location: DatabaseLocation): Promise<Database> {
-  const database = new Kysely<Schema>({ dialect: dialectFor(location) });
+  if ('folder' in location) return await openFolder(location.folder);
+  const database = new Kysely<Schema>({ dialect: serverDialect(location) });
   try {
     await sql`select 1`.execute(database);
     return database;
   } catch (error) {
     await database.destroy();
-    if ('folder' in location) throw error;
     const { hostname, port, searchParams } = new URL(location.url);
     throw new UnreachableError(
       'PostgreSQL',
@@ -49,8 +51,21 @@ export async function connectDatabase(location: DatabaseLocation): Promise<Datab
   }
 }
 
-function dialectFor(location: DatabaseLocation) {
-  if ('folder' in location) return new PGliteDialect({ pglite: new PGlite(location.folder) });
+async function openFolder(folder: string): Promise<Database> {
+  const open = () => new Kysely<Schema>({ dialect: new PGliteDialect({ pglite: new PGlite(folder) }) });
+  if (folder.startsWith('memory://')) return open();
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const unlock = await lockFolder(folder);
+  const database = open();
+  const destroy = database.destroy.bind(database);
+  database.destroy = async () => {
+    await destroy();
+    await unlock();
+  };
+  return database;
+}
+
+function serverDialect(location: { url: string; ca?: string }) {
   const pool = new pg.Pool({
     ...connectionOptions(location),
     max: 10,

@@ -4,15 +4,19 @@ import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 
 /** The team that runner keys belong to; it owns no projects. */
-const operators = 'ebb-operators';
+export const operators = 'ebb-operators';
 
 /**
- * Makes the first team, its admin API key and a runner key when there is no team yet. The keys are given here and
- * never again; undefined when there was a team.
+ * Makes the first team, its admin API key and a runner key when there is no team yet. The keys are those of
+ * `options.keys` or new ones; they are given here and never again. Undefined when there was a team.
  */
 export async function firstStart(
   database: Database,
-  options: { teamName: string; now: Date },
+  options: {
+    teamName: string;
+    now: Date;
+    keys?: { admin?: string | undefined; runner?: string | undefined };
+  },
 ): Promise<{ admin: string; runner: string } | undefined> {
   return await database.transaction().execute(async (transaction) => {
     const made = await transaction
@@ -29,9 +33,15 @@ export async function firstStart(
       admin: await createApiKey(transaction, {
         ...key,
         teamId: team.id,
+        secret: options.keys?.admin,
         scopes: scopes.filter((scope) => scope !== 'runner'),
       }),
-      runner: await createApiKey(transaction, { ...key, teamId: made.id, scopes: ['runner'] }),
+      runner: await createApiKey(transaction, {
+        ...key,
+        teamId: made.id,
+        secret: options.keys?.runner,
+        scopes: ['runner'],
+      }),
     };
   });
 }

@@ -1,10 +1,12 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { installMissing } from '../../setup/system-packages.ts';
 import { CliError } from '../cli-error.ts';
 import { type DevSystem, startDevSystem } from '../dev/dev-system.ts';
 import { pinHostKey } from '../dev/developer-key.ts';
 import { createRepository } from '../dev/repository.ts';
+import { createSampleRepository } from '../dev/sample-repository.ts';
 import { onStopRequest } from '../stop-request.ts';
 
 /** `ebb dev`: the whole of Ebb on this machine, until Ctrl-C. */
@@ -49,7 +51,9 @@ async function runDev(folder: string, port: number): Promise<void> {
   try {
     await pinHostKey(system.developer, '127.0.0.1', system.source.port, system.source.hostKey);
     await createRepository(system.source.repositories, 'shop');
-    console.log(nextSteps(system, terraformConfig, folder));
+    const clone = join(folder, 'shop');
+    await layOutSample(clone, system);
+    console.log(nextSteps(system, { terraformConfig, folder, clone }));
     await Promise.race([
       system.broken,
       new Promise((done) => stop.addEventListener('abort', done, { once: true })),
@@ -60,18 +64,27 @@ async function runDev(folder: string, port: number): Promise<void> {
   }
 }
 
-function nextSteps(system: DevSystem, terraformConfig: string, folder: string): string {
+async function layOutSample(clone: string, { source, developer }: DevSystem): Promise<void> {
+  const fresh = !existsSync(clone);
+  const url = `ssh://git@127.0.0.1:${source.port}/shop.git`;
+  const repository = await createSampleRepository({ folder: clone, url, sshCommand: developer.sshCommand });
+  if (fresh) await repository.commit('Open the shop');
+}
+
+function nextSteps(
+  system: DevSystem,
+  { terraformConfig, folder, clone }: { terraformConfig: string; folder: string; clone: string },
+): string {
   return `
 Ebb runs at ${system.url} (reference: ${system.url}/docs). Data: ${folder}. End it with Ctrl-C.
 
-In another terminal:
+In another terminal, in ${process.cwd()}:
   export EBB_ENDPOINT=${system.url} EBB_API_KEY=${system.adminKey}
   export TF_CLI_CONFIG_FILE=${terraformConfig} TF_VAR_greeting=hello
 
 The three things to try next:
-  1. Declare a project:   cd examples/hcl && terraform init && terraform apply
-  2. Push to it:          GIT_SSH_COMMAND='${system.developer.sshCommand}' \\
-                            git push ssh://git@127.0.0.1:${system.source.port}/shop.git main
-  3. Build it by hand:    npx ebb build default/shop
+  1. Declare a project:         terraform -chdir=examples/hcl init && terraform -chdir=examples/hcl apply
+  2. Push to it (its clone):    git -C ${clone} push origin main
+  3. Build it and look on:      npx ebb build default/shop
 `;
 }

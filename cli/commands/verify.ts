@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
-import { clientFromEnvironment } from '../client.ts';
+import { endpointFromEnvironment } from '../client.ts';
 import { describeReceipt, verifyReceipt } from '../verify/verify-receipt.ts';
 
 /** `ebb verify FILE`: checks a receipt's signature and content, without trusting anybody. */
@@ -36,7 +36,7 @@ function parse(text: string, path: string) {
 }
 
 async function publicKeys() {
-  const { endpoint } = clientFromEnvironment(process.env);
+  const endpoint = endpointFromEnvironment(process.env);
   const answer = await fetch(`${endpoint}/.well-known/jwks.json`, { signal: AbortSignal.timeout(10_000) });
   if (!answer.ok) throw new CliError(`${endpoint} answered ${answer.status} when asked for its public keys.`);
   return await answer.json();

@@ -13,10 +13,10 @@ import { type DevSystem, startDevSystem } from '../dev/dev-system.ts';
 import { pinHostKey } from '../dev/developer-key.ts';
 import { installProvider } from '../dev/install-provider.ts';
 import { createRepository } from '../dev/repository.ts';
+import { createSampleRepository, type SampleRepository } from '../dev/sample-repository.ts';
 import type { Narrator } from './narrator.ts';
 import { followNextBuild } from './next-build.ts';
 import { type Revocation, revokeDuringBuild } from './revocation.ts';
-import { createSampleRepository, type SampleRepository } from './sample-repository.ts';
 import { createTerraform, type Terraform } from './terraform.ts';
 
 const examplePath = fileURLToPath(new URL('../../examples/quickstart/main.ts', import.meta.url));

@@ -3,11 +3,11 @@ import type { Receipt } from '../../contract/receipt.ts';
 import { CliError } from '../cli-error.ts';
 import type { Client } from '../client.ts';
 import type { DevSystem } from '../dev/dev-system.ts';
+import type { SampleRepository } from '../dev/sample-repository.ts';
 import { followBuild } from '../follow-build.ts';
 import { describeReceipt, verifyReceipt } from '../verify/verify-receipt.ts';
 import type { Narrator } from './narrator.ts';
 import { findBuild, whenVmIsGone } from './next-build.ts';
-import type { SampleRepository } from './sample-repository.ts';
 import { askSourceHost } from './source-host-state.ts';
 import type { Terraform } from './terraform.ts';
 

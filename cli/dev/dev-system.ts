@@ -1,10 +1,14 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeApiKey } from '../../api/auth/api-key.ts';
+import { lockFolder } from '../../contract/folder-lock.ts';
 import { freePort } from '../../queue/free-port.ts';
 import { startRedisServer } from '../../queue/redis-server.ts';
 import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
 import type { ApiReady } from '../api-process.ts';
 import { CliError } from '../cli-error.ts';
+import { createClient } from '../client.ts';
 import { type EbbProcess, startEbbProcess } from './child-process.ts';
 import { createDeveloperKey, type DeveloperKey } from './developer-key.ts';
 
@@ -55,12 +59,14 @@ async function start(
   close: () => Promise<void>,
 ) {
   const paths = await layOut(options.folder);
+  started.push(await lockFolder(options.folder));
   const developer = await createDeveloperKey(paths.keys, join(paths.source, 'authorized_keys'));
   await loadOrCreateKeyEncryptionKey(paths.keyEncryptionKey);
   const redis = options.redisUrl ? undefined : await startRedisServer({ folder: paths.redis });
   if (redis) started.push(redis.close);
   await writeFile(paths.redisUrl, options.redisUrl ?? redis?.url ?? '', { mode: 0o600 });
 
+  for (const name of ['admin', 'runner']) await makeKey(join(paths.keys, `${name}.key`));
   const port = options.port || (await freePort());
   const api = await startEbbProcess<ApiReady>({
     command: 'api',
@@ -69,7 +75,7 @@ async function start(
     signal: options.signal,
   });
   started.push(() => api.stop());
-  await keepKeys(paths.keys, api.ready.firstKeys);
+  await checkKeys(api.ready.url, paths.keys);
   const runner = await startEbbProcess({
     command: 'runner',
     environment: runnerEnvironment(options, paths, api.ready.url),
@@ -79,7 +85,7 @@ async function start(
   started.push(() => runner.stop());
   return {
     url: api.ready.url,
-    adminKey: await readKey(paths.keys, 'admin'),
+    adminKey: await readFile(join(paths.keys, 'admin.key'), 'utf8'),
     source: { ...sourceOf(api.ready), repositories: join(paths.source, 'repositories') },
     developer,
     processes: { redis: redis?.pid, api: api.pid, runner: runner.pid },
@@ -121,6 +127,8 @@ function apiEnvironment(options: DevSystemOptions, paths: Paths, port: number): 
     EBB_KEYS_DIR: paths.apiKeys,
     EBB_KEY_ENCRYPTION_KEY_FILE: `${paths.keyEncryptionKey}.pub`,
     EBB_LOCAL_SOURCE_DIR: paths.source,
+    EBB_FIRST_ADMIN_KEY_FILE: join(paths.keys, 'admin.key'),
+    EBB_FIRST_RUNNER_KEY_FILE: join(paths.keys, 'runner.key'),
   };
 }
 
@@ -134,20 +142,26 @@ function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string)
   };
 }
 
-/** The API shows its first keys once; here they are kept in the system's own folder, for the next start. */
-async function keepKeys(folder: string, keys: ApiReady['firstKeys']): Promise<void> {
-  if (!keys) return;
-  for (const name of ['admin', 'runner'] as const) {
-    await writeFile(join(folder, `${name}.key`), keys[name], { mode: 0o600 });
-  }
+/** The keys are there before the database knows them, so that a start that is cut off loses none. */
+async function makeKey(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await writeFile(`${path}.new`, makeApiKey(), { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }
 
-async function readKey(folder: string, name: string): Promise<string> {
-  return await readFile(join(folder, `${name}.key`), 'utf8').catch(() => {
-    throw new CliError(
-      `${join(folder, `${name}.key`)} is missing, and the database has its keys already. Start with an empty folder, or put the key back.`,
-    );
-  });
+/** A database that was made with other keys does not take these. */
+async function checkKeys(endpoint: string, folder: string): Promise<void> {
+  for (const name of ['admin', 'runner']) {
+    const path = join(folder, `${name}.key`);
+    const apiKey = await readFile(path, 'utf8');
+    await createClient({ endpoint, apiKey })
+      .token()
+      .catch((error: Error) => {
+        throw new CliError(
+          `The database does not take the key in ${path}: ${error.message} Put the right key there, or start with an empty folder.`,
+        );
+      });
+  }
 }
 
 function whenBroken(processes: Record<string, EbbProcess<unknown>>, logs: string): Promise<never> {

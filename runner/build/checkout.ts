@@ -1,4 +1,5 @@
 import type { BuildSpecification } from '../../contract/runner.ts';
+import { isLoopback } from '../../contract/transport-security.ts';
 import { createDeployKeySigner } from '../custody/deploy-key-signer.ts';
 import type { ProjectVault } from '../custody/open.ts';
 import { connect } from '../ssh/connection.ts';
@@ -97,10 +98,6 @@ async function fetchSource(
     });
   if (ended.code !== 0)
     throw new BuildEnd({ outcome: 'errored', reason: explain(ended.code, specification, said) });
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 /** What the exit codes of the image's `checkout` mean, and what to do. */

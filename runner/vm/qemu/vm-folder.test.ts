@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { isAlive, type ProcessIdentity, processIdentity } from '../process-identity.ts';
+import { isAlive, type ProcessIdentity, processIdentity } from '../../../contract/process-identity.ts';
 import { createVmFolder, reapFolders, writeOwner } from './vm-folder.ts';
 
 const deadRunner: ProcessIdentity = { pid: process.pid, startedAt: 'another boot 1' };

@@ -1,6 +1,11 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endProcess, isAlive, type ProcessIdentity, processIdentity } from '../process-identity.ts';
+import {
+  endProcess,
+  isAlive,
+  type ProcessIdentity,
+  processIdentity,
+} from '../../../contract/process-identity.ts';
 
 /** Whose VM it is: kept while it runs, so that a later runner ends the VMs of a dead one. */
 interface Owner {

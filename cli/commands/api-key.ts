@@ -1,0 +1,80 @@
+import { Command } from 'commander';
+import { createApiKey, listApiKeys, revokeApiKey } from '../../api/auth/api-key.ts';
+import { readDatabaseConfiguration } from '../../api/configuration.ts';
+import { connectDatabase, type Database } from '../../api/db/database.ts';
+import { requireMigrated } from '../../api/db/migrate.ts';
+import { operators } from '../../api/teams/first-start.ts';
+import { type Scope, scopes } from '../../contract/token.ts';
+import { CliError } from '../cli-error.ts';
+
+const forTeams: readonly Scope[] = scopes.filter((scope) => scope !== 'runner');
+
+/** `ebb api-key`: for who operates Ebb, straight in the database. With PGlite the API must be stopped meanwhile. */
+export function apiKeyCommand(): Command {
+  const command = new Command('api-key').description(
+    'Make, list and revoke API keys, in the database that EBB_DATABASE_URL or EBB_DATA_DIR names.',
+  );
+  command
+    .command('create')
+    .description('Make an API key and show it, once.')
+    .option('--team <team>', 'team that it is for; EBB_TEAM when absent')
+    .option('--runner', 'for a runner instead of a team')
+    .option('--scopes <scopes>', 'what it may do, separated by commas', forTeams.join(','))
+    .option('--name <name>', 'what it is for, to tell it from others', 'made by ebb api-key')
+    .action((options: { team?: string; runner?: true; scopes: string; name: string }) =>
+      withDatabase(async (database, teamName) => {
+        const team = options.runner ? operators : (options.team ?? teamName);
+        const row = await database
+          .selectFrom('team')
+          .select('id')
+          .where('name', '=', team)
+          .executeTakeFirst();
+        if (!row) throw new CliError(`There is no team ${team}. The first start of ebb api makes the first.`);
+        const granted = options.runner ? (['runner'] as Scope[]) : parseScopes(options.scopes);
+        const key = { teamId: row.id, name: options.name, scopes: granted, now: new Date() };
+        console.log(await createApiKey(database, key));
+      }),
+    );
+  command
+    .command('list')
+    .description('Show the API keys that are good, without what they are.')
+    .action(() =>
+      withDatabase(async (database) => {
+        for (const key of await listApiKeys(database)) {
+          const { id, team, name, created_at } = key;
+          console.log([id, team, created_at.toISOString(), key.scopes.join(','), name].join('  '));
+        }
+      }),
+    );
+  command
+    .command('revoke')
+    .description('End an API key, and every token that was made with it, at once.')
+    .argument('<id>', 'as list shows it')
+    .action((id: string) =>
+      withDatabase(async (database) => {
+        if (!(await revokeApiKey(database, id, new Date())))
+          throw new CliError(`There is no API key ${id} that is good. ebb api-key list shows them.`);
+        console.log(`ebb: ${id} is revoked`);
+      }),
+    );
+  return command;
+}
+
+function parseScopes(text: string): Scope[] {
+  const asked = text.split(',').map((scope) => scope.trim());
+  const unknown = asked.filter((scope) => !forTeams.includes(scope as Scope));
+  if (unknown.length > 0)
+    throw new CliError(`There is no scope ${unknown.join(', ')}. Choose of ${forTeams.join(', ')}.`);
+  return asked as Scope[];
+}
+
+async function withDatabase(use: (database: Database, teamName: string) => Promise<void>): Promise<void> {
+  const { location, teamName } = readDatabaseConfiguration(process.env);
+  const database = await connectDatabase(location);
+  try {
+    await requireMigrated(database);
+    await use(database, teamName);
+  } finally {
+    await database.destroy();
+  }
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createClient } from '../cli/client.ts';
+import { freePort } from '../queue/free-port.ts';
+import type { RedisServer } from '../queue/redis-server.ts';
+import { startRedis } from '../queue/test-redis.ts';
+
+const entry = fileURLToPath(new URL('../cli/ebb.ts', import.meta.url));
+const firstKey = `ebb_${'f'.repeat(43)}`;
+
+let folder: string;
+let redis: RedisServer;
+let environment: Record<string, string>;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ebb-operator-'));
+  redis = await startRedis();
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  environment = {
+    PATH: process.env.PATH ?? '',
+    EBB_DATA_DIR: join(folder, 'data'),
+    EBB_KEYS_DIR: join(folder, 'keys'),
+    EBB_REDIS_URL: redis.url,
+    EBB_KEY_ENCRYPTION_KEY: JSON.stringify(publicKey.export({ format: 'jwk' })),
+  };
+});
+after(async () => {
+  await redis.close();
+  await rm(folder, { recursive: true });
+});
+
+function start(words: string[], changes: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [entry, ...words], {
+    env: { ...environment, ...changes },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const ended = once(child, 'close').then(([code]) => code as number);
+  return { child, ended, output: () => output };
+}
+
+async function ebb(...words: string[]) {
+  const run = start(words);
+  return { code: await run.ended, output: run.output() };
+}
+
+/** Runs the API while `use` runs. */
+async function withApi(use: (url: string) => Promise<void>, changes: Record<string, string> = {}) {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const api = start(['api'], { EBB_LISTEN: listen, ...changes });
+  try {
+    while (!api.output().includes('Server listening'))
+      await Promise.race([once(api.child.stdout, 'data'), api.ended.then(() => assert.fail(api.output()))]);
+    await use(`http://${listen}`);
+  } finally {
+    api.child.kill('SIGTERM');
+    await api.ended;
+  }
+}
+
+const signIn = (endpoint: string, apiKey: string) => createClient({ endpoint, apiKey }).token();
+
+test('a start on an address that is taken makes no keys; the next one makes them', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  const own = { EBB_DATA_DIR: join(folder, 'own'), EBB_FIRST_ADMIN_KEY: firstKey };
+  const failed = start(['api'], { EBB_LISTEN: `127.0.0.1:${port}`, ...own });
+  assert.equal(await failed.ended, 1);
+  assert.match(failed.output(), /ebb: EBB_LISTEN is .*, where something listens already/);
+  taken.close();
+  const listed = start(['api-key', 'list'], own);
+  assert.deepEqual([await listed.ended, listed.output()], [0, '']);
+
+  await withApi(async (url) => void (await signIn(url, firstKey)), own);
+});
+
+test('while the API has its folder open, nothing else opens it', async () => {
+  await withApi(async () => {
+    const { code, output } = await ebb('api-key', 'list');
+    assert.equal(code, 1);
+    assert.match(output, /^ebb: .*data is in use by process [0-9]+/);
+  });
+});
+
+test('an operator makes, lists and revokes keys; a revoked one is good for nothing', async () => {
+  await withApi(async () => {});
+  const made = await ebb('api-key', 'create', '--scopes', 'builds:read,logs:read', '--name', 'dashboard');
+  const key = made.output.trim();
+  assert.match(key, /^ebb_/);
+  const runner = (await ebb('api-key', 'create', '--runner')).output.trim();
+  const listed = await ebb('api-key', 'list');
+  const [id = ''] = /^key_\S+(?=.*dashboard$)/m.exec(listed.output) ?? [];
+  assert.match(listed.output, new RegExp(`^${id}  default  .*  builds:read,logs:read  dashboard$`, 'm'));
+  assert.ok(!listed.output.includes(key));
+  await withApi(async (url) => {
+    await signIn(url, key);
+    await signIn(url, runner);
+  });
+  assert.equal((await ebb('api-key', 'revoke', id)).code, 0);
+  assert.match((await ebb('api-key', 'revoke', id)).output, /no API key key_\S+ that is good/);
+  await withApi(async (url) => void (await assert.rejects(signIn(url, key))));
+});
+
+test('unknown teams and scopes are named', async () => {
+  await withApi(async () => {});
+  assert.match((await ebb('api-key', 'create', '--team', 'nobody')).output, /no team nobody/);
+  assert.match(
+    (await ebb('api-key', 'create', '--scopes', 'fly')).output,
+    /no scope fly. Choose of projects:read/,
+  );
+});
+
+test('a client does not send its key where anybody could read it, and verifying needs none', async () => {
+  const run = start(['build', 'default/shop'], {
+    EBB_ENDPOINT: 'http://ebb.example.com',
+    EBB_API_KEY: firstKey,
+  });
+  assert.equal(await run.ended, 1);
+  assert.match(run.output(), /EBB_ENDPOINT goes to ebb.example.com without TLS. Use https/);
+});
