@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { VmError } from '../driver.ts';
 import { type Ec2Rig, openEc2Rig } from './ec2-rig-for-tests.ts';
@@ -10,12 +10,8 @@ import { tagNames } from './instance.ts';
 const runs = Number(process.env.EBB_EC2_RUNS ?? 24);
 const atOnce = 6;
 const vmsOfRun = 3;
-
-let rig: Ec2Rig;
-before(async () => {
-  rig = await openEc2Rig();
-});
-after(() => rig?.close());
+// The emulator never forgets an instance and looks through all of them at each call.
+const runsOfEmulator = 40;
 
 /** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
 function createRandom(seed: number): () => number {
@@ -36,7 +32,7 @@ const ofLaunch: Fault[] = [...anyCall, 'capacity', 'capacity', 'drop_after', 'qu
  * cut off from EC2 for good. Then another runner reaps. Every launch has an end, no VM has two instances, and at the
  * end only what a living runner owns is there.
  */
-async function runOnce(seed: number): Promise<void> {
+async function runOnce(rig: Ec2Rig, seed: number): Promise<void> {
   const random = createRandom(seed);
   const deployment = `random-${seed}`;
   const faultRate = 0.15 + random() * 0.35;
@@ -102,15 +98,21 @@ async function runOnce(seed: number): Promise<void> {
 test(`over ${runs} random runs no instance is left unowned and none is doubled`, async () => {
   const base = Number(process.env.EBB_EC2_SEED ?? 1);
   const seeds = process.env.EBB_EC2_SEED ? [base] : Array.from({ length: runs }, (_, index) => base + index);
+  while (seeds.length > 0) await runAll(seeds.splice(0, runsOfEmulator));
+});
+
+async function runAll(seeds: number[]): Promise<void> {
+  const rig = await openEc2Rig();
   const failures: unknown[] = [];
   const workers = Array.from({ length: atOnce }, async () => {
     for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-      await runOnce(seed).catch((cause) => {
+      await runOnce(rig, seed).catch((cause) => {
         failures.push(new Error(`EBB_EC2_SEED=${seed} fails: ${cause}`, { cause }));
         seeds.length = 0;
       });
     }
   });
   await Promise.all(workers);
+  await rig.close();
   if (failures.length > 0) throw failures[0];
-});
+}
