@@ -6,14 +6,22 @@ import { delimiter, join } from 'node:path';
 type Use = 'run' | 'test';
 
 interface Tool {
-  /** Any of these programs will do. */
+  /** Any of these programs, or files by their full path, will do. */
   programs: string[];
   use: Use;
+  /** Root does without it. */
+  rootless?: boolean;
   /** Package by distribution; null where there is none. */
   debian: string | null;
   fedora: string | null;
   macos: string | null;
 }
+
+/** Services that come with packages. */
+const services = new Map([
+  ['redis-server', 'redis-server.service'],
+  ['postgresql', 'postgresql.service'],
+]);
 
 const tools: Tool[] = [
   { programs: ['git'], use: 'run', debian: 'git', fedora: 'git', macos: 'git' },
@@ -28,6 +36,22 @@ const tools: Tool[] = [
   },
   { programs: ['mmdebstrap'], use: 'run', debian: 'mmdebstrap', fedora: 'mmdebstrap', macos: null },
   { programs: ['dpkg-deb'], use: 'run', debian: 'dpkg', fedora: 'dpkg', macos: 'dpkg' },
+  {
+    programs: ['/usr/share/keyrings/debian-archive-keyring.gpg'],
+    use: 'run',
+    debian: 'debian-archive-keyring',
+    fedora: 'debian-keyring',
+    macos: null,
+  },
+  {
+    programs: ['newuidmap'],
+    use: 'run',
+    // mmdebstrap works with it where it is not run by root.
+    rootless: true,
+    debian: 'uidmap',
+    fedora: 'shadow-utils',
+    macos: null,
+  },
   { programs: ['cpio'], use: 'run', debian: 'cpio', fedora: 'cpio', macos: 'cpio' },
   { programs: ['lz4'], use: 'run', debian: 'lz4', fedora: 'lz4', macos: 'lz4' },
   { programs: ['terraform', 'tofu'], use: 'run', debian: null, fedora: 'opentofu', macos: 'opentofu' },
@@ -43,7 +67,8 @@ const tools: Tool[] = [
 
 /** Installs by apt what is missing, where that is allowed; else says all of it at once. False when something is missing. */
 export async function installMissing(uses: readonly Use[]): Promise<boolean> {
-  const wanted = tools.filter((tool) => uses.includes(tool.use));
+  const isRoot = process.getuid?.() === 0;
+  const wanted = tools.filter((tool) => uses.includes(tool.use) && !(tool.rootless && isRoot));
   const absent = () => wanted.filter((tool) => !tool.programs.some(isInstalled));
   const installable = absent().flatMap((tool) => tool.debian ?? []);
   const privilege = aptPrivilege();
@@ -53,8 +78,9 @@ export async function installMissing(uses: readonly Use[]): Promise<boolean> {
   return missing.length === 0;
 }
 
-/** Whether a program is on the PATH or where distributions keep it. */
+/** Whether a program is on the PATH or where distributions keep it, or a file is at its path. */
 export function isInstalled(program: string): boolean {
+  if (program.startsWith('/')) return existsSync(program);
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...postgresFolders()];
   return folders.some((folder) => {
     try {
@@ -95,6 +121,19 @@ function aptInstall(privilege: string[], packages: string[]): void {
   const install = () => apt('install', '-y', '-q', '--no-install-recommends', ...packages);
   // The list of packages may be missing or old, which shows only when installing fails.
   if (!install()) apt('update', '-q') && install();
+  // Debian starts what it installs; Ebb starts servers of its own, and these would listen for nobody.
+  const idle = packages.filter((name) => services.has(name)).map((name) => services.get(name) ?? name);
+  if (idle.length > 0 && isInstalled('systemctl')) {
+    const [program = 'systemctl', ...rest] = [
+      ...privilege,
+      'systemctl',
+      'disable',
+      '--now',
+      '--quiet',
+      ...idle,
+    ];
+    spawnSync(program, rest, { stdio: 'ignore' });
+  }
 }
 
 function explain(missing: Tool[]): string {

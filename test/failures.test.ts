@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Client, createClient } from '../cli/client.ts';
-import { createSampleRepository } from '../cli/dev/sample-repository.ts';
 import { type EbbProcess, startEbbProcess } from '../cli/dev/child-process.ts';
 import { type DevSystem, startDevSystem } from '../cli/dev/dev-system.ts';
 import { pinHostKey } from '../cli/dev/developer-key.ts';
 import { createRepository } from '../cli/dev/repository.ts';
+import { createSampleRepository } from '../cli/dev/sample-repository.ts';
 import { followBuild } from '../cli/follow-build.ts';
 import type { Build } from '../contract/build.ts';
 

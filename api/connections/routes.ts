@@ -97,8 +97,10 @@ export const connectionRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/connections/:id',
     { preHandler: read, schema: { tags, params: IdParams, response: { 200: connection.representation } } },
-    async (request, reply) =>
-      sendRepresentation(reply, toConnection(await find(request.principal.teamId, request.params.id))),
+    async (request, reply) => {
+      const row = await find(request.principal.teamId, request.params.id);
+      return sendRepresentation(reply, toConnection(row), row.version);
+    },
   );
 
   app.patch(
@@ -116,9 +118,10 @@ export const connectionRoutes: Routes = async (app, { context }) => {
       requireTeamToken(request.principal);
       const { teamId } = request.principal;
       const row = await find(teamId, request.params.id);
-      requireMatch(request, toConnection(row));
+      requireMatch(request, toConnection(row), row.version);
       await changeConnection(context, row, request.body);
-      return sendRepresentation(reply, toConnection(await find(teamId, row.id)));
+      const changed = await find(teamId, row.id);
+      return sendRepresentation(reply, toConnection(changed), changed.version);
     },
   );
 

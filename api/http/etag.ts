@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from './problem-error.ts';
 
-/** A validator for exactly this content (RFC 9110, section 8.8.3). */
-export function etagOf(representation: unknown): string {
-  const text = JSON.stringify(representation, inOrder);
+/**
+ * A validator for exactly this content (RFC 9110, section 8.8.3).
+ *
+ * @param version of what the representation does not show, such as a secret's value: 1 when it was made
+ */
+export function etagOf(representation: unknown, version = 1): string {
+  const text = JSON.stringify(representation, inOrder) + (version > 1 ? version : '');
   return `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
 }
 
@@ -15,17 +19,17 @@ function inOrder(_name: string, value: unknown): unknown {
 }
 
 /** Answers with a representation and its ETag. */
-export function sendRepresentation<T>(reply: FastifyReply, representation: T): T {
-  reply.header('etag', etagOf(representation));
+export function sendRepresentation<T>(reply: FastifyReply, representation: T, version?: number): T {
+  reply.header('etag', etagOf(representation, version));
   return representation;
 }
 
 /** Throws 412 when the request says which content it changes and that content is no longer there. */
-export function requireMatch(request: FastifyRequest, current: unknown): void {
+export function requireMatch(request: FastifyRequest, current: unknown, version?: number): void {
   const wanted = request.headers['if-match'];
   if (wanted === undefined || wanted === '*') return;
   const tags = wanted.split(',').map((tag) => tag.trim());
-  if (!tags.includes(etagOf(current))) {
+  if (!tags.includes(etagOf(current, version))) {
     throw new ProblemError(
       412,
       'changed_meanwhile',

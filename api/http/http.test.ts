@@ -125,6 +125,20 @@ describeApi('HTTP', (given) => {
     assert.equal(again.status, 201);
   });
 
+  test('a change of a secret says which value it replaces, though the value is not shown', async () => {
+    const { id } = await declareProject(given(), admin);
+    const made = await admin.call('POST', '/v1/secrets', { project_id: id, name: 'TOKEN', value: 'one' });
+    const url = `/v1/secrets/${made.body.id}`;
+    const read = await admin.call('GET', url);
+    assert.equal(read.headers.etag, made.headers.etag);
+    const match = { 'if-match': String(read.headers.etag) };
+    const changed = await admin.call('PATCH', url, { value: 'two' }, match);
+    assert.equal(changed.status, 200);
+    assert.notEqual(changed.headers.etag, read.headers.etag);
+    assert.equal((await admin.call('PATCH', url, { value: 'three' }, match)).status, 412);
+    assert.equal((await admin.call('GET', url)).headers.etag, changed.headers.etag);
+  });
+
   test('the value of a secret is in no row, and its repeated creation is known without it', async () => {
     const { id } = await declareProject(given(), admin);
     const body = { project_id: id, name: 'TOKEN', value: 'canary-2718281828' };

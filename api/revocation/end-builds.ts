@@ -3,8 +3,9 @@ import { cancelAllBuilds } from '../builds/cancel-all-builds.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 
-/** A VM that lost its runner shuts itself down before this long after its build was over. */
-const orphanedVmMs = 5 * 60_000;
+// A VM ends itself 60 s after its runner's last sign of life, and the build of a runner that is gone is over only when
+// its lease ran out; half a minute more is for the shutdown.
+const orphanedVmMs = 90_000;
 
 /**
  * Cancels every build of the project and waits until each is over and its VM is gone. A VM that nobody reported gone

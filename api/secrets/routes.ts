@@ -1,6 +1,7 @@
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
-import { secret } from '../../contract/secret.ts';
+import { type Secret, secret } from '../../contract/secret.ts';
 import type { Principal } from '../auth/principal.ts';
 import { projectOfList, requireProject, requireScope } from '../auth/require-scope.ts';
 import { newId } from '../db/new-id.ts';
@@ -13,7 +14,15 @@ import { pageOf, pageRequest } from '../http/page.ts';
 import { conflict, invalidField, notFound, ProblemError } from '../http/problem-error.ts';
 import { checkEnvironmentName } from '../projects/environment-names.ts';
 import { findProject } from '../projects/store.ts';
-import { deleteSecret, findSecret, insertSecret, listSecrets, toSecret, updateSecret } from './store.ts';
+import {
+  deleteSecret,
+  findSecret,
+  insertSecret,
+  listSecrets,
+  type SecretRow,
+  toSecret,
+  updateSecret,
+} from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['secrets'];
@@ -87,8 +96,7 @@ export const secretRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/secrets/:id',
     { preHandler: read, schema: { tags, params: IdParams, response: { 200: secret.representation } } },
-    async (request, reply) =>
-      sendRepresentation(reply, toSecret(await find(request.principal, request.params.id))),
+    async (request, reply) => sendSecret(reply, await find(request.principal, request.params.id)),
   );
 
   app.patch(
@@ -99,7 +107,7 @@ export const secretRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      requireMatch(request, toSecret(row));
+      requireMatch(request, toSecret(row), row.version);
       const { value } = request.body as { value?: string | null };
       const { phases } = applyPatch(secret.changeable, toSecret(row), request.body);
       const sealed_value = value
@@ -112,7 +120,7 @@ export const secretRoutes: Routes = async (app, { context }) => {
           'The secret was changed at the same moment. Read it again.',
         );
       }
-      return sendRepresentation(reply, toSecret(await find(request.principal, row.id)));
+      return sendSecret(reply, await find(request.principal, row.id));
     },
   );
 
@@ -126,6 +134,11 @@ export const secretRoutes: Routes = async (app, { context }) => {
     },
   );
 };
+
+/** The ETag covers the value, which is not shown: who changes it must know that it is still the one he read of. */
+function sendSecret(reply: FastifyReply, row: SecretRow): Secret {
+  return sendRepresentation(reply, toSecret(row), row.version);
+}
 
 function noLiveProject(projectId: string): ProblemError {
   return invalidField('project_id', `There is no live project ${projectId} in this team.`);

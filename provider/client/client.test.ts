@@ -64,6 +64,22 @@ test('a refused token is renewed and the request repeated, once', async (t) => {
   assert.equal(hopeless.seen.length, 2);
 });
 
+test('a creation whose first attempt is still at work is asked for again until it is answered', async (t) => {
+  const { client, seen } = await startApi(t, (_, response, count) => {
+    response.statusCode = count < 12 ? 409 : 201;
+    response.setHeader('retry-after', '1');
+    response.end(count < 12 ? '{"code":"request_in_progress"}' : '{}');
+  });
+  assert.equal((await client.request({ method: 'POST', path: '/v1/projects', body: '{}' })).status, 201);
+  assert.equal(seen.length, 12);
+  const other = await startApi(t, (_, response) => {
+    response.statusCode = 409;
+    response.end('{"code":"name_taken"}');
+  });
+  await assert.rejects(other.client.request({ method: 'POST', path: '/v1/projects', body: '{}' }), ApiError);
+  assert.equal(other.seen.length, 1);
+});
+
 test('a creation is repeated with the same idempotency key', async (t) => {
   const { client, seen } = await startApi(t, (request, response, count) => {
     if (count === 1) return request.socket.destroy();

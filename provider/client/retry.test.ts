@@ -40,6 +40,22 @@ test('the server says how long to wait, up to a minute', async () => {
   assert.deepEqual(long.waits, [60_000]);
 });
 
+test('an earlier attempt that is in progress is waited for, up to a minute and a half', async () => {
+  const waits: number[] = [];
+  let calls = 0;
+  const operation = async () => {
+    calls += 1;
+    if (calls <= 70) throw new RetryableError(reason, 1000, true);
+    return calls;
+  };
+  const sleep = async (milliseconds: number) => void waits.push(milliseconds);
+  const { signal } = new AbortController();
+  assert.equal(await retry(operation, { attempts: 2, signal, sleep }), 71);
+  assert.equal(waits.length, 70);
+  calls = -100;
+  await assert.rejects(retry(operation, { attempts: 2, signal, sleep }), reason);
+});
+
 test('what is not retryable is thrown at once', async () => {
   const { signal } = new AbortController();
   let calls = 0;

@@ -15,31 +15,42 @@ export class RetryableError extends Error {
   readonly code = 'retryable';
   readonly reason: ApiError | ApiUnreachableError;
   readonly retryAfterMilliseconds: number | undefined;
+  /** An earlier attempt of the same is still at work: not a failure, so it does not count as an attempt. */
+  readonly inProgress: boolean;
 
-  constructor(reason: ApiError | ApiUnreachableError, retryAfterMilliseconds?: number) {
+  constructor(reason: ApiError | ApiUnreachableError, retryAfterMilliseconds?: number, inProgress = false) {
     super(reason.message);
     this.reason = reason;
     this.retryAfterMilliseconds = retryAfterMilliseconds;
+    this.inProgress = inProgress;
   }
 }
 
 const firstWaitMilliseconds = 500;
 const longestWaitMilliseconds = 10_000;
 const longestRetryAfterMilliseconds = 60_000;
+// The API lets go of a creation that died with its process after a minute.
+const inProgressMilliseconds = 90_000;
 
 /**
  * Runs an operation again while it throws `RetryableError`: after the time the server asked for, at most a minute, else
- * after a random part of a time that doubles from half a second to ten. Throws the last reason, or the signal's.
+ * after a random part of a time that doubles from half a second to ten. While an earlier attempt is in progress it waits
+ * up to 90 s for that. Throws the last reason, or the signal's.
  */
 export async function retry<T>(operation: () => Promise<T>, parts: RetryParts): Promise<T> {
   const { attempts, signal, sleep = sleepUntil, random = Math.random } = parts;
-  for (let attempt = 1; ; attempt += 1) {
+  let attempt = 1;
+  let waitedForEarlier = 0;
+  for (;;) {
     try {
       return await operation();
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
-      if (attempt >= attempts) throw error.reason;
-      await sleep(waitFor(error, attempt, random), signal);
+      const wait = waitFor(error, attempt, random);
+      if (error.inProgress) waitedForEarlier += wait;
+      else attempt += 1;
+      if (attempt > attempts || waitedForEarlier > inProgressMilliseconds) throw error.reason;
+      await sleep(wait, signal);
     }
   }
 }

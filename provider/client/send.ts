@@ -29,8 +29,9 @@ export async function send(request: HttpRequest): Promise<HttpAnswer> {
   const answer = await exchange(request);
   if (answer.ok) return answer;
   const error = new ApiError(answer.status, problemOf(answer.text));
-  if (!temporaryStatuses.has(answer.status)) throw error;
-  throw new RetryableError(error, retryAfter(answer.retryAfter, new Date()));
+  const inProgress = answer.status === 409 && error.problem.code === 'request_in_progress';
+  if (!inProgress && !temporaryStatuses.has(answer.status)) throw error;
+  throw new RetryableError(error, retryAfter(answer.retryAfter, new Date()), inProgress);
 }
 
 async function exchange({ method, url, headers, body, timeoutMilliseconds, signal }: HttpRequest) {
