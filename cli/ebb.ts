@@ -3,6 +3,7 @@ import { SchemaError } from '../api/db/migrate.ts';
 import { ConfigurationError } from '../contract/environment.ts';
 import { FolderInUseError } from '../contract/folder-lock.ts';
 import { UnreachableError } from '../contract/unreachable-error.ts';
+import { ImageError } from '../runner/image/image-error.ts';
 import { CliError } from './cli-error.ts';
 import { apiCommand } from './commands/api.ts';
 import { apiKeyCommand } from './commands/api-key.ts';
@@ -45,9 +46,14 @@ for (const command of [
 try {
   await program.parseAsync();
 } catch (error) {
-  const forPeople = [CliError, ConfigurationError, UnreachableError, SchemaError, FolderInUseError].some(
-    (family) => error instanceof family,
-  );
+  const forPeople = [
+    CliError,
+    ConfigurationError,
+    UnreachableError,
+    SchemaError,
+    FolderInUseError,
+    ImageError,
+  ].some((family) => error instanceof family);
   console.error(forPeople ? `ebb: ${(error as Error).message}` : error);
   process.exitCode = 1;
 }

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { BuildQueue } from '../queue/build-queue.ts';
@@ -14,7 +13,7 @@ import { findRecipe } from '../runner/image/recipes.ts';
 import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
-import { memoryFolder } from './memory-folder.ts';
+import { defaultRuntimeDir } from './memory-folder.ts';
 
 const presenceMs = 10_000;
 const presentForMs = 60_000;
@@ -90,7 +89,7 @@ async function openDriver(
     signal,
     onProgress: (line) => log.info(line),
   });
-  const runtimeDir = configuration.EBB_RUNTIME_DIR ?? join(await memoryFolder(tmpdir()), 'ebb-runner');
+  const runtimeDir = configuration.EBB_RUNTIME_DIR ?? (await defaultRuntimeDir());
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
   return createQemuDriver({ image, runtimeDir, cacheDir: resolve(configuration.EBB_CACHE_DIR) });
 }

@@ -55,6 +55,22 @@ const tools: Tool[] = [
   { programs: ['cpio'], use: 'run', debian: 'cpio', fedora: 'cpio', macos: 'cpio' },
   { programs: ['lz4'], use: 'run', debian: 'lz4', fedora: 'lz4', macos: 'lz4' },
   { programs: ['terraform', 'tofu'], use: 'run', debian: null, fedora: 'opentofu', macos: 'opentofu' },
+  {
+    programs: ['mkfs.vfat'],
+    use: 'test',
+    debian: 'dosfstools',
+    fedora: 'dosfstools',
+    macos: 'dosfstools',
+  },
+  { programs: ['mcopy'], use: 'test', debian: 'mtools', fedora: 'mtools', macos: 'mtools' },
+  { programs: ['sfdisk'], use: 'test', debian: 'fdisk', fedora: 'util-linux', macos: null },
+  {
+    programs: ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/edk2/ovmf/OVMF_CODE.fd'],
+    use: 'test',
+    debian: 'ovmf',
+    fedora: 'edk2-ovmf',
+    macos: null,
+  },
   { programs: ['sshd'], use: 'test', debian: 'openssh-server', fedora: 'openssh-server', macos: 'openssh' },
   {
     programs: ['initdb'],

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { inflateRawSync } from 'node:zlib';
 import pg from 'pg';
 import type { LiveJourney } from '../cli/demo/journey.ts';
+import { defaultRuntimeDir } from '../cli/memory-folder.ts';
 import { openVault } from '../runner/custody/open.ts';
 import { findBinaries } from './postgres.ts';
 
@@ -62,7 +63,7 @@ export async function searchEverywhere(
   };
   // A developer's own clone and the repository itself are where source belongs.
   const mayHoldSource = [join(folder, 'shop'), live.system.source.repositories];
-  for (const root of [folder, '/dev/shm/ebb-runner']) {
+  for (const root of [folder, await defaultRuntimeDir()]) {
     for (const path of await filesBelow(root)) {
       const allowed: Name[] = mayHoldSource.some((place) => path.startsWith(`${place}/`))
         ? ['sourceLine']

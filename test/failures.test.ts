@@ -10,6 +10,7 @@ import { pinHostKey } from '../cli/dev/developer-key.ts';
 import { createRepository } from '../cli/dev/repository.ts';
 import { createSampleRepository } from '../cli/dev/sample-repository.ts';
 import { followBuild } from '../cli/follow-build.ts';
+import { defaultRuntimeDir } from '../cli/memory-folder.ts';
 import type { Build } from '../contract/build.ts';
 
 const patience = () => AbortSignal.timeout(3 * 60_000);
@@ -81,7 +82,9 @@ async function buildAnd(
 }
 
 async function killVm(build: Build): Promise<void> {
-  const owner = JSON.parse(await readFile(`/dev/shm/ebb-runner/${build.vm}/owner.json`, 'utf8'));
+  const owner = JSON.parse(
+    await readFile(join(await defaultRuntimeDir(), `${build.vm}`, 'owner.json'), 'utf8'),
+  );
   process.kill(owner.qemu.pid, 'SIGKILL');
 }
 

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { type JourneyResult, type LiveJourney, runJourney } from '../cli/demo/journey.ts';
 import { createNarrator } from '../cli/demo/narrator.ts';
 import { timingTable } from '../cli/demo/timings.ts';
+import { defaultRuntimeDir } from '../cli/memory-folder.ts';
 import { type Canaries, plantedCanaries, searchEverywhere } from './canaries.ts';
 import { startPostgres } from './postgres.ts';
 
@@ -112,7 +113,7 @@ test('the search finds what is planted, in hexadecimal and in shifted base64', (
 
 test('no process and no VM is left', async () => {
   for (const pid of pids) assert.ok(!existsSync(`/proc/${pid}`), `process ${pid} is still there`);
-  const vms = await readdir('/dev/shm/ebb-runner').catch((): string[] => []);
+  const vms = await readdir(await defaultRuntimeDir()).catch((): string[] => []);
   for (const build of [result.passed, result.failed, result.revocation.build]) {
     assert.ok(!vms.includes(String(build.vm)));
   }

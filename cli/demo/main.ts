@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { ImageError } from '../../runner/image/image-error.ts';
 import { CliError } from '../cli-error.ts';
 import { runJourney } from './journey.ts';
 import { createNarrator } from './narrator.ts';
@@ -35,7 +36,8 @@ export async function main(): Promise<number> {
     );
     return 0;
   } catch (error) {
-    console.error(error instanceof CliError ? `\nebb: ${error.message}` : error);
+    const forPeople = error instanceof CliError || error instanceof ImageError;
+    console.error(forPeople ? `\nebb: ${error.message}` : error);
     console.error(`ebb: the demo's folder is kept: ${folder} (logs in system/logs)`);
     return 1;
   }

@@ -1,6 +1,7 @@
 # Runs as a customize hook of mmdebstrap, as root of the new system's namespace; $1 is the new system.
-# Leaves $1/ebb-image/kernel and $1/ebb-image/initramfs.cpio. The guest's own files are in $1/ebb-files.
-# Expects in the environment: EBB_KERNEL_PACKAGE, EBB_MODULES.
+# Leaves in $1/ebb-image: kernel, initramfs.cpio, stub (systemd's, that starts a kernel from firmware), os-release and
+# packages (what the image is made of, with versions). The guest's own files are in $1/ebb-files.
+# Expects in the environment: EBB_KERNEL_PACKAGE, EBB_STUB_PACKAGE, EBB_MODULES.
 set -eu
 export LC_ALL=C
 root=$1
@@ -12,10 +13,16 @@ mkdir -p ebb-image ebb-kernel
   cd ebb-kernel
   export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
   package=$(apt-cache depends "$EBB_KERNEL_PACKAGE" | awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
-  apt-get download "$package" >&2
-  dpkg-deb -x ./*.deb .
+  apt-get download "$package" "$EBB_STUB_PACKAGE" >&2
+  for file in ./*.deb; do
+    dpkg-deb -x "$file" .
+    dpkg-deb -W --showformat '${Package} ${Version}\n' "$file" >> ../ebb-image/packages
+  done
 )
 cp ebb-kernel/boot/vmlinuz-* ebb-image/kernel
+cp ebb-kernel/usr/lib/systemd/boot/efi/linuxx64.efi.stub ebb-image/stub
+cp etc/os-release ebb-image/os-release
+dpkg-query --admindir=var/lib/dpkg --show --showformat '${Package} ${Version}\n' >> ebb-image/packages
 mkdir -p usr/lib/ebb/modules
 number=10
 for module in $EBB_MODULES; do

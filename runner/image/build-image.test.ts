@@ -86,6 +86,9 @@ test('a cached image is used without any tool or network', async () => {
     digest,
     kernelPath: join(cacheDir, digest, 'kernel'),
     initramfsPath: join(cacheDir, digest, 'initramfs'),
+    stubPath: join(cacheDir, digest, 'stub'),
+    osReleasePath: join(cacheDir, digest, 'os-release'),
+    packagesPath: join(cacheDir, digest, 'packages'),
     commandLine: base.commandLine,
   });
 });

@@ -14,6 +14,11 @@ export interface Image {
   digest: string;
   kernelPath: string;
   initramfsPath: string;
+  /** What firmware starts a kernel with, and what it calls it: for disks. */
+  stubPath: string;
+  osReleasePath: string;
+  /** A line for each package of the image: name and version. */
+  packagesPath: string;
   /** What the image wants on the kernel's command line; the driver adds the console and `ebb.deadman=<seconds>`. */
   commandLine: string;
 }
@@ -68,6 +73,9 @@ function imageIn(folder: string, recipe: Recipe, digest: string): Image {
     digest,
     kernelPath: join(folder, 'kernel'),
     initramfsPath: join(folder, 'initramfs'),
+    stubPath: join(folder, 'stub'),
+    osReleasePath: join(folder, 'os-release'),
+    packagesPath: join(folder, 'packages'),
     commandLine: recipe.commandLine,
   };
 }
@@ -92,6 +100,9 @@ async function assemble({ recipe, script, work, signal, onProgress }: Assembly):
   const environment = {
     EBB_ASSEMBLE: script,
     EBB_KERNEL_PACKAGE: recipe.kernelPackage,
+    EBB_STUB_PACKAGE: recipe.stubPackage,
+    // Of everything that writes today's date into what it makes.
+    SOURCE_DATE_EPOCH: '1700000000',
     EBB_MODULES: recipe.modules.join(' '),
   };
   await run('mmdebstrap', mmdebstrapArguments(recipe, work), { signal, onProgress, environment });
@@ -118,7 +129,9 @@ function mmdebstrapArguments(recipe: Recipe, work: string): string[] {
     `--customize-hook=sync-in ${quoted(guestFiles)} /ebb-files`,
     // By the environment, because mmdebstrap prints every hook in full.
     '--customize-hook=sh -c "$EBB_ASSEMBLE" assemble "$1"',
-    `--customize-hook=download /ebb-image/kernel ${quoted(join(work, 'kernel'))}`,
+    ...['kernel', 'stub', 'os-release', 'packages'].map(
+      (name) => `--customize-hook=download /ebb-image/${name} ${quoted(join(work, name))}`,
+    ),
     `--customize-hook=download /ebb-image/initramfs.cpio ${quoted(join(work, 'initramfs'))}`,
     recipe.suite,
     '/dev/null',

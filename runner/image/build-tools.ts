@@ -11,6 +11,11 @@ const packageOf: Record<string, string> = {
   awk: 'mawk',
   lz4: 'lz4',
 };
+const diskTools: Record<string, string> = {
+  'mkfs.vfat': 'dosfstools',
+  mcopy: 'mtools',
+  sfdisk: 'fdisk',
+};
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 export interface CheckBuildToolsOptions {
@@ -31,12 +36,24 @@ export async function checkBuildTools(options: CheckBuildToolsOptions): Promise<
   if (!(await canAccess(keyringPath, constants.R_OK))) {
     missing.push({ what: `Debian's signing keys (${keyringPath})`, install: 'debian-archive-keyring' });
   }
+  refuse('Making the image of the build machine', missing);
+}
+
+/** The same for what a disk is made with. */
+export async function checkDiskTools(searchPath = systemPath()): Promise<void> {
+  const missing: { what: string; install: string }[] = [];
+  for (const [what, install] of Object.entries(diskTools))
+    if (!(await isOnPath(what, searchPath))) missing.push({ what, install });
+  refuse('Making a disk of the image', missing);
+}
+
+function refuse(task: string, missing: { what: string; install: string }[]): void {
   if (missing.length === 0) return;
   const names = missing.map(({ what }) => what).join(', ');
   const install = [...new Set(missing.map(({ install }) => install))].join(' ');
   throw new ImageError(
     'tools_missing',
-    `Making the image of the build machine needs ${names}. Install them: sudo apt-get install ${install}`,
+    `${task} needs ${names}. Install them: sudo apt-get install ${install}`,
   );
 }
 

@@ -12,6 +12,8 @@ export interface Recipe {
   packages: string[];
   /** The package that depends on the newest kernel of its flavour. */
   kernelPackage: string;
+  /** The package with systemd's boot stub. */
+  stubPackage: string;
   /** In the order of loading; a module that the kernel has built in is skipped. No disk driver may stand here. */
   modules: string[];
   compression: 'none' | 'lz4';
@@ -35,9 +37,10 @@ export const base: Recipe = {
     ...['bash', 'coreutils', 'iproute2', 'procps', 'util-linux', 'kmod', 'busybox-static'],
   ],
   kernelPackage: 'linux-image-cloud-amd64',
+  stubPackage: 'systemd-boot-efi',
   modules: [
     ...['virtio_ring', 'virtio', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci'],
-    ...['failover', 'net_failover', 'virtio_net', 'rng-core', 'virtio-rng'],
+    ...['failover', 'net_failover', 'virtio_net', 'rng-core', 'virtio-rng', 'ena'],
   ],
   compression: 'none',
   commandLine: [
@@ -49,7 +52,9 @@ export const base: Recipe = {
   ].join(' '),
 };
 
-const recipes = [base];
+const node: Recipe = { ...base, name: 'node', packages: [...base.packages, 'nodejs', 'npm'] };
+
+const recipes = [base, node];
 
 /** The recipe of that name. Throws an `ImageError` `unknown_recipe` when there is none. */
 export function findRecipe(name: string): Recipe {

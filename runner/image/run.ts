@@ -41,5 +41,8 @@ export async function run(program: string, args: string[], options: RunOptions):
   });
   if (ended === undefined) return;
   if (signal.aborted) throw new ImageError('aborted', `${program} was stopped`, { cause: signal.reason });
-  throw new ImageError('build_failed', [`${program} ${ended}:`, ...last].join('\n'));
+  const hint = last.some((line) => line.includes('unable to pick chroot mode'))
+    ? ['Run it as root, or where users may make namespaces (sysctl kernel.unprivileged_userns_clone=1).']
+    : [];
+  throw new ImageError('build_failed', [`${program} ${ended}:`, ...last, ...hint].join('\n'));
 }

@@ -10,6 +10,7 @@ import {
   DescribeSubnetsCommand,
   EC2Client,
   type RequestLaunchTemplateData,
+  TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { freePort } from '../qemu/free-port.ts';
 
@@ -22,6 +23,8 @@ export interface Moto {
   createTemplate(change?: RequestLaunchTemplateData): Promise<string>;
   /** The bytes that an instance was given at launch. */
   userData(instance: string): Promise<Buffer>;
+  /** Ends an instance, as one does whose machine switches itself off. */
+  end(instance: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -75,6 +78,8 @@ export async function startMoto(): Promise<Moto> {
       const { UserData } = await client.send(command);
       return Buffer.from(UserData?.Value ?? '', 'base64');
     },
+    end: async (instance) =>
+      void (await client.send(new TerminateInstancesCommand({ InstanceIds: [instance] }))),
     async close() {
       client.destroy();
       server.kill();
