@@ -48,7 +48,7 @@ printf 'build:*::\ncheckout:*::\n' >> etc/gshadow
 rm -rf etc/ssh/ssh_host_* etc/machine-id etc/resolv.conf etc/hostname root/.bashrc root/.profile etc/skel
 rm -rf usr/share/doc usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bash-completion
 rm -rf usr/share/common-licenses usr/lib/systemd lib/systemd etc/systemd
-rm -rf var/lib/apt var/cache/apt var/cache/debconf var/log var/lib/dpkg/info
+rm -rf var/lib/apt var/cache/apt var/cache/debconf var/cache/ldconfig var/log var/lib/dpkg/info
 rm -rf home boot
 mkdir -p var/log home
 

@@ -54,7 +54,8 @@ export const base: Recipe = {
 
 const node: Recipe = { ...base, name: 'node', packages: [...base.packages, 'nodejs', 'npm'] };
 
-const recipes = [base, node];
+/** All that ship. */
+export const recipes = [base, node];
 
 /** The recipe of that name. Throws an `ImageError` `unknown_recipe` when there is none. */
 export function findRecipe(name: string): Recipe {
