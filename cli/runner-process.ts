@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,7 +32,7 @@ export async function runRunnerProcess(options: {
 }): Promise<void> {
   const { configuration, stop, kill } = options;
   const log = pino({ name: 'ebb-runner' });
-  const key = await loadOrCreateKeyEncryptionKey(configuration.EBB_KEY_ENCRYPTION_KEY_FILE);
+  const keyEncryptionKey = await findKeyEncryptionKey(configuration, kill);
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
@@ -59,7 +60,7 @@ export async function runRunnerProcess(options: {
           apiKey: configuration.EBB_RUNNER_KEY,
         }),
         pool,
-        keyEncryptionKey: key.privateKey,
+        keyEncryptionKey,
         slots: configuration.EBB_SLOTS,
         log,
         signal: kill,
@@ -74,6 +75,23 @@ export async function runRunnerProcess(options: {
     await Promise.all([presence.ended, reaping]);
     await queue.close();
   }
+}
+
+async function findKeyEncryptionKey(
+  configuration: RunnerConfiguration,
+  signal: AbortSignal,
+): Promise<JsonWebKey> {
+  const { EBB_KMS_CIPHERTEXT: ciphertext, EBB_EC2_ENDPOINT: endpoint } = configuration;
+  if (!ciphertext)
+    return (await loadOrCreateKeyEncryptionKey(configuration.EBB_KEY_ENCRYPTION_KEY_FILE ?? '')).privateKey;
+  const { decryptKeyEncryptionKey } = await import('../runner/custody/kms-key.ts');
+  return await decryptKeyEncryptionKey({
+    ciphertext,
+    deployment: configuration.EBB_EC2_DEPLOYMENT,
+    region: configuration.EBB_EC2_REGION ?? '',
+    ...(endpoint ? { endpoint } : {}),
+    signal,
+  });
 }
 
 async function openDriver(

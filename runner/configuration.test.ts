@@ -29,6 +29,16 @@ test('QEMU on this machine is the default and needs no setting of EC2', () => {
   assert.equal(readRunnerConfiguration(needed).EBB_VM_DRIVER, 'qemu');
 });
 
+test('the key-encryption key comes by one way, and from KMS with its region', () => {
+  const [both] = problemsOf({ EBB_KMS_CIPHERTEXT: 'AQID' });
+  assert.match(both ?? '', /Both are set; set one/);
+  const [none] = problemsOf({ EBB_KEY_ENCRYPTION_KEY_FILE: '' });
+  assert.match(none ?? '', /None of them is set/);
+  const kms = { EBB_KEY_ENCRYPTION_KEY_FILE: '', EBB_KMS_CIPHERTEXT: 'AQID' };
+  assert.match(problemsOf(kms)[0] ?? '', /^EBB_EC2_REGION is not set/);
+  assert.deepEqual(problemsOf({ ...kms, EBB_EC2_REGION: 'eu-central-1' }), []);
+});
+
 test('for EC2 every setting that is missing is named at once', () => {
   const problems = problemsOf({ EBB_VM_DRIVER: 'ec2' });
   assert.deepEqual(

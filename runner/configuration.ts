@@ -18,9 +18,18 @@ const RunnerEnvironment = Type.Object({
     description: 'Address of Redis: rediss://…, or redis://… on this machine.',
   }),
   EBB_REDIS_CA: Type.Optional(Type.String({ description: 'Certificate authority of Redis, PEM.' })),
-  EBB_KEY_ENCRYPTION_KEY_FILE: Type.String({
-    description: 'File of mode 0600 with the key that unwraps projects’ keys; made when it is not there.',
-  }),
+  EBB_KEY_ENCRYPTION_KEY_FILE: Type.Optional(
+    Type.String({
+      description: 'File of mode 0600 with the key that unwraps projects’ keys; made when it is not there.',
+    }),
+  ),
+  EBB_KMS_CIPHERTEXT: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9+/]+={0,2}$',
+      description:
+        'Instead of a file: the key-encryption key as AWS KMS encrypted it, Base64. The runner alone may have it decrypted.',
+    }),
+  ),
   EBB_CACHE_DIR: Type.String({ default: '.ebb/cache', description: 'Folder for built images.' }),
   EBB_RUNTIME_DIR: Type.Optional(Type.String({ description: 'Folder for running VMs, on a tmpfs.' })),
   EBB_RUNNER_NAME: Type.String({ default: `${hostname()}-${process.pid}`, maxLength: 100 }),
@@ -79,7 +88,7 @@ const RunnerEnvironment = Type.Object({
   EBB_EC2_ENDPOINT: Type.Optional(
     Type.String({
       pattern: '^https?://',
-      description: 'Address of an emulator of EC2; AWS itself when not set.',
+      description: 'Address of an emulator of EC2 and KMS; AWS itself when not set.',
     }),
   ),
 });
@@ -92,10 +101,24 @@ export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerC
   const problems = [
     ...apiProblems('EBB_API_URL', configuration.EBB_API_URL),
     ...redisProblems(configuration.EBB_REDIS_URL),
+    ...keyProblems(configuration),
     ...ec2Problems(configuration),
   ];
   if (problems.length > 0) throw new ConfigurationError(problems);
   return configuration;
+}
+
+function keyProblems(configuration: RunnerConfiguration): string[] {
+  const { EBB_KEY_ENCRYPTION_KEY_FILE: file, EBB_KMS_CIPHERTEXT: ciphertext } = configuration;
+  if ((file === undefined) === (ciphertext === undefined)) {
+    const problem = file === undefined ? 'None of them is set' : 'Both are set';
+    return [
+      `EBB_KEY_ENCRYPTION_KEY_FILE and EBB_KMS_CIPHERTEXT are two ways to the key-encryption key. ${problem}; set one.`,
+    ];
+  }
+  if (ciphertext !== undefined && configuration.EBB_EC2_REGION === undefined)
+    return ['EBB_EC2_REGION is not set. EBB_KMS_CIPHERTEXT is decrypted by AWS KMS there.'];
+  return [];
 }
 
 const neededOnEc2 = [

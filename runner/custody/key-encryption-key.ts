@@ -29,7 +29,7 @@ async function read(path: string): Promise<JsonWebKey | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const key = parse(text);
+  const key = parseKeyEncryptionKey(text);
   if (!key) {
     throw new Error(`${path} holds no private EC P-256 JWK. Restore the key-encryption key from its backup.`);
   }
@@ -37,7 +37,8 @@ async function read(path: string): Promise<JsonWebKey | undefined> {
   return key;
 }
 
-function parse(text: string): JsonWebKey | undefined {
+/** The key in a text; undefined when it holds no private EC P-256 JWK. */
+export function parseKeyEncryptionKey(text: string): JsonWebKey | undefined {
   try {
     const key = JSON.parse(text) as JsonWebKey;
     return key.kty === 'EC' && key.crv === 'P-256' && key.d ? key : undefined;

@@ -128,5 +128,8 @@ test('no module of a disk driver is in the recipe, and the built-in one is kept 
 
 test('an unknown image is refused with the names that there are', () => {
   assert.equal(findRecipe('base'), base);
-  assert.throws(() => findRecipe('bsae'), { code: 'unknown_recipe', message: /"bsae".*There are: base, node/ });
+  assert.throws(() => findRecipe('bsae'), {
+    code: 'unknown_recipe',
+    message: /"bsae".*There are: base, node/,
+  });
 });
