@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { findTerraformMirror } from '../test/terraform-mirror.ts';
 import { isInstalled } from './system-packages.ts';
 
 /** Checks that need no running part, then all tests. Resolves with the exit code. */
@@ -15,15 +16,31 @@ export async function main(): Promise<number> {
   const files = globSync('**/*.test.ts', {
     exclude: (name) => name === 'node_modules' || name === '.ebb',
   }).sort();
-  // moto is in no distribution, so a machine without it runs all the rest.
-  const left = isInstalled('moto_server') ? [] : files.filter((file) => file.endsWith('.moto.test.ts'));
-  const notRun = `ebb: NOT RUN, because moto_server is not installed (pip install 'moto[server]'): ${left.join(' ')}`;
-  if (left.length > 0) console.log(notRun);
-  const chosen = files.filter((file) => !left.includes(file));
+  // What is in no distribution: a machine without it runs all the rest, and says so.
+  const absent = needs.filter(({ isThere }) => !isThere());
+  const notRun = absent.map(({ part, what }) => {
+    const left = files.filter((file) => file.includes(part));
+    return `ebb: NOT RUN, because ${what}: ${left.join(' ')}`;
+  });
+  for (const line of notRun) console.log(line);
+  const chosen = files.filter((file) => !absent.some(({ part }) => file.includes(part)));
   const code = await run(['node', '--test', '--test-concurrency=2', '--test-timeout=600000', ...chosen]);
-  if (left.length > 0) console.log(notRun);
+  for (const line of notRun) console.log(line);
   return code;
 }
+
+const needs = [
+  {
+    part: '.moto.',
+    what: "moto_server is not installed (pip install 'moto[server]')",
+    isThere: () => isInstalled('moto_server'),
+  },
+  {
+    part: '.aws.',
+    what: 'there is no filesystem mirror of Terraform with hashicorp/aws (EBB_TERRAFORM_MIRROR names one)',
+    isThere: () => findTerraformMirror('hashicorp/aws') !== undefined,
+  },
+];
 
 const rooms = ['api', 'cli', 'contract', 'provider', 'queue', 'runner', 'setup', 'stacks', 'test'];
 

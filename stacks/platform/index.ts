@@ -1,0 +1,3 @@
+export { AwsProvider } from './aws.ts';
+export { Platform } from './platform.ts';
+export { PlatformError, type PlatformProps } from './settings.ts';

@@ -1,0 +1,86 @@
+import { Construct } from 'constructs';
+import { KmsAlias, KmsKey } from './aws.ts';
+import { policy } from './policy.ts';
+import type { Roles } from './roles.ts';
+import type { PlatformSettings } from './settings.ts';
+
+/**
+ * Two keys. `custody` decrypts the key-encryption key, and with it every deploy key and secret of every team: its policy
+ * lets the runners' role decrypt and nobody else, whatever other policies say. `data` encrypts what lies on AWS's disks.
+ */
+export class Keys extends Construct {
+  readonly custody: KmsKey;
+  readonly data: KmsKey;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    settings: PlatformSettings,
+    parts: { roles: Roles; accountId: string },
+  ) {
+    super(scope, id);
+    const account = `arn:aws:iam::${parts.accountId}:root`;
+    this.custody = new KmsKey(this, 'custody', {
+      description: `${settings.name}: decrypts the key-encryption key, for runners alone`,
+      enableKeyRotation: true,
+      deletionWindowInDays: 30,
+      policy: policy(
+        {
+          // Everything that manages the key and encrypts with it; nothing that decrypts or passes the right on.
+          Sid: 'Manage',
+          Principal: { AWS: account },
+          Action: [
+            ...[
+              'kms:Describe*',
+              'kms:List*',
+              'kms:GetKeyPolicy',
+              'kms:GetKeyRotationStatus',
+              'kms:PutKeyPolicy',
+            ],
+            ...['kms:EnableKeyRotation', 'kms:EnableKey', 'kms:DisableKey', 'kms:UpdateKeyDescription'],
+            ...[
+              'kms:TagResource',
+              'kms:UntagResource',
+              'kms:CreateAlias',
+              'kms:DeleteAlias',
+              'kms:UpdateAlias',
+            ],
+            ...['kms:ScheduleKeyDeletion', 'kms:CancelKeyDeletion', 'kms:Encrypt'],
+          ],
+          Resource: '*',
+        },
+        {
+          Sid: 'RunnersDecrypt',
+          Principal: { AWS: parts.roles.runnerTask.arn },
+          Action: 'kms:Decrypt',
+          Resource: '*',
+          Condition: { StringEquals: { 'kms:EncryptionContext:ebb:deployment': settings.name } },
+        },
+      ),
+    });
+    new KmsAlias(this, 'custody-alias', {
+      name: `alias/${settings.name}-custody`,
+      targetKeyId: this.custody.keyId,
+    });
+    this.data = new KmsKey(this, 'data', {
+      description: `${settings.name}: database, Redis, secrets and logs`,
+      enableKeyRotation: true,
+      deletionWindowInDays: 30,
+      policy: policy(
+        { Sid: 'Account', Principal: { AWS: account }, Action: 'kms:*', Resource: '*' },
+        {
+          Sid: 'Logs',
+          Principal: { Service: `logs.${settings.region}.amazonaws.com` },
+          Action: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
+          Resource: '*',
+          Condition: {
+            ArnLike: {
+              'kms:EncryptionContext:aws:logs:arn': `arn:aws:logs:${settings.region}:${parts.accountId}:log-group:/${settings.name}/*`,
+            },
+          },
+        },
+      ),
+    });
+    new KmsAlias(this, 'data-alias', { name: `alias/${settings.name}-data`, targetKeyId: this.data.keyId });
+  }
+}

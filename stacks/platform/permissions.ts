@@ -1,0 +1,130 @@
+import { Construct } from 'constructs';
+import { IamRolePolicy } from './aws.ts';
+import type { Keys } from './keys.ts';
+import type { Logs } from './logs.ts';
+import type { Machines } from './machines.ts';
+import type { Network } from './network.ts';
+import { policy, type Statement } from './policy.ts';
+import type { Roles } from './roles.ts';
+import type { Secrets } from './secrets.ts';
+import type { SecurityGroups } from './security-groups.ts';
+import type { PlatformSettings } from './settings.ts';
+
+interface Parts {
+  roles: Roles;
+  keys: Keys;
+  logs: Logs;
+  machines: Machines;
+  network: Network;
+  groups: SecurityGroups;
+  secrets: Secrets;
+  accountId: string;
+}
+
+/** What each role may do, and on what. */
+export class Permissions extends Construct {
+  constructor(scope: Construct, id: string, settings: PlatformSettings, parts: Parts) {
+    super(scope, id);
+    const { roles, secrets, logs } = parts;
+    const allow = (what: string, role: { name: string }, statements: Statement[]) =>
+      new IamRolePolicy(this, what, { name: what, role: role.name, policy: policy(...statements) });
+    allow('runner', roles.runnerTask, [
+      ...launching(settings, parts),
+      ...owning(settings, parts),
+      decrypting(parts),
+    ]);
+    allow('api-start', roles.apiExecution, starting(parts, secrets.ofApi(), logs.api.arn));
+    allow('runner-start', roles.runnerExecution, starting(parts, secrets.ofRunner(), logs.runner.arn));
+  }
+}
+
+/**
+ * Launching from the one template, in the private subnets, with the installation's tag and without a role.
+ *
+ * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+ */
+function launching(settings: PlatformSettings, { machines, network, groups, accountId }: Parts): Statement[] {
+  const arn = (what: string, account = accountId) => `arn:aws:ec2:${settings.region}:${account}:${what}`;
+  const byTemplate = { ArnEquals: { 'ec2:LaunchTemplate': machines.template.arn } };
+  const tagged = { 'aws:RequestTag/ebb:deployment': settings.name };
+  const made = ['instance/*', 'volume/*', 'network-interface/*'].map((what) => arn(what));
+  return [
+    {
+      Sid: 'LaunchMachine',
+      Action: 'ec2:RunInstances',
+      Resource: arn('instance/*'),
+      Condition: {
+        ...byTemplate,
+        StringEquals: { ...tagged, 'ec2:MetadataHttpTokens': 'required' },
+        Null: { 'ec2:InstanceProfile': 'true' },
+      },
+    },
+    {
+      Sid: 'LaunchItsParts',
+      Action: 'ec2:RunInstances',
+      Resource: [arn('volume/*'), arn('network-interface/*')],
+      Condition: { ...byTemplate, StringEquals: tagged },
+    },
+    {
+      Sid: 'LaunchFrom',
+      Action: 'ec2:RunInstances',
+      Resource: [
+        machines.template.arn,
+        arn(`image/${settings.machineImage}`, ''),
+        groups.machine.arn,
+        ...network.privateSubnetIds.map((subnet) => arn(`subnet/${subnet}`)),
+        arn('spot-instances-request/*'),
+      ],
+      Condition: byTemplate,
+    },
+    {
+      Sid: 'TagAtLaunch',
+      Action: 'ec2:CreateTags',
+      Resource: [...made, arn('spot-instances-request/*')],
+      Condition: { StringEquals: { ...tagged, 'ec2:CreateAction': 'RunInstances' } },
+    },
+  ];
+}
+
+/** Looking around, and ending what carries the installation's tag. */
+function owning(settings: PlatformSettings, { accountId }: Parts): Statement[] {
+  return [
+    {
+      Sid: 'EndMachine',
+      Action: ['ec2:TerminateInstances', 'ec2:ModifyInstanceMetadataOptions', 'ec2:GetConsoleOutput'],
+      Resource: `arn:aws:ec2:${settings.region}:${accountId}:instance/*`,
+      Condition: { StringEquals: { 'aws:ResourceTag/ebb:deployment': settings.name } },
+    },
+    {
+      Sid: 'Look',
+      Action: [
+        ...['ec2:DescribeInstances', 'ec2:DescribeInstanceTypes', 'ec2:DescribeImages'],
+        'ec2:DescribeLaunchTemplateVersions',
+      ],
+      Resource: '*',
+    },
+  ];
+}
+
+function decrypting({ keys }: Parts): Statement {
+  return { Sid: 'DecryptKeyEncryptionKey', Action: 'kms:Decrypt', Resource: keys.custody.arn };
+}
+
+function starting({ keys }: Parts, secretArns: string[], logGroupArn: string): Statement[] {
+  return [
+    { Sid: 'Secrets', Action: 'secretsmanager:GetSecretValue', Resource: secretArns },
+    {
+      Sid: 'OpenSecrets',
+      Action: 'kms:Decrypt',
+      Resource: keys.data.arn,
+      Condition: { StringLike: { 'kms:ViaService': 'secretsmanager.*.amazonaws.com' } },
+    },
+    { Sid: 'Log', Action: ['logs:CreateLogStream', 'logs:PutLogEvents'], Resource: `${logGroupArn}:*` },
+    { Sid: 'SignInToRegistry', Action: 'ecr:GetAuthorizationToken', Resource: '*' },
+    {
+      Sid: 'PullImage',
+      Action: ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'],
+      Resource: '*',
+    },
+  ];
+}
