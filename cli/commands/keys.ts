@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { loadOrCreateApiKeyTexts } from '../../api/signing/key-files.ts';
+import { asShell, loadOrCreatePlatformKeys } from '../platform-keys.ts';
 
 /** `ebb keys`: makes what `ebb api` signs and derives with, for machines whose disk does not last. */
 export function keysCommand(): Command {
@@ -7,7 +8,12 @@ export function keysCommand(): Command {
     .description("Make the API's own keys in a folder, once; what is there already stays.")
     .argument('<folder>', 'folder of mode 0700; keep it as a backup')
     .option('--json', 'print the variables that hold the keys, to pipe them where the API runs')
-    .action(async (folder: string, options: { json?: true }) => {
+    .option('--platform', 'make all that the AWS platform needs, and print it for a shell: eval "$(…)"')
+    .action(async (folder: string, options: { json?: true; platform?: true }) => {
+      if (options.platform) {
+        console.log(asShell(await loadOrCreatePlatformKeys(folder)));
+        return;
+      }
       const keys = await loadOrCreateApiKeyTexts(folder);
       const variables = {
         EBB_TOKEN_KEY: keys.tokenKey,
