@@ -101,15 +101,22 @@ async function openDriver(
   signal: AbortSignal,
 ): Promise<VmDriver> {
   if (configuration.EBB_VM_DRIVER === 'ec2') return await openOnEc2(configuration, queue, log, signal);
-  const image = await buildImage({
-    recipe: findRecipe('base'),
-    cacheDir: resolve(configuration.EBB_CACHE_DIR, 'images'),
-    signal,
-    onProgress: (line) => log.info(line),
-  });
+  const imageOf = (recipe: string, given: AbortSignal) =>
+    buildImage({
+      recipe: findRecipe(recipe),
+      cacheDir: resolve(configuration.EBB_CACHE_DIR, 'images'),
+      signal: given,
+      onProgress: (line) => log.info(line),
+    });
+  const image = await imageOf('base', signal);
   const runtimeDir = configuration.EBB_RUNTIME_DIR ?? (await defaultRuntimeDir());
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
-  return createQemuDriver({ image, runtimeDir, cacheDir: resolve(configuration.EBB_CACHE_DIR) });
+  return createQemuDriver({
+    image,
+    otherImage: imageOf,
+    runtimeDir,
+    cacheDir: resolve(configuration.EBB_CACHE_DIR),
+  });
 }
 
 async function openOnEc2(
@@ -120,7 +127,7 @@ async function openOnEc2(
 ): Promise<VmDriver> {
   // Loaded here only: the SDK costs a quarter of a second and 75 MB.
   const { openEc2Driver } = await import('../runner/vm/ec2/open-ec2-driver.ts');
-  const list = (text = '') => text.split(',');
+  const list = (text = '') => text.split(',').filter((part) => part !== '');
   return await openEc2Driver(
     {
       region: configuration.EBB_EC2_REGION ?? '',
@@ -129,6 +136,7 @@ async function openOnEc2(
       instanceTypes: list(configuration.EBB_EC2_INSTANCE_TYPES),
       subnets: list(configuration.EBB_EC2_SUBNETS),
       market: configuration.EBB_EC2_MARKET,
+      images: Object.fromEntries(list(configuration.EBB_EC2_IMAGES).map((pair) => pair.split('='))),
       deployment: configuration.EBB_EC2_DEPLOYMENT,
       runner: configuration.EBB_RUNNER_NAME,
     },

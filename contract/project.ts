@@ -102,7 +102,11 @@ export const project = defineResource({
       }),
     ),
     image: Type.Optional(
-      Type.Enum(['base'], { default: 'base', description: 'Ramdisk image that the VM boots.' }),
+      Type.Enum(['base', 'node'], {
+        default: 'base',
+        description:
+          'Ramdisk image that the VM boots: `base`, or `node` with Node.js 18 and npm of Debian too, which needs 1536 MiB.',
+      }),
     ),
     memory_mib: Type.Optional(
       Type.Integer({

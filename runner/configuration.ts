@@ -64,6 +64,13 @@ const RunnerEnvironment = Type.Object({
       description: 'Launch template of VMs, lt-… or lt-…:version.',
     }),
   ),
+  EBB_EC2_IMAGES: Type.Optional(
+    Type.String({
+      pattern: '^[a-z]+=ami-[0-9a-f]+(,[a-z]+=ami-[0-9a-f]+)*$',
+      description:
+        "AMIs of images other than base, which is the launch template's, separated by commas: node=ami-….",
+    }),
+  ),
   EBB_EC2_INSTANCE_TYPES: Type.Optional(
     Type.String({
       pattern: '^[a-z0-9-]+\\.[a-z0-9-]+(,[a-z0-9-]+\\.[a-z0-9-]+)*$',

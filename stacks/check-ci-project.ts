@@ -37,6 +37,7 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
     ...judge('timeoutMinutes', props.timeoutMinutes, attributes.timeout_minutes),
     ...judge('concurrency', props.concurrency, attributes.concurrency),
     ...judge('memoryMib', props.memoryMib, attributes.memory_mib),
+    ...judge('image', props.image, attributes.image),
     ...judge('branches', props.branches, hookBinding.changeable.branches),
     ...Object.entries(secrets).flatMap(([name, value]) => judgeSecret(name, value, props)),
     ...judgeCommands(props),

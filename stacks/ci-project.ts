@@ -49,6 +49,8 @@ export interface CiProjectProps {
    * @default 1024
    */
   readonly memoryMib?: number;
+  /** Ramdisk image of the VM: `base`, or `node` with Node.js 18 and npm of Debian too, which needs 1536 MiB. */
+  readonly image?: string;
 }
 
 /** A secret of a project. */
@@ -129,7 +131,7 @@ export class CiProject extends Construct {
 
 function projectConfig(props: CiProjectProps) {
   const { connection, name, repository = name, setup, test, deploy, environment } = props;
-  const { defaultBranch, timeoutMinutes, concurrency, memoryMib } = props;
+  const { defaultBranch, timeoutMinutes, concurrency, memoryMib, image } = props;
   return {
     connectionId: typeof connection === 'string' ? connection : connection.id,
     name,
@@ -144,5 +146,6 @@ function projectConfig(props: CiProjectProps) {
     ...(timeoutMinutes !== undefined && { timeoutMinutes }),
     ...(concurrency !== undefined && { concurrency }),
     ...(memoryMib !== undefined && { memoryMib }),
+    ...(image !== undefined && { image }),
   };
 }

@@ -125,6 +125,16 @@ describeApi('HTTP', (given) => {
     assert.equal(again.status, 201);
   });
 
+  test('an image that the memory cannot hold is refused, when it is declared and when it is changed', async () => {
+    const { id, name, connectionId } = await declareProject(given(), admin);
+    const body = { connection_id: connectionId, name: 'large', repository: name, image: 'node' };
+    const small = await admin.call('POST', '/v1/projects', body);
+    assert.deepEqual([small.status, small.body.errors[0].pointer], [422, '#/memory_mib']);
+    assert.match(small.body.errors[0].detail, /1024, but the image node needs 1536/);
+    assert.equal((await admin.call('POST', '/v1/projects', { ...body, memory_mib: 1536 })).status, 201);
+    assert.equal((await admin.call('PATCH', `/v1/projects/${id}`, { image: 'node' })).status, 422);
+  });
+
   test('a change of a secret says which value it replaces, though the value is not shown', async () => {
     const { id } = await declareProject(given(), admin);
     const made = await admin.call('POST', '/v1/secrets', { project_id: id, name: 'TOKEN', value: 'one' });

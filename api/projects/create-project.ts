@@ -5,6 +5,7 @@ import { newId } from '../db/new-id.ts';
 import { conflict, invalidField, ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { checkImage } from './check-image.ts';
 import { checkEnvironment } from './environment-names.ts';
 import { findProject, insertProject, toProject } from './store.ts';
 
@@ -18,6 +19,7 @@ export async function createProject(
 ): Promise<Project> {
   const declared = body as Required<ProjectCreation>;
   checkEnvironment(declared.environment);
+  checkImage(declared);
   await checkRepository(context, teamId, declared);
   const id = newId('prj');
   const key = await context.custody.createProjectKey(id);

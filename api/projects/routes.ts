@@ -11,6 +11,7 @@ import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound, ProblemError } from '../http/problem-error.ts';
 import { revokeProject } from '../revocation/revoke-project.ts';
+import { checkImage } from './check-image.ts';
 import { createProject } from './create-project.ts';
 import { checkEnvironment } from './environment-names.ts';
 import { findProject, listProjects, toProject, updateProject } from './store.ts';
@@ -82,6 +83,7 @@ export const projectRoutes: Routes = async (app, { context }) => {
       requireMatch(request, current);
       const changed = applyPatch(project.changeable, current, request.body);
       checkEnvironment(changed.environment);
+      checkImage(changed);
       if (!(await updateProject(context.database, changed, row.version))) {
         throw new ProblemError(
           409,

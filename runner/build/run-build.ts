@@ -69,7 +69,7 @@ export async function runBuild(
 
 async function bootVm({ context, specification, reports, signal, log }: Attempt): Promise<LiveVm> {
   log.note(`attempt ${specification.attempt}: waiting for a fresh VM`);
-  const { memory_mib: memoryMib } = specification;
+  const { memory_mib: memoryMib, image: recipe } = specification;
   let told = '';
   const onWait = (reason: string) => {
     if (reason === told) return;
@@ -78,7 +78,7 @@ async function bootVm({ context, specification, reports, signal, log }: Attempt)
     // Who waits reads it in the log anyway; a build must not fail for it.
     reports.waiting(reason, signal).catch(() => undefined);
   };
-  return await context.pool.take({ memoryMib, cpus: 1, signal, onWait }).catch((error: Error) => {
+  return await context.pool.take({ memoryMib, cpus: 1, recipe, signal, onWait }).catch((error: Error) => {
     if (signal.aborted) throw error;
     throw lost(`No VM could be started: ${error.message}`);
   });

@@ -17,6 +17,8 @@ export type Command = (run: {
 export interface DriverForTests extends VmDriver {
   /** Ids of all launches, in their order. */
   launched: string[];
+  /** Of all launches, in their order. */
+  recipes: (string | undefined)[];
   /** Ids of the VMs that run. */
   alive: Set<string>;
   /** Lines that VMs were sent as heartbeat. */
@@ -37,6 +39,7 @@ export function createDriverForTests(): DriverForTests {
   const driver: DriverForTests = {
     name: 'tests',
     launched: [],
+    recipes: [],
     alive: new Set(),
     heartbeats: new Map(),
     failNext: 0,
@@ -44,6 +47,7 @@ export function createDriverForTests(): DriverForTests {
     commands: new Map(),
     async launch(launch) {
       driver.launched.push(launch.id);
+      driver.recipes.push(launch.recipe);
       if (driver.gate) await Promise.race([driver.gate, once(launch.signal, 'abort')]);
       if (launch.signal.aborted) throw new VmError('aborted', 'The boot was given up.');
       if (driver.failNext > 0) {

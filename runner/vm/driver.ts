@@ -30,6 +30,8 @@ export interface VmLaunch {
   id: string;
   memoryMib: number;
   cpus: number;
+  /** Name of the recipe of its image; `base` when absent. */
+  recipe?: string;
   /** Seconds without heartbeat after which the VM powers itself off. */
   deadmanSeconds?: number;
   /** Told each time when the launch has to wait for something, in a sentence for the team. */

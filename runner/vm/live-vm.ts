@@ -14,6 +14,8 @@ export interface LiveVm {
 export interface VmShape {
   memoryMib: number;
   cpus: number;
+  /** See `VmLaunch`. */
+  recipe?: string;
 }
 
 const connectTimeoutMs = 30_000;
@@ -21,12 +23,12 @@ const connectTimeoutMs = 30_000;
 /** Boots a VM and logs in. Throws VmError or SshError; nothing of the VM is left then. */
 export async function bootLiveVm(
   driver: VmDriver,
-  { memoryMib, cpus }: VmShape,
+  { memoryMib, cpus, recipe = 'base' }: VmShape,
   signal: AbortSignal,
   onWait?: (reason: string) => void,
 ): Promise<LiveVm> {
   const id = `vm_${randomBytes(10).toString('hex')}`;
-  const vm = await driver.launch({ id, memoryMib, cpus, signal, ...(onWait ? { onWait } : {}) });
+  const vm = await driver.launch({ id, memoryMib, cpus, recipe, signal, ...(onWait ? { onWait } : {}) });
   try {
     const connection = await connect({
       host: vm.host,

@@ -52,6 +52,14 @@ describe('a VM pool', () => {
     assert.equal(driver.launched.length, 2);
   });
 
+  test('does not hand out a VM of another image than was asked for', async () => {
+    open();
+    await booted();
+    const live = await take({ recipe: 'node' });
+    assert.notEqual(live.vm.id, driver.launched[0]);
+    assert.deepEqual(driver.recipes, ['base', 'node']);
+  });
+
   test('hands out each VM once, to however many ask at the same time', async () => {
     open({ size: 2 });
     await booted();

@@ -146,17 +146,18 @@ export function createVmPool(options: VmPoolOptions): VmPool {
   refill();
 
   return {
-    async take({ memoryMib, cpus, signal, onWait }) {
+    async take({ memoryMib, cpus, recipe = 'base', signal, onWait }) {
       const either = AbortSignal.any([signal, closing.signal]);
       either.throwIfAborted();
-      const pooled = memoryMib === options.memoryMib && cpus === options.cpus;
+      // Only VMs of the image that most projects have wait ahead.
+      const pooled = memoryMib === options.memoryMib && cpus === options.cpus && recipe === 'base';
       const [ready] = pooled ? waiting : [];
       if (ready) {
         leave(ready);
         refill();
         return ready.live;
       }
-      const boot = () => track(bootLiveVm(driver, { memoryMib, cpus }, either, onWait));
+      const boot = () => track(bootLiveVm(driver, { memoryMib, cpus, recipe }, either, onWait));
       const first = pooled && takers.length < booting ? adopt(signal, onWait) : boot();
       return await first.catch((error) => {
         either.throwIfAborted();

@@ -30,7 +30,7 @@ export interface ProjectConfig extends cdktf.TerraformMetaArguments {
   */
   readonly environment?: { [key: string]: string };
   /**
-  * Ramdisk image that the VM boots. One of `base`. Default: `"base"`.
+  * Ramdisk image that the VM boots: `base`, or `node` with Node.js 18 and npm of Debian too, which needs 1536 MiB. One of `base`, `node`. Default: `"base"`.
   */
   readonly image?: string;
   /**

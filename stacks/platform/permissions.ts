@@ -70,7 +70,9 @@ function launching(settings: PlatformSettings, { machines, network, groups, acco
       Action: 'ec2:RunInstances',
       Resource: [
         machines.template.arn,
-        arn(`image/${settings.machineImage}`, ''),
+        ...[settings.machineImage, ...Object.values(settings.otherMachineImages)].map((image) =>
+          arn(`image/${image}`, ''),
+        ),
         groups.machine.arn,
         ...network.privateSubnetIds.map((subnet) => arn(`subnet/${subnet}`)),
         arn('spot-instances-request/*'),

@@ -26,6 +26,7 @@ after(() => rmSync(folder, { recursive: true }));
 const key = makeKeyEncryptionKeyForTests();
 const whole: PlatformProps = {
   ...sampleProps,
+  otherMachineImages: { node: 'ami-0fedcba9876543210' },
   keyCiphertext: 'AQIDBA==',
   keyEncryptionPublicKey: JSON.stringify(key.publicKey),
 };
@@ -222,7 +223,8 @@ describe('programs', () => {
       EBB_RUNNER_KEY: `ebb_${'b'.repeat(43)}`,
       EBB_REDIS_URL: 'rediss://:p@master.ebb.abc.euc1.cache.amazonaws.com:6379',
     });
-    assert.equal(readRunnerConfiguration(environment).EBB_EC2_DEPLOYMENT, 'ebb');
+    const read = readRunnerConfiguration(environment);
+    assert.deepEqual([read.EBB_EC2_DEPLOYMENT, read.EBB_EC2_IMAGES], ['ebb', 'node=ami-0fedcba9876543210']);
   });
 
   test('run without privileges, on a disk that they cannot write to, with secrets by reference', () => {

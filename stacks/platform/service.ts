@@ -101,6 +101,9 @@ export class Service extends Construct {
   #runner(): Program {
     const { name, region, hostName, runner, machines, keyCiphertext = '' } = this.#settings;
     const { template } = this.#core.machines;
+    const images = Object.entries(this.#settings.otherMachineImages)
+      .map(([recipe, image]) => `${recipe}=${image}`)
+      .join(',');
     return {
       command: 'runner',
       size: runner,
@@ -117,6 +120,7 @@ export class Service extends Construct {
         EBB_EC2_SUBNETS: this.#core.network.privateSubnetIds.join(','),
         EBB_EC2_MARKET: machines.market,
         EBB_EC2_DEPLOYMENT: name,
+        ...(images === '' ? {} : { EBB_EC2_IMAGES: images }),
       },
       secrets: this.#core.secrets.forRunner(),
       logGroup: this.#core.logs.runner.name,

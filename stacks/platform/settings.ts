@@ -10,6 +10,8 @@ export interface PlatformProps {
   readonly containerImage: string;
   /** AMI of the build machines, as `ebb image publish` prints it. */
   readonly machineImage: string;
+  /** AMIs of other images that projects may ask for, by recipe, such as `{ node: 'ami-…' }`. */
+  readonly otherMachineImages?: Record<string, string>;
   /** The key-encryption key as AWS KMS encrypted it (Base64); empty until the platform's key is there to do it. */
   readonly keyCiphertext?: string;
   /** Its public half, a JWK. */
@@ -84,6 +86,7 @@ export function settle(props: PlatformProps) {
     ...{ hostName: props.hostName, certificateArn: props.certificateArn },
     ...{ containerImage: props.containerImage, machineImage: props.machineImage },
     ...{ keyCiphertext: props.keyCiphertext, keyEncryptionPublicKey: props.keyEncryptionPublicKey },
+    otherMachineImages: props.otherMachineImages ?? {},
     name: props.name ?? 'ebb',
     region,
     availabilityZones: props.availabilityZones ?? ['a', 'b', 'c'].map((letter) => `${region}${letter}`),
@@ -132,6 +135,12 @@ function problemsOf(settings: Unchecked): string[] {
     [
       /^ami-[0-9a-f]{8,17}$/.test(settings.machineImage),
       'machineImage must be an AMI, ami-…; `ebb image publish` prints it.',
+    ],
+    [
+      Object.entries(settings.otherMachineImages).every(
+        ([recipe, image]) => /^[a-z]+$/.test(recipe) && /^ami-[0-9a-f]{8,17}$/.test(image),
+      ),
+      "otherMachineImages must give AMIs by recipe, such as { node: 'ami-…' }.",
     ],
     [
       /^[a-z][a-z0-9-]{0,18}[a-z0-9]$/.test(settings.name),

@@ -8,6 +8,8 @@ export interface Ec2Context {
   places: Places;
   /** Id and version of the launch template. */
   template: { id: string; version: string };
+  /** AMI by recipe, for images other than the template's, which is `base`. */
+  images?: Record<string, string>;
   /** Tag value that sets this installation's instances apart from all others of the account. */
   deployment: string;
   /** Unique among runners; instances are tagged with it. */

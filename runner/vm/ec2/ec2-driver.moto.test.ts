@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { DescribeInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { readCpio } from '../../image/cpio-for-tests.ts';
 import { connect } from '../../ssh/connection.ts';
 import { publicKeyBlob } from '../../ssh/public-key-line.ts';
@@ -39,6 +39,20 @@ describe('the EC2 driver', () => {
     assert.equal(vm.driver, 'ec2');
     await driver.close();
     assert.deepEqual(await rig.alive('settings'), []);
+  });
+
+  test('launches the image that is asked for, and says what to do when there is none', async () => {
+    const images = { node: rig.moto.otherImageId };
+    const { driver } = await rig.openDriver({ deployment: 'images', images });
+    await driver.launch({ ...launchOf(), recipe: 'node' });
+    const { Reservations = [] } = await rig.moto.client.send(
+      new DescribeInstancesCommand({ Filters: [{ Name: 'tag:ebb:deployment', Values: ['images'] }] }),
+    );
+    assert.equal(Reservations[0]?.Instances?.[0]?.ImageId, rig.moto.otherImageId);
+    await assert.rejects(
+      driver.launch({ ...launchOf(), recipe: 'rust' }),
+      /no image rust.*ebb image publish rust.*EBB_EC2_IMAGES/,
+    );
   });
 
   test('leaves nothing in the user data that opens the VM afterwards', async () => {

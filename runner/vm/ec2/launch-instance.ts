@@ -108,7 +108,7 @@ export async function instanceOf(
 /** Settings that the promises need are said again here: a template can be changed by somebody. */
 export function launchInput(
   context: Omit<Ec2Context, 'api' | 'places' | 'reach'>,
-  about: { launch: Pick<VmLaunch, 'id'>; place: Place; tries: number; userData: Buffer },
+  about: { launch: Pick<VmLaunch, 'id' | 'recipe'>; place: Place; tries: number; userData: Buffer },
 ): RunInstancesCommandInput {
   const { launch, place, tries, userData } = about;
   const tags = [
@@ -123,6 +123,7 @@ export function launchInput(
     // Made before the call, so that whoever repeats it makes the same.
     ClientToken: createHash('sha256').update(`${launch.id} ${tries}`).digest('hex'),
     LaunchTemplate: { LaunchTemplateId: context.template.id, Version: context.template.version },
+    ...imageOf(context, launch.recipe),
     InstanceType: place.instanceType as NonNullable<RunInstancesCommandInput['InstanceType']>,
     SubnetId: place.subnet,
     UserData: userData.toString('base64'),
@@ -146,4 +147,15 @@ export function launchInput(
         }
       : {}),
   };
+}
+
+/** Throws Ec2Error when this installation has no image of the recipe. */
+function imageOf({ images = {} }: Pick<Ec2Context, 'images'>, recipe = 'base'): { ImageId?: string } {
+  if (recipe === 'base') return {};
+  const image = images[recipe];
+  if (image) return { ImageId: image };
+  throw new Ec2Error(
+    'setting',
+    `This installation has no image ${recipe} on Amazon EC2. Who operates it publishes one with \`ebb image publish ${recipe}\` and names it in EBB_EC2_IMAGES.`,
+  );
 }

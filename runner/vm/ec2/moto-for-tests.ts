@@ -19,6 +19,7 @@ export interface Moto {
   client: EC2Client;
   subnets: string[];
   imageId: string;
+  otherImageId: string;
   /** A launch template as the platform stack makes it, changed by `change`; gives its id. */
   createTemplate(change?: RequestLaunchTemplateData): Promise<string>;
   /** The bytes that an instance was given at launch. */
@@ -58,6 +59,7 @@ export async function startMoto(): Promise<Moto> {
     url,
     client,
     imageId,
+    otherImageId: Images[1]?.ImageId ?? '',
     subnets: Subnets.map(({ SubnetId = '' }) => SubnetId),
     async createTemplate(change = {}) {
       const data: RequestLaunchTemplateData = {

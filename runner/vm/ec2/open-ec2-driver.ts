@@ -14,6 +14,8 @@ export interface Ec2Settings {
   instanceTypes: string[];
   subnets: string[];
   market: Market;
+  /** AMI by recipe, for images other than the launch template's. */
+  images?: Record<string, string>;
   deployment: string;
   runner: string;
 }
@@ -44,6 +46,7 @@ export async function openEc2Driver(
       api,
       places: createPlaces({ instanceTypes: known, subnets, market }),
       template: { id, version },
+      images: settings.images ?? {},
       deployment: settings.deployment,
       runner: settings.runner,
       reach: surroundings.reach ?? (({ privateAddress: host }) => (host ? { host, port: 22 } : undefined)),

@@ -5,7 +5,10 @@ import { probeKvm } from './probe-kvm.ts';
 import { reapFolders } from './vm-folder.ts';
 
 export interface QemuDriverOptions {
+  /** The image of the recipe `base`. */
   image: Image;
+  /** Gives the image of another recipe; may take minutes the first time. Without it there is none. */
+  otherImage?: (recipe: string, signal: AbortSignal) => Promise<Image>;
   /** Folder on a tmpfs: a VM's keys pass through it. */
   runtimeDir: string;
   /** Remembers whether KVM works. */
@@ -16,19 +19,31 @@ export interface QemuDriverOptions {
 
 const defaultBootTimeoutMs = 90_000;
 const portAttempts = 3;
+// An image that is built already is there sooner.
+const toldAfterMs = 500;
 
 /** VMs by QEMU on this machine: KVM where it works, else emulated; no disk in either case. */
 export function createQemuDriver(options: QemuDriverOptions): VmDriver {
-  const { image, runtimeDir, cacheDir, bootTimeoutMs = defaultBootTimeoutMs } = options;
+  const { runtimeDir, cacheDir, bootTimeoutMs = defaultBootTimeoutMs } = options;
   const running = new Set<Vm>();
   const booting = new Set<Promise<Vm>>();
   const closing = new AbortController();
   let kvm: Promise<boolean> | undefined;
 
+  const imageOf = async ({ recipe = 'base', onWait }: VmLaunch, signal: AbortSignal): Promise<Image> => {
+    if (recipe === 'base') return options.image;
+    if (!options.otherImage) throw new VmError('boot_failed', `This runner has no image ${recipe}.`);
+    const building = setTimeout(
+      () => onWait?.(`building the image ${recipe}, once on this runner`),
+      toldAfterMs,
+    );
+    return await options.otherImage(recipe, signal).finally(() => clearTimeout(building));
+  };
   const start = async (launch: VmLaunch) => {
-    kvm ??= probeKvm(image, cacheDir);
+    kvm ??= probeKvm(options.image, cacheDir);
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
     const signal = AbortSignal.any([launch.signal, closing.signal]);
+    const image = await imageOf(launch, signal);
     const vm = await launchOnFreePort({ ...launch, signal, image, runtimeDir, accelerator, bootTimeoutMs });
     running.add(vm);
     void vm.exited.then(() => running.delete(vm));

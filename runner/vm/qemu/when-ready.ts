@@ -36,7 +36,10 @@ export async function whenReady(booting: BootingVm, timeoutMs: number, signal: A
   ended.catch(() => {});
   // The kernel goes on with half an image, and fails much later with something else.
   const cramped = console.saw('Initramfs unpacking failed: write error').then(() => {
-    throw new VmError('boot_failed', `${vm.id} did not come up: ${vm.memoryMib} MiB cannot hold the image.`);
+    throw new VmError(
+      'boot_failed',
+      `${vm.id} did not come up: ${vm.memoryMib} MiB cannot hold the image. Raise the project's memory_mib.`,
+    );
   });
   try {
     await Promise.race([console.saw('ebb: ready'), ended, stopped, cramped]);
