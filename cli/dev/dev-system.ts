@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeApiKey } from '../../api/auth/api-key.ts';
 import { lockFolder } from '../../contract/folder-lock.ts';
+import { readOrCreateSecretFile } from '../../contract/secret-file.ts';
 import { freePort } from '../../queue/free-port.ts';
 import { startRedisServer } from '../../queue/redis-server.ts';
 import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
@@ -66,7 +66,9 @@ async function start(
   if (redis) started.push(redis.close);
   await writeFile(paths.redisUrl, options.redisUrl ?? redis?.url ?? '', { mode: 0o600 });
 
-  for (const name of ['admin', 'runner']) await makeKey(join(paths.keys, `${name}.key`));
+  // There before the database knows them, so that a start that is cut off loses none.
+  const keyFile = (name: string) => readOrCreateSecretFile(join(paths.keys, `${name}.key`), makeApiKey);
+  const [adminKey] = await Promise.all([keyFile('admin'), keyFile('runner')]);
   const port = options.port || (await freePort());
   const api = await startEbbProcess<ApiReady>({
     command: 'api',
@@ -85,7 +87,7 @@ async function start(
   started.push(() => runner.stop());
   return {
     url: api.ready.url,
-    adminKey: await readFile(join(paths.keys, 'admin.key'), 'utf8'),
+    adminKey,
     source: { ...sourceOf(api.ready), repositories: join(paths.source, 'repositories') },
     developer,
     processes: { redis: redis?.pid, api: api.pid, runner: runner.pid },
@@ -140,13 +142,6 @@ function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string)
     EBB_KEY_ENCRYPTION_KEY_FILE: paths.keyEncryptionKey,
     EBB_CACHE_DIR: options.cacheDir,
   };
-}
-
-/** The keys are there before the database knows them, so that a start that is cut off loses none. */
-async function makeKey(path: string): Promise<void> {
-  if (existsSync(path)) return;
-  await writeFile(`${path}.new`, makeApiKey(), { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }
 
 /** A database that was made with other keys does not take these. */
