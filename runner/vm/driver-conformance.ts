@@ -9,6 +9,8 @@ import { judgeRamdiskProof } from './ramdisk-proof.ts';
 
 export interface ConformanceOptions {
   open(): Promise<VmDriver>;
+  /** After how many seconds without heartbeat a VM of the test ends; its boot, slow as it may be, must be done by then. */
+  forgottenAfterSeconds?: number;
   /** What is left of a VM outside: processes, files, machines; empty when nothing is. */
   remains(id: string): Promise<string[]>;
 }
@@ -16,6 +18,7 @@ export interface ConformanceOptions {
 /** What every VM driver must keep, told as tests. It boots two VMs, one after the other. */
 export function describeVmDriver(name: string, options: ConformanceOptions): void {
   const shape = { memoryMib: 1024, cpus: 1 };
+  const { forgottenAfterSeconds = 5 } = options;
   const signal = AbortSignal.timeout(300_000);
 
   describe(`${name} driver`, () => {
@@ -91,7 +94,12 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
     });
 
     test('a VM that no longer hears of its runner ends itself', async () => {
-      const forgotten = await driver.launch({ id: 'vm_forgotten', ...shape, deadmanSeconds: 5, signal });
+      const forgotten = await driver.launch({
+        id: 'vm_forgotten',
+        ...shape,
+        deadmanSeconds: forgottenAfterSeconds,
+        signal,
+      });
       await forgotten.exited;
       await forgotten.destroy();
       assert.deepEqual(await options.remains(forgotten.id), []);
