@@ -73,6 +73,8 @@ export class Service extends Construct {
       tasks: settings.api.tasks,
       groupId: core.groups.api.id,
       loadBalancer: [{ targetGroupArn: this.targets.arn, containerName: 'api', containerPort: apiPort }],
+      // Before it answers it may have a schema to bring up to date.
+      healthCheckGracePeriodSeconds: 120,
       dependsOn: [listener],
     });
     const runner = this.#define(this.#runner());
@@ -166,7 +168,10 @@ export class Service extends Construct {
     what: string,
     task: EcsTaskDefinition,
     options: { tasks: number; groupId: string } & Partial<
-      Pick<ConstructorParameters<typeof EcsService>[2], 'loadBalancer' | 'dependsOn'>
+      Pick<
+        ConstructorParameters<typeof EcsService>[2],
+        'loadBalancer' | 'dependsOn' | 'healthCheckGracePeriodSeconds'
+      >
     >,
   ): void {
     const { tasks, groupId, ...rest } = options;
