@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Id, Timestamp } from './id.ts';
+import { BranchName, Id, Timestamp } from './id.ts';
 
 /** Phases whose commands a project declares, in the order they run. Checkout comes before them. */
 export const phases = ['setup', 'test', 'deploy'] as const;
@@ -64,13 +64,7 @@ export type Build = Static<typeof Build>;
 export const BuildCreation = Type.Object(
   {
     project_id: Id('prj', 'Project to build.'),
-    branch: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        description: "Branch; the project's default branch when absent.",
-      }),
-    ),
+    branch: Type.Optional(BranchName("Branch; the project's default branch when absent.")),
     commit: Type.Optional(
       Type.String({
         pattern: '^[0-9a-f]{40}$',

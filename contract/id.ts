@@ -24,3 +24,19 @@ export function Name(description: string) {
     description: `${description} Lower-case letters, digits and hyphens; it starts with a letter and does not end with a hyphen.`,
   });
 }
+
+/**
+ * The short name of a branch, such as `main` or `release/1`.
+ *
+ * @see https://git-scm.com/docs/git-check-ref-format
+ */
+export function BranchName(description: string, options: { default?: string } = {}) {
+  const forbidden = '\\x00-\\x20\\x7f~^:?*\\[\\\\';
+  return Type.String({
+    pattern: `^(?![./-])(?!.*(\\.\\.|//|/\\.|@\\{|\\.lock(/|$)))[^${forbidden}]*[^${forbidden}./]$`,
+    minLength: 1,
+    maxLength: 200,
+    description: `${description} As git allows: no space, no two dots in a row, none of ~^:?*[\\.`,
+    ...options,
+  });
+}

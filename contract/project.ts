@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Id, Name, Timestamp } from './id.ts';
+import { BranchName, Id, Name, Timestamp } from './id.ts';
 import { type Creation, defineResource, type Representation } from './resource.ts';
 
 const Command = Type.String({
@@ -33,12 +33,7 @@ export const project = defineResource({
   },
   changeable: {
     default_branch: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        default: 'main',
-        description: 'Branch that a build takes when none is named.',
-      }),
+      BranchName('Branch that a build takes when none is named.', { default: 'main' }),
     ),
     setup: Type.Optional(
       Type.Array(Command, {

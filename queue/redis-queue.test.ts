@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BuildQueue, QueueFullError } from './build-queue.ts';
 import { createRedisQueue } from './redis-queue.ts';
-import type { RedisServer } from './redis-server.ts';
+import { type RedisServer, startRedisServer } from './redis-server.ts';
 import { startRedis } from './test-redis.ts';
 
 let server: RedisServer;
@@ -182,4 +185,16 @@ test('a runner is present for as long as it says so', async () => {
   assert.equal(await queue.isPresent('r2'), false);
   await queue.present('r1', 1);
   while (await queue.isPresent('r1'));
+});
+
+test('a server that a killed process left behind is ended by the next start in its folder', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'ebb-redis-left-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const left = await startRedisServer({ folder });
+  const next = await startRedisServer({ folder });
+  t.after(() => next.close());
+  assert.throws(() => process.kill(left.pid, 0), { code: 'ESRCH' });
+  const queue = await createRedisQueue({ url: next.url });
+  queues.push(queue);
+  await queue.ping();
 });

@@ -125,6 +125,16 @@ describeApi('HTTP', (given) => {
     assert.equal(again.status, 201);
   });
 
+  test('a body that is no object, and a branch that git would refuse, are told with what to do', async () => {
+    const list = await admin.call('POST', '/v1/projects', []);
+    assert.match(list.body.errors[0].detail, /The body must be a JSON object.*Send one/);
+    const { connectionId, name } = await declareProject(given(), admin);
+    const body = { connection_id: connectionId, name: 'odd', repository: name, default_branch: 'a b..' };
+    const odd = await admin.call('POST', '/v1/projects', body);
+    assert.deepEqual([odd.status, odd.body.errors[0].pointer], [422, '#/default_branch']);
+    assert.match(odd.body.errors[0].detail, /As git allows/);
+  });
+
   test('an image that the memory cannot hold is refused, when it is declared and when it is changed', async () => {
     const { id, name, connectionId } = await declareProject(given(), admin);
     const body = { connection_id: connectionId, name: 'large', repository: name, image: 'node' };

@@ -53,6 +53,10 @@ function explain(error: ErrorObject): string {
       const { description } = (error.parentSchema ?? {}) as { description?: string };
       return `${name} has a form that is not allowed; it must match ${params.pattern}.${description ? ` ${description}` : ''}`;
     }
+    case 'type':
+      return pointer === '#'
+        ? `The body must be a JSON ${params.type}: {"name": …}. Send one, with the content type application/json.`
+        : `${name} must be of type ${params.type}.`;
     default:
       return `${name} ${error.message}.`;
   }

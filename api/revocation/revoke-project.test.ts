@@ -86,6 +86,20 @@ test('while a VM lives the revocation stays open with the secrets destroyed; it 
   assert.equal(steps.length, order.length);
 });
 
+test('a VM that nobody reported gone is waited for until it must have ended itself, and no longer', async () => {
+  const build = await addBuild();
+  const endedAgo = async (seconds: number) => {
+    const finished_at = new Date(Date.now() - seconds * 1000);
+    const lost = { state: 'cancelled', vm: 'vm-1', finished_at, attempt: 1 } as const;
+    await setting.context.database.updateTable('build').set(lost).where('id', '=', build).execute();
+  };
+  await endedAgo(60);
+  await assert.rejects(revoke(), { status: 503, code: 'builds_still_ending' });
+  await endedAgo(100);
+  const { steps } = await signedPredicate((await revoke()).receiptId);
+  assert.match(steps.find(({ step }) => step === 'builds_cancelled')?.detail ?? '', /nobody saw it end/);
+});
+
 test('a source host that is down keeps the revocation open but no secret alive; resuming finishes it', async () => {
   const { key, hook } = await addEverything();
   let calls = 0;

@@ -18,7 +18,7 @@ export interface ProjectConfig extends cdktf.TerraformMetaArguments {
   */
   readonly connectionId: string;
   /**
-  * Branch that a build takes when none is named. Default: `"main"`.
+  * Branch that a build takes when none is named. As git allows: no space, no two dots in a row, none of ~^:?*[\. Default: `"main"`.
   */
   readonly defaultBranch?: string;
   /**
