@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { isAlive, type ProcessIdentity, processIdentity } from './process-identity.ts';
 
 /** Another process works in the folder. */
@@ -15,24 +16,48 @@ export class FolderInUseError extends Error {
 }
 
 /**
- * Makes this process the only one that works in a folder, by a file `FOLDER.lock` beside it. The lock of a process that
+ * Makes this process the only one that works in a folder, by a file `FOLDER.lock.N` beside it. The lock of a process that
  * died counts for nothing. Gives the release; throws FolderInUseError.
+ *
+ * The file with the highest N is the lock. Who finds its owner dead makes N + 1, which only one can, and nobody ever
+ * removes a file that could be the lock of a living process: so of many that come at once a single one gets it.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  const path = `${await realpath(folder)}.lock`;
-  const draft = `${path}.${randomUUID()}`;
-  const own = await processIdentity(process.pid);
-  await writeFile(draft, JSON.stringify(own), { mode: 0o600 });
+  const path = await realpath(folder);
+  const draft = `${path}.draft-${randomUUID()}`;
+  await writeFile(draft, JSON.stringify(await processIdentity(process.pid)), { mode: 0o600 });
   try {
-    while (!(await linked(draft, path))) {
-      const owner = await readOwner(path);
+    for (;;) {
+      const [highest = 0] = await generations(path);
+      const owner = await readOwner(fileOf(path, highest));
       if (owner && (await isAlive(owner))) throw new FolderInUseError(folder, owner.pid);
-      await removeDead(path, owner);
+      const own = highest + 1;
+      if (!(await linked(draft, fileOf(path, own)))) continue;
+      // A slow one may have made a number that was used and removed before; then there is a higher one.
+      const [now, ...older] = await generations(path);
+      if (now === own) {
+        await Promise.all(older.map((generation) => rm(fileOf(path, generation), { force: true })));
+        return () => rm(fileOf(path, own), { force: true });
+      }
+      await rm(fileOf(path, own), { force: true });
     }
   } finally {
     await rm(draft, { force: true });
   }
-  return () => rm(path, { force: true });
+}
+
+function fileOf(path: string, generation: number): string {
+  return `${path}.lock.${generation}`;
+}
+
+/** The numbers that there are, highest first. */
+async function generations(path: string): Promise<number[]> {
+  const begin = `${basename(path)}.lock.`;
+  const names = await readdir(dirname(path));
+  const numbers = names
+    .filter((name) => name.startsWith(begin))
+    .map((name) => Number(name.slice(begin.length)));
+  return numbers.filter(Number.isInteger).sort((a, b) => b - a);
 }
 
 /** `link` makes the file whole or not at all, and never in the place of another. */
@@ -44,19 +69,6 @@ async function linked(from: string, to: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-}
-
-/** Of several that find a dead lock one moves it away; who moves a newer one instead puts it back. */
-async function removeDead(path: string, dead: ProcessIdentity | undefined): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  const moved = await rename(path, aside).then(
-    () => true,
-    () => false,
-  );
-  if (!moved) return;
-  const found = await readOwner(aside);
-  if (found && JSON.stringify(found) !== JSON.stringify(dead)) await linked(aside, path);
-  await rm(aside, { force: true });
 }
 
 async function readOwner(path: string): Promise<ProcessIdentity | undefined> {
