@@ -17,7 +17,11 @@ let stack: TestStack;
 before(async () => {
   moto = await startMoto();
   stack = await makeTestStack((scope) => {
-    new Core(scope, 'core', settle({ ...sampleProps, machineImage: moto.imageId }));
+    new Core(
+      scope,
+      'core',
+      settle({ ...sampleProps, machineImage: moto.imageId, database: { protected: false } }),
+    );
   }, moto.url);
 });
 after(async () => {

@@ -26,7 +26,7 @@ test('the example of the guide is valid for the real provider, at its first appl
   });
   const { keyCiphertext, keyEncryptionPublicKey } = whole;
   for (const environment of [
-    {},
+    { EBB_FIRST_APPLY: 'yes' },
     { EBB_KEY_CIPHERTEXT: keyCiphertext, EBB_KEY_ENCRYPTION_PUBLIC_KEY: keyEncryptionPublicKey },
   ]) {
     await promisify(execFile)(process.execPath, [example], {
@@ -43,6 +43,9 @@ const specification = `
 mock_provider "aws" {
   mock_resource "aws_kms_key" {
     defaults = { arn = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000" }
+  }
+  mock_resource "aws_eip" {
+    defaults = { public_ip = "192.0.2.1" }
   }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
@@ -85,7 +88,7 @@ run "everything" {
 
 test('the provider plans and applies all of it, in a world of its own', async (t) => {
   const stack = await makeTestStack((scope) => {
-    new Platform(scope, 'platform', { ...sampleProps, ...whole });
+    new Platform(scope, 'platform', { ...sampleProps, ...whole, database: { protected: false } });
   });
   t.after(() => stack.remove());
   await writeFile(join(stack.folder, 'platform.tftest.hcl'), specification);

@@ -1,7 +1,6 @@
 import { Construct } from 'constructs';
 import { CloudwatchMetricAlarm } from './aws.ts';
 import type { Database } from './database.ts';
-import type { Redis } from './redis.ts';
 import type { Service } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 
@@ -14,6 +13,8 @@ interface Alarm {
   comparison: 'Greater' | 'Less';
   threshold: number;
   minutes: number;
+  /** How many of these minutes must be bad; all of them when absent. */
+  bad?: number;
   /** What it means when nothing is reported. */
   silence: 'breaching' | 'notBreaching';
 }
@@ -26,16 +27,22 @@ export class Alarms extends Construct {
     scope: Construct,
     id: string,
     settings: PlatformSettings,
-    parts: { database: Database; redis: Redis; service: Service },
+    parts: { database: Database; service: Service },
   ) {
     super(scope, id);
-    const { database, redis, service } = parts;
+    const { database, service } = parts;
     const balancer = { LoadBalancer: service.balancer.arnSuffix };
     const alarms: Record<string, Alarm> = {
       'api-errors': {
         description: 'The API answers with errors of its own. Look at its log and at database and Redis.',
         ...{ namespace: 'AWS/ApplicationELB', metricName: 'HTTPCode_Target_5XX_Count', dimensions: balancer },
-        ...{ statistic: 'Sum', comparison: 'Greater', threshold: 10, minutes: 5, silence: 'notBreaching' },
+        ...{ statistic: 'Sum', comparison: 'Greater', threshold: 10, minutes: 1, silence: 'notBreaching' },
+      },
+      'api-unreachable': {
+        description:
+          'The load balancer answers with errors of its own: the API breaks connections or is away.',
+        ...{ namespace: 'AWS/ApplicationELB', metricName: 'HTTPCode_ELB_5XX_Count', dimensions: balancer },
+        ...{ statistic: 'Sum', comparison: 'Greater', threshold: 10, minutes: 1, silence: 'notBreaching' },
       },
       'api-down': {
         description: 'Fewer than one API answers. Look at the events of the ECS service api.',
@@ -48,7 +55,9 @@ export class Alarms extends Construct {
           'No runner runs, so builds wait. Look at the log of the runners: they refuse to start with the reason.',
         ...{ namespace: 'ECS/ContainerInsights', metricName: 'RunningTaskCount' },
         dimensions: { ClusterName: service.cluster.name, ServiceName: 'runner' },
-        ...{ statistic: 'Minimum', comparison: 'Less', threshold: 1, minutes: 5, silence: 'breaching' },
+        ...{ statistic: 'Minimum', comparison: 'Less', threshold: 1, minutes: 15, silence: 'breaching' },
+        // One that starts again and again is there now and then.
+        bad: 3,
       },
       'database-full': {
         description: 'PostgreSQL has less than 5 GiB left. Raise database.storageGib.',
@@ -62,18 +71,7 @@ export class Alarms extends Construct {
           silence: 'notBreaching',
         },
       },
-      'redis-full': {
-        description: 'Redis uses more than 80 % of its memory. Choose a larger redis.nodeType.',
-        ...{ namespace: 'AWS/ElastiCache', metricName: 'DatabaseMemoryUsagePercentage' },
-        dimensions: { ReplicationGroupId: redis.group.replicationGroupId },
-        ...{
-          statistic: 'Maximum',
-          comparison: 'Greater',
-          threshold: 80,
-          minutes: 15,
-          silence: 'notBreaching',
-        },
-      },
+      ...redisFull(settings),
     };
     const actions = settings.alarmTopicArn ? [settings.alarmTopicArn] : [];
     for (const [name, alarm] of Object.entries(alarms)) {
@@ -88,10 +86,25 @@ export class Alarms extends Construct {
         threshold: alarm.threshold,
         period: 60,
         evaluationPeriods: alarm.minutes,
+        datapointsToAlarm: alarm.bad ?? alarm.minutes,
         treatMissingData: alarm.silence,
         alarmActions: actions,
         okActions: actions,
       });
     }
   }
+}
+
+/** Amazon ElastiCache reports memory by node, not by group. */
+function redisFull({ name, redis }: PlatformSettings): Record<string, Alarm> {
+  const alarms: Record<string, Alarm> = {};
+  for (let node = 1; node <= 1 + redis.replicas; node += 1) {
+    alarms[`redis-full-${node}`] = {
+      description: 'Redis uses more than 80 % of its memory. Choose a larger redis.nodeType.',
+      ...{ namespace: 'AWS/ElastiCache', metricName: 'DatabaseMemoryUsagePercentage' },
+      dimensions: { CacheClusterId: `${name}-${String(node).padStart(3, '0')}` },
+      ...{ statistic: 'Maximum', comparison: 'Greater', threshold: 80, minutes: 15, silence: 'notBreaching' },
+    };
+  }
+  return alarms;
 }

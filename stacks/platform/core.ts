@@ -19,6 +19,7 @@ export class Core extends Construct {
   readonly keys: Keys;
   readonly logs: Logs;
   readonly secrets: Secrets;
+  readonly permissions: Permissions;
 
   constructor(scope: Construct, id: string, settings: PlatformSettings) {
     super(scope, id);
@@ -30,6 +31,6 @@ export class Core extends Construct {
     this.keys = new Keys(this, 'keys', settings, { roles: this.roles, accountId });
     this.logs = new Logs(this, 'logs', settings, this.keys);
     this.secrets = new Secrets(this, 'secrets', settings, this.keys);
-    new Permissions(this, 'permissions', settings, { ...this, accountId });
+    this.permissions = new Permissions(this, 'permissions', settings, { ...this, accountId });
   }
 }

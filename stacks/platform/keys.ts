@@ -19,11 +19,14 @@ export class Keys extends Construct {
     parts: { roles: Roles; accountId: string },
   ) {
     super(scope, id);
+    // Deleted, nothing could be opened any more: of backups neither.
+    const lifecycle = { preventDestroy: settings.database.protected };
     const account = `arn:aws:iam::${parts.accountId}:root`;
     this.custody = new KmsKey(this, 'custody', {
       description: `${settings.name}: decrypts the key-encryption key, for runners alone`,
       enableKeyRotation: true,
       deletionWindowInDays: 30,
+      lifecycle,
       policy: policy(
         {
           // Everything that manages the key and encrypts with it; nothing that decrypts or passes the right on.
@@ -66,6 +69,7 @@ export class Keys extends Construct {
       description: `${settings.name}: database, Redis, secrets and logs`,
       enableKeyRotation: true,
       deletionWindowInDays: 30,
+      lifecycle,
       policy: policy(
         { Sid: 'Account', Principal: { AWS: account }, Action: 'kms:*', Resource: '*' },
         {

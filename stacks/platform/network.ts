@@ -23,6 +23,10 @@ export class Network extends Construct {
   readonly vpcId: string;
   readonly publicSubnetIds: string[];
   readonly privateSubnetIds: string[];
+  /** Where what is in the private subnets seems to come from, outside. */
+  readonly publicIp: string;
+  /** The ways out, which must be there before anything goes out. */
+  readonly routes: Route[] = [];
 
   constructor(scope: Construct, id: string, settings: PlatformSettings) {
     super(scope, id);
@@ -60,6 +64,7 @@ export class Network extends Construct {
     this.privateSubnetIds = privateSubnets.map((subnet) => subnet.id);
 
     const address = new Eip(this, 'address', { domain: 'vpc', ...named('nat') });
+    this.publicIp = address.publicIp;
     const nat = new NatGateway(this, 'nat', {
       allocationId: address.id,
       subnetId: this.publicSubnetIds[0] ?? '',
@@ -72,11 +77,8 @@ export class Network extends Construct {
       members: Subnet[],
     ) => {
       const routes = new RouteTable(this, `${kind}-routes`, { vpcId: vpc.id, ...named(kind) });
-      new Route(this, `${kind}-out`, {
-        routeTableId: routes.id,
-        destinationCidrBlock: '0.0.0.0/0',
-        ...target,
-      });
+      const out = { routeTableId: routes.id, destinationCidrBlock: '0.0.0.0/0', ...target };
+      this.routes.push(new Route(this, `${kind}-out`, out));
       for (const [index, subnet] of members.entries())
         new RouteTableAssociation(this, `${kind}-${index}-routes`, {
           routeTableId: routes.id,

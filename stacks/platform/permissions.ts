@@ -23,18 +23,23 @@ interface Parts {
 
 /** What each role may do, and on what. */
 export class Permissions extends Construct {
+  /** What must be there before a program starts. */
+  readonly policies: IamRolePolicy[];
+
   constructor(scope: Construct, id: string, settings: PlatformSettings, parts: Parts) {
     super(scope, id);
     const { roles, secrets, logs } = parts;
     const allow = (what: string, role: { name: string }, statements: Statement[]) =>
       new IamRolePolicy(this, what, { name: what, role: role.name, policy: policy(...statements) });
-    allow('runner', roles.runnerTask, [
-      ...launching(settings, parts),
-      ...owning(settings, parts),
-      decrypting(parts),
-    ]);
-    allow('api-start', roles.apiExecution, starting(parts, secrets.ofApi(), logs.api.arn));
-    allow('runner-start', roles.runnerExecution, starting(parts, secrets.ofRunner(), logs.runner.arn));
+    this.policies = [
+      allow('runner', roles.runnerTask, [
+        ...launching(settings, parts),
+        ...owning(settings, parts),
+        decrypting(parts),
+      ]),
+      allow('api-start', roles.apiExecution, starting(parts, secrets.ofApi(), logs.api.arn)),
+      allow('runner-start', roles.runnerExecution, starting(parts, secrets.ofRunner(), logs.runner.arn)),
+    ];
   }
 }
 
@@ -47,6 +52,8 @@ function launching(settings: PlatformSettings, { machines, network, groups, acco
   const arn = (what: string, account = accountId) => `arn:aws:ec2:${settings.region}:${account}:${what}`;
   const byTemplate = { ArnEquals: { 'ec2:LaunchTemplate': machines.template.arn } };
   const tagged = { 'aws:RequestTag/ebb:deployment': settings.name };
+  const sizes = ['medium', 'large', 'xlarge', '2xlarge', '4xlarge'].map((size) => `*.${size}`);
+  const largest = [...sizes, ...settings.machines.instanceTypes];
   const made = ['instance/*', 'volume/*', 'network-interface/*'].map((what) => arn(what));
   return [
     {
@@ -56,6 +63,8 @@ function launching(settings: PlatformSettings, { machines, network, groups, acco
       Condition: {
         ...byTemplate,
         StringEquals: { ...tagged, 'ec2:MetadataHttpTokens': 'required' },
+        // What a build machine may cost at most. Not the very types: runners of before a change launch theirs still.
+        StringLike: { 'ec2:InstanceType': largest },
         Null: { 'ec2:InstanceProfile': 'true' },
       },
     },
@@ -66,13 +75,21 @@ function launching(settings: PlatformSettings, { machines, network, groups, acco
       Condition: { ...byTemplate, StringEquals: tagged },
     },
     {
+      // By its tag, not by its id: runners of before a change launch from the AMI of before.
+      Sid: 'LaunchFromItsImages',
+      Action: 'ec2:RunInstances',
+      Resource: arn('image/*', ''),
+      Condition: {
+        ...byTemplate,
+        StringEquals: { 'ec2:Owner': accountId },
+        StringLike: { 'aws:ResourceTag/ebb:image-digest': '*' },
+      },
+    },
+    {
       Sid: 'LaunchFrom',
       Action: 'ec2:RunInstances',
       Resource: [
         machines.template.arn,
-        ...[settings.machineImage, ...Object.values(settings.otherMachineImages)].map((image) =>
-          arn(`image/${image}`, ''),
-        ),
         groups.machine.arn,
         ...network.privateSubnetIds.map((subnet) => arn(`subnet/${subnet}`)),
         arn('spot-instances-request/*'),

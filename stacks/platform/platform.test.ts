@@ -99,6 +99,11 @@ describe('the key of custody', () => {
     });
   });
 
+  test('cannot be destroyed by mistake', () => {
+    for (const key of Object.values(resources.aws_kms_key ?? {}))
+      assert.deepEqual(key.lifecycle, { prevent_destroy: true });
+  });
+
   test('cannot be handed on by grants', () => {
     assert.ok(!policy.some(({ Action }) => list(Action).some((action) => /Grant/.test(action))));
   });
@@ -237,6 +242,24 @@ describe('programs', () => {
     }
     for (const service of Object.values(resources.aws_ecs_service ?? {}))
       assert.equal((service.network_configuration as Attributes).assign_public_ip, false);
+  });
+
+  test('start when their permissions, secrets and the way out are there, and runners are healthy when they build', () => {
+    const runner = only('aws_ecs_service', 'runner');
+    const needs = (runner.depends_on as string[]).map((name) => name.split('.')[0]);
+    for (const type of ['aws_iam_role_policy', 'aws_secretsmanager_secret_version', 'aws_route'])
+      assert.ok(needs.includes(type), type);
+    const [container] = JSON.parse(String(only('aws_ecs_task_definition', 'runner').container_definitions));
+    assert.match(container.healthCheck.command.join(' '), /127\.0\.0\.1:4801/);
+  });
+
+  test('runners reach the API also where only some may', () => {
+    const office = synthesize({ ...whole, allowedCidrBlocks: ['192.0.2.0/24'] });
+    const rules = Object.values(office.aws_vpc_security_group_ingress_rule ?? {}).filter((rule) =>
+      String(rule.security_group_id).includes('groups_balancer_'),
+    );
+    assert.equal(rules.length, 2);
+    assert.ok(rules.some((rule) => /aws_eip.*public_ip\}\/32$/.test(String(rule.cidr_ipv4))));
   });
 
   test('are left out until the key is there that encrypts for them', () => {

@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { TerraformOutput } from '../cdktf.ts';
+import { Fn, TerraformOutput } from '../cdktf.ts';
 import { Alarms } from './alarms.ts';
 import { Core } from './core.ts';
 import { Database } from './database.ts';
@@ -25,6 +25,9 @@ export class Platform extends Construct {
     this.database = new Database(this, 'database', settings, this.core);
     this.redis = new Redis(this, 'redis', settings, this.core);
     this.#say('custody_key', this.core.keys.custody.arn, 'Encrypts the key-encryption key.');
+    const { network, groups } = this.core;
+    this.#say('private_subnets', Fn.join(',', network.privateSubnetIds), 'Where one-off tasks run.');
+    this.#say('api_group', groups.api.id, 'Security group of one-off tasks that need the database.');
     if (settings.keyCiphertext === undefined) return;
     this.service = new Service(this, 'service', settings, this.core);
     new Alarms(this, 'alarms', settings, { ...this, service: this.service });

@@ -22,6 +22,8 @@ export class Secrets extends Construct {
   /** ElastiCache has no write-only attribute for it, so this one value is in the state until it is rotated. */
   readonly redisToken: TerraformVariable;
   readonly version: TerraformVariable;
+  /** The values, which must be there before a program starts. */
+  readonly values: SecretsmanagerSecretVersion[] = [];
   readonly #secrets = new Map<string, SecretsmanagerSecret>();
 
   constructor(scope: Construct, id: string, settings: PlatformSettings, keys: Keys) {
@@ -59,11 +61,12 @@ export class Secrets extends Construct {
 
   /** Puts a value that Terraform forgets into the secret of that name. */
   keep(name: string, value: string): void {
-    new SecretsmanagerSecretVersion(this, `${name}_value`, {
+    const version = new SecretsmanagerSecretVersion(this, `${name}_value`, {
       secretId: this.#arn(name),
       secretStringWo: value,
       secretStringWoVersion: this.version.numberValue,
     });
+    this.values.push(version);
   }
 
   /** By the variable that gets the value; what Amazon ECS puts into the API's environment. */

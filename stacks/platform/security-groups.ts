@@ -35,6 +35,8 @@ export class SecurityGroups extends Construct {
 
     for (const [index, range] of settings.allowedCidrBlocks.entries())
       this.#allowIn(`people-${index}`, this.balancer, 443, { cidrIpv4: range });
+    // Runners reach the API by its public name, too, so they come in by the network's own way out.
+    this.#allowIn('runners', this.balancer, 443, { cidrIpv4: `${network.publicIp}/32` });
     this.#connect('balancer-api', this.balancer, this.api, apiPort);
     this.#connect('api-database', this.api, this.database, 5432);
     this.#connect('api-redis', this.api, this.redis, 6379);

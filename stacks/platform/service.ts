@@ -1,3 +1,4 @@
+import type { ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
 import { Fn } from '../cdktf.ts';
 import {
@@ -15,6 +16,21 @@ import type { PlatformSettings } from './settings.ts';
 
 /** Seconds that Fargate gives a task at most between asking it to end and ending it. */
 const stopTimeout = 120;
+
+/** Where a runner answers its own container that it takes builds. */
+const healthPort = 4801;
+const healthCheck = {
+  command: [
+    'CMD',
+    'node',
+    '-e',
+    `fetch('http://127.0.0.1:${healthPort}').then(() => process.exit(0), () => process.exit(1))`,
+  ],
+  interval: 15,
+  timeout: 10,
+  retries: 5,
+  startPeriod: 120,
+};
 
 interface Program {
   command: 'api' | 'runner';
@@ -48,8 +64,10 @@ export class Service extends Construct {
       subnets: core.network.publicSubnetIds,
       dropInvalidHeaderFields: true,
       enableDeletionProtection: settings.database.protected,
-      // The event stream of a build is silent while the build is.
-      idleTimeout: 120,
+      // Shorter than the API keeps a connection open, or requests would go into one that closes; event streams say
+      // something every 15 s.
+      idleTimeout: 60,
+      dependsOn: core.network.routes,
     });
     this.targets = new LbTargetGroup(this, 'targets', {
       name: settings.name,
@@ -58,7 +76,8 @@ export class Service extends Construct {
       port: apiPort,
       protocol: 'HTTP',
       deregistrationDelay: '30',
-      healthCheck: { path: '/v1/ready', matcher: '200', interval: 10, healthyThreshold: 2 },
+      // Not /v1/ready: that database or Redis fail over is no reason to replace every API.
+      healthCheck: { path: '/v1/health', matcher: '200', interval: 10, healthyThreshold: 2 },
     });
     const listener = new LbListener(this, 'https', {
       loadBalancerArn: this.balancer.arn,
@@ -75,7 +94,7 @@ export class Service extends Construct {
       loadBalancer: [{ targetGroupArn: this.targets.arn, containerName: 'api', containerPort: apiPort }],
       // Before it answers it may have a schema to bring up to date.
       healthCheckGracePeriodSeconds: 120,
-      dependsOn: [listener],
+      after: [listener],
     });
     const runner = this.#define(this.#runner());
     this.#serve('runner', runner, { tasks: settings.runner.tasks, groupId: core.groups.runner.id });
@@ -113,6 +132,7 @@ export class Service extends Construct {
       environment: {
         EBB_API_URL: `https://${hostName}`,
         EBB_KMS_CIPHERTEXT: keyCiphertext,
+        EBB_HEALTH_PORT: String(healthPort),
         EBB_SLOTS: String(runner.slots),
         EBB_POOL_SIZE: String(runner.poolSize),
         EBB_VM_DRIVER: 'ec2',
@@ -142,6 +162,8 @@ export class Service extends Construct {
       user: '1000:1000',
       linuxParameters: { initProcessEnabled: true, capabilities: { drop: ['ALL'] } },
       stopTimeout,
+      // Healthy once it has looked at template, image, types and permissions: else the deployment is rolled back.
+      ...(command === 'runner' ? { healthCheck } : {}),
       portMappings: command === 'api' ? [{ containerPort: apiPort, protocol: 'tcp' }] : [],
       logConfiguration: {
         logDriver: 'awslogs',
@@ -167,14 +189,12 @@ export class Service extends Construct {
   #serve(
     what: string,
     task: EcsTaskDefinition,
-    options: { tasks: number; groupId: string } & Partial<
-      Pick<
-        ConstructorParameters<typeof EcsService>[2],
-        'loadBalancer' | 'dependsOn' | 'healthCheckGracePeriodSeconds'
-      >
+    options: { tasks: number; groupId: string; after?: ITerraformDependable[] } & Partial<
+      Pick<ConstructorParameters<typeof EcsService>[2], 'loadBalancer' | 'healthCheckGracePeriodSeconds'>
     >,
   ): void {
-    const { tasks, groupId, ...rest } = options;
+    const { tasks, groupId, after = [], ...rest } = options;
+    const { permissions, secrets, network } = this.#core;
     new EcsService(this, what, {
       name: what,
       cluster: this.cluster.arn,
@@ -189,6 +209,7 @@ export class Service extends Construct {
         assignPublicIp: false,
       },
       deploymentCircuitBreaker: { enable: true, rollback: true },
+      dependsOn: [...permissions.policies, ...secrets.values, ...network.routes, ...after],
       ...rest,
     });
   }

@@ -20,7 +20,7 @@ export interface PlatformProps {
   readonly name?: string;
   /** `eu-central-1` */
   readonly region?: string;
-  /** At least two; the first three of the region. */
+  /** Two to eight; `a`, `b` and `c` of the region, which some regions do not have for every account. */
   readonly availabilityZones?: string[];
   /** Private range with a prefix of 16; `10.88.0.0/16`. */
   readonly cidrBlock?: string;
@@ -49,7 +49,7 @@ export interface PlatformProps {
     readonly storageGib?: number;
     readonly multiAz?: boolean;
     readonly backupDays?: number;
-    /** Whether it can be deleted only after saying so here first; true. */
+    /** Whether it, the load balancer and the keys can be deleted only after saying so here first; true. */
     readonly protected?: boolean;
   };
   readonly redis?: { readonly nodeType?: string; readonly replicas?: number };
@@ -125,8 +125,8 @@ function problemsOf(settings: Unchecked): string[] {
       'hostName must be a full host name, such as ebb.example.com.',
     ],
     [
-      /^arn:aws[a-z-]*:acm:/.test(settings.certificateArn),
-      'certificateArn must be the ARN of an ACM certificate: arn:aws:acm:….',
+      settings.certificateArn.startsWith(`arn:aws:acm:${settings.region}:`),
+      `certificateArn must be the ARN of an ACM certificate of the region: arn:aws:acm:${settings.region}:….`,
     ],
     [
       /^[^\s:@]+(:\d+)?(\/[^\s:@]+)*(:[\w.-]+|@sha256:[0-9a-f]{64})$/.test(settings.containerImage),
@@ -143,13 +143,17 @@ function problemsOf(settings: Unchecked): string[] {
       "otherMachineImages must give AMIs by recipe, such as { node: 'ami-…' }.",
     ],
     [
-      /^[a-z][a-z0-9-]{0,18}[a-z0-9]$/.test(settings.name),
-      'name must be 2 to 20 lower-case letters, digits and dashes: AWS limits the names made of it.',
+      /^(?=.{2,20}$)(?!internal-)[a-z](-?[a-z0-9])+$/.test(settings.name),
+      'name must be 2 to 20 lower-case letters, digits and single dashes, and not begin with internal-: AWS limits the names made of it.',
     ],
-    [/^[a-z]{2}(-[a-z]+)+-\d$/.test(settings.region), 'region must be an AWS region, such as eu-central-1.'],
     [
-      settings.availabilityZones.length >= 2,
-      'availabilityZones must name at least two: load balancer and database need them.',
+      /^(?!cn-|us-gov-)[a-z]{2}(-[a-z]+)+-\d$/.test(settings.region),
+      'region must be an AWS region, such as eu-central-1, outside of China and GovCloud.',
+    ],
+    [
+      whole(settings.availabilityZones.length, 2, 8) &&
+        new Set(settings.availabilityZones).size === settings.availabilityZones.length,
+      'availabilityZones must name 2 to 8 different ones: load balancer and database need two.',
     ],
     [
       settings.availabilityZones.every((zone) => zone.startsWith(settings.region)),
