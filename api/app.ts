@@ -1,11 +1,13 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
+import { auditRoutes } from './audit/routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { buildRoutes } from './builds/routes.ts';
 import { connectionRoutes } from './connections/routes.ts';
 import type { ApiContext } from './context.ts';
 import { deployKeyRoutes } from './deploy-keys/routes.ts';
 import { healthRoutes } from './health/routes.ts';
+import { deliveriesRoute } from './hook-bindings/deliveries-route.ts';
 import { hookBindingRoutes } from './hook-bindings/routes.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import { noteMethods } from './http/allowed-methods.ts';
@@ -31,7 +33,9 @@ const concepts = [
   secretRoutes,
   buildRoutes,
   hookRoutes,
+  deliveriesRoute,
   receiptRoutes,
+  auditRoutes,
 ];
 
 // Longer than routers keep a connection open (Heroku: 90 s), so that they never send into one that closes.

@@ -53,7 +53,7 @@ function keyEncryptionKeyProblems(text: string): string[] {
     // What the parser says would show a part of the value.
   }
   return [
-    'EBB_KEY_ENCRYPTION_KEY is no public JWK of the curve P-256. Give the file `….pub` that the runner wrote beside its key.',
+    'EBB_KEY_ENCRYPTION_KEY is no public JWK of the curve P-256. Give the file `….pub` that `ebb keys FOLDER --key-encryption-key` makes.',
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { BuildQueue } from '../queue/build-queue.ts';
+import type { RefusalAudit } from './audit/audit-refusals.ts';
 import type { Custody } from './custody/custody.ts';
 import type { Database } from './db/database.ts';
 import type { Signer } from './signing/signer.ts';
@@ -11,6 +12,7 @@ export interface ApiContext {
   queue: BuildQueue;
   sourceHosts: SourceHosts;
   custody: Custody;
+  auditRefusal: RefusalAudit;
   signer: Signer;
   /** Where people and source hosts reach this API, without a slash at the end. */
   publicUrl: string;

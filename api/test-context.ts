@@ -6,10 +6,12 @@ import pino from 'pino';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { buildApp } from './app.ts';
+import { createRefusalAudit } from './audit/audit-refusals.ts';
 import type { ApiContext } from './context.ts';
 import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
 import { createSigner } from './signing/create-signer.ts';
+import { localKind } from './source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
 import { createSourceHosts } from './source-hosts/source-hosts.ts';
 import { firstStart } from './teams/first-start.ts';
@@ -28,10 +30,12 @@ export async function openTestContext(location: DatabaseLocation = { folder: 'me
     keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
     hookMasterKey: randomBytes(32),
   });
+  const database = await openDatabase(location);
   const context: ApiContext = {
-    database: await openDatabase(location),
+    database,
+    auditRefusal: createRefusalAudit({ database, now: () => new Date(), log }),
     queue,
-    sourceHosts: createSourceHosts(custody, { local: () => local.host }),
+    sourceHosts: createSourceHosts(custody, { local: localKind(local.host) }),
     custody,
     signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
     publicUrl: 'http://ebb.test',

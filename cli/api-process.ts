@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
+import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runSweeper } from '../api/builds/sweep.ts';
 import type { ApiConfiguration } from '../api/configuration.ts';
 import { splitHostPort } from '../api/configuration-problems.ts';
@@ -8,16 +10,19 @@ import { createCustody } from '../api/custody/custody.ts';
 import { connectDatabase, type Database, openDatabase } from '../api/db/database.ts';
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
+import { runDeliveryProcessor } from '../api/hooks/process-deliveries.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
 import { type ApiKeys, parseApiKeys } from '../api/signing/api-keys.ts';
 import { createSigner } from '../api/signing/create-signer.ts';
 import { loadOrCreateApiKeys } from '../api/signing/key-files.ts';
+import { hostKinds } from '../api/source-hosts/host-kinds.ts';
 import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
 import { firstStart } from '../api/teams/first-start.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { CliError } from './cli-error.ts';
+import type { FirstKeys } from './first-keys.ts';
 
 const sweepIntervalMs = 5_000;
 const resumeIntervalMs = 60_000;
@@ -26,8 +31,8 @@ const resumeIntervalMs = 60_000;
 export interface ApiReady {
   url: string;
   source?: { port: number; hostKey: string };
-  /** Only at the first start, and never again. */
-  firstKeys?: { admin: string; runner: string };
+  /** Those made at the first start, and never again. Keys that were given are known already. */
+  firstKeys?: FirstKeys;
 }
 
 /** Runs the control plane until `stop` aborts. What it opened is closed when it resolves or rejects. */
@@ -55,6 +60,7 @@ export async function runApiProcess(options: {
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
       runResumer(context, stop),
+      runDeliveryProcessor(context, stop),
     ];
     opened.push(() => Promise.all(background));
     options.onReady({
@@ -99,8 +105,13 @@ async function open(
   const context: ApiContext = {
     database,
     queue,
-    sourceHosts: createSourceHosts(custody, source ? { local: () => source.host } : {}),
+    sourceHosts: createSourceHosts(custody, hostKinds(source?.host), (connectionId, error) => {
+      auditHostRefusal(context, connectionId, error).catch((problem) =>
+        log.warn({ error: String(problem) }, 'a refusal of a source host could not be looked up'),
+      );
+    }),
     custody,
+    auditRefusal: createRefusalAudit({ database, now: () => new Date(), log }),
     signer: createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL }),
     publicUrl: configuration.EBB_PUBLIC_URL,
     now: () => new Date(),
@@ -131,7 +142,12 @@ async function prepareTeams(
 ): Promise<ApiReady['firstKeys']> {
   if (EBB_MIGRATE) {
     const keys = { admin: EBB_FIRST_ADMIN_KEY, runner: EBB_FIRST_RUNNER_KEY };
-    return await firstStart(database, { teamName: EBB_TEAM, now: now(), keys });
+    const first = await firstStart(database, { teamName: EBB_TEAM, now: now(), keys });
+    if (!first || (keys.admin && keys.runner)) return undefined;
+    return {
+      ...(keys.admin ? {} : { admin: first.admin }),
+      ...(keys.runner ? {} : { runner: first.runner }),
+    };
   }
   const team = await database.selectFrom('team').select('id').limit(1).executeTakeFirst();
   if (!team) log.warn('there is no team yet, so nobody can sign in: run `ebb first-team`');

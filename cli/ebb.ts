@@ -7,6 +7,7 @@ import { ImageError } from '../runner/image/image-error.ts';
 import { CliError } from './cli-error.ts';
 import { apiCommand } from './commands/api.ts';
 import { apiKeyCommand } from './commands/api-key.ts';
+import { approveCommand } from './commands/approve.ts';
 import { buildCommand } from './commands/build.ts';
 import { devCommand } from './commands/dev.ts';
 import { firstTeamCommand } from './commands/first-team.ts';
@@ -14,6 +15,7 @@ import { imageCommand } from './commands/image.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { providerCommand } from './commands/provider.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { verifyCommand } from './commands/verify.ts';
 
@@ -25,7 +27,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build and logs where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, logs and approve where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -38,7 +40,9 @@ for (const command of [
   imageCommand,
   buildCommand,
   logsCommand,
+  approveCommand,
   verifyCommand,
+  providerCommand,
 ]) {
   program.addCommand(command());
 }

@@ -1,6 +1,14 @@
-/** What a person is told of the first team's keys. */
-export function showFirstKeys(keys: { admin: string; runner: string }): string {
-  return `ebb: made the first team. Keep these keys, they are not shown again:
-  admin API key:  ${keys.admin}
-  runner API key: ${keys.runner}`;
+/** Keys of the first team that were made just now. */
+export interface FirstKeys {
+  admin?: string;
+  runner?: string;
+}
+
+/** What a person is told of them. */
+export function showFirstKeys({ admin, runner }: FirstKeys): string {
+  const lines = [
+    ...(admin ? [`  admin API key:  ${admin}`] : []),
+    ...(runner ? [`  runner API key: ${runner}`] : []),
+  ];
+  return `ebb: made the first team. Keep what follows, it is not shown again:\n${lines.join('\n')}`;
 }

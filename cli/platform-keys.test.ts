@@ -28,3 +28,12 @@ test("the platform's keys are made once, for nobody else to read, and a shell ta
   assert.equal(stdout, `${first.variables.token_key}|${first.publicKey}`);
   assert.equal(JSON.parse(first.publicKey).d, undefined);
 });
+
+test('when the private key-encryption key was taken away, its public half stays and no other is made', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'ebb-platform-keys-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const { publicKey } = await loadOrCreatePlatformKeys(folder);
+  await rm(join(folder, 'key-encryption-key.json'));
+  assert.equal((await loadOrCreatePlatformKeys(folder)).publicKey, publicKey);
+  assert.ok(!(await readdir(folder)).includes('key-encryption-key.json'));
+});

@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { type JsonWebKey, randomBytes } from 'node:crypto';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeApiKey } from '../api/auth/api-key.ts';
 import { loadOrCreateApiKeyTexts } from '../api/signing/key-files.ts';
@@ -11,7 +12,7 @@ import { loadOrCreateKeyEncryptionKey } from '../runner/custody/key-encryption-k
  */
 export async function loadOrCreatePlatformKeys(folder: string) {
   const api = await loadOrCreateApiKeyTexts(folder);
-  const { publicKey } = await loadOrCreateKeyEncryptionKey(join(folder, 'key-encryption-key.json'));
+  const publicKey = await publicKeyEncryptionKey(join(folder, 'key-encryption-key.json'));
   const password = () => randomBytes(24).toString('hex');
   return {
     variables: {
@@ -25,6 +26,18 @@ export async function loadOrCreatePlatformKeys(folder: string) {
     },
     publicKey: JSON.stringify(publicKey),
   };
+}
+
+/** Where the private half was taken away, the public one that stayed is it: another key would open nothing. */
+async function publicKeyEncryptionKey(path: string): Promise<JsonWebKey> {
+  const isThere = async (file: string) =>
+    await access(file).then(
+      () => true,
+      () => false,
+    );
+  if (!(await isThere(path)) && (await isThere(`${path}.pub`)))
+    return JSON.parse(await readFile(`${path}.pub`, 'utf8')) as JsonWebKey;
+  return (await loadOrCreateKeyEncryptionKey(path)).publicKey;
 }
 
 /** Lines for a POSIX shell that set the variables; nothing in the values needs more than quotes. */

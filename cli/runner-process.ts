@@ -1,5 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
@@ -49,6 +51,9 @@ export async function runRunnerProcess(options: {
     maxAgeMs: 30 * 60_000,
     onEvent: ({ type, ...about }) => log[type === 'boot_failed' ? 'warn' : 'info'](about, `pool: ${type}`),
   });
+  const health = configuration.EBB_HEALTH_PORT
+    ? await answerHealth(configuration.EBB_HEALTH_PORT)
+    : undefined;
   try {
     options.onReady();
     await runRunner(
@@ -68,6 +73,7 @@ export async function runRunnerProcess(options: {
       stop,
     );
   } finally {
+    health?.close();
     await pool.close();
     // Others reap what is left of a runner that does not say that it lives: so it says it until its VMs are gone.
     await driver.close();
@@ -75,6 +81,14 @@ export async function runRunnerProcess(options: {
     await Promise.all([presence.ended, reaping]);
     await queue.close();
   }
+}
+
+/** Answers 200 to everything on the machine's own loopback. */
+async function answerHealth(port: number): Promise<Server> {
+  const server = createServer((_request, response) => void response.end('ok\n'));
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
 }
 
 async function findKeyEncryptionKey(

@@ -7,6 +7,7 @@ export const Phase = Type.Enum([...phases], { description: 'Phase of a build.' }
 export type Phase = (typeof phases)[number];
 
 export const buildStates = [
+  'awaiting_approval',
   'queued',
   'starting',
   'running',
@@ -23,6 +24,20 @@ export const milestones = ['vm_ready', 'checkout_done', 'first_step', 'vm_gone']
 export const Milestone = Type.Enum([...milestones]);
 export type Milestone = (typeof milestones)[number];
 
+/** What starts builds. */
+export const triggers = ['push', 'tag', 'pull_request', 'api'] as const;
+export type Trigger = (typeof triggers)[number];
+
+const PullRequest = Type.Object(
+  {
+    number: Type.Integer(),
+    from_fork: Type.Boolean({
+      description: 'Whether others than those who may push wrote it: such a build has no secrets.',
+    }),
+  },
+  { description: 'The pull or merge request that is built.' },
+);
+
 const When = (description: string) => Type.Union([Timestamp(description), Type.Null()]);
 
 /** One run of a project's commands on a fresh VM. */
@@ -32,13 +47,17 @@ export const Build = Type.Object({
   number: Type.Integer({ description: 'Counts the builds of the project from 1.' }),
   state: Type.Enum([...buildStates], {
     description:
-      '`failed` is the fault of a command, `errored` is not, `timed_out` means that the time limit was reached.',
+      '`awaiting_approval` is a pull request from a fork that a maintainer has not let in yet. `failed` is the fault of a command, `errored` is not, `timed_out` means that the time limit was reached.',
   }),
   reason: Type.Union([Type.String(), Type.Null()], {
     description: 'A sentence for people: why the build waits or ended as it did, and what to do.',
   }),
-  trigger: Type.Enum(['push', 'api']),
-  branch: Type.String(),
+  trigger: Type.Enum([...triggers], { description: 'What started it.' }),
+  ref: Type.String({ description: 'Full ref that is built, such as `refs/heads/main` or `refs/tags/v1`.' }),
+  branch: Type.String({
+    description: 'Short name of the branch or tag; of a pull request, the branch that it comes from.',
+  }),
+  pull_request: Type.Union([PullRequest, Type.Null()]),
   commit: Type.String({ description: 'Full id of the commit.' }),
   message: Type.String({ description: "First line of the commit's message, when the source host told it." }),
   attempt: Type.Integer({ description: 'How many VMs this build was given so far.' }),

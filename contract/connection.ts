@@ -34,6 +34,14 @@ export const connection = defineResource({
     ),
   },
   changeable: {
+    ssh_address: Type.Optional(
+      Type.String({
+        pattern: '^([A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9A-Fa-f:]+\\]):[0-9]{1,5}$',
+        maxLength: 200,
+        description:
+          'Where the host serves Git over SSH, as `name:port`; the name in `url` and port 22 when left out.',
+      }),
+    ),
     app_id: Type.Optional(
       Digits('Identifier of a GitHub App, together with `installation_id` and `private_key_wo`.'),
     ),
@@ -49,6 +57,7 @@ export const connection = defineResource({
       }),
     ),
   },
+  renewedBy: { ssh_host_keys: ['host_keys'] },
   writeOnly: {
     token: Type.Optional(
       Type.String({

@@ -17,7 +17,17 @@ export const deployKey = defineResource({
     created_at: Timestamp('When the key was made.'),
   },
   fixed: { project_id: Id('prj', 'Project that the key belongs to. A project has one key.') },
-  changeable: {},
+  changeable: {
+    rotation: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description:
+          'Any word, such as a date. Another word makes a new key: it is added at the source host before the old one is removed, and builds under way keep the old one until they have checked out.',
+      }),
+    ),
+  },
+  renewedBy: { rotation: ['public_key', 'fingerprint', 'source_host_id'] },
   writeOnly: {},
 });
 

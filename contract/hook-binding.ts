@@ -2,6 +2,10 @@ import { Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
 import { defineResource, type Representation } from './resource.ts';
 
+/** Events that a hook can be bound to, in Ebb's words. */
+export const hookEvents = ['push', 'pull_request'] as const;
+export type HookEvent = (typeof hookEvents)[number];
+
 /** What makes a push start a build: a signed webhook from the source host to Ebb. */
 export const hookBinding = defineResource({
   name: 'hook_binding',
@@ -23,7 +27,23 @@ export const hookBinding = defineResource({
         minItems: 1,
         maxItems: 50,
         description:
-          'Branches whose pushes start a build; `*` stands for any characters but `/`, `**` for any.',
+          'Branches whose pushes, and pull requests into which, start a build; `*` stands for any characters but `/`, `**` for any.',
+      }),
+    ),
+    tags: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+        default: [],
+        maxItems: 50,
+        description: 'Tags whose pushes start a build, by pattern as in `branches`; none when left out.',
+      }),
+    ),
+    events: Type.Optional(
+      Type.Array(Type.Enum([...hookEvents]), {
+        default: [...hookEvents],
+        minItems: 1,
+        maxItems: hookEvents.length,
+        description:
+          'What the source host tells: `push` (of branches and tags) and `pull_request`. A source host without pull requests tells pushes only.',
       }),
     ),
   },

@@ -15,12 +15,14 @@ export interface ResourceDeclaration<
   description: string;
   /** Attributes that name the resource to people; joined by `/` they follow the team in an import id. */
   naturalId: readonly string[];
-  /** Decided by the API, never part of a request. They do not change in an update. */
+  /** Decided by the API, never part of a request. They do not change in an update, but for `renewedBy`. */
   computed: Computed;
   /** Declared at creation; another value means another resource. */
   fixed: Fixed;
   /** Declared, and may change in place. */
   changeable: Changeable;
+  /** Computed attributes that become new when a changeable one changes. */
+  renewedBy?: Partial<Record<keyof Changeable & string, readonly (keyof Computed & string)[]>>;
   /** Goes in, never comes out; `value` is `value_wo` with `value_wo_version` in Terraform. */
   writeOnly: WriteOnly;
 }

@@ -26,7 +26,8 @@ export const BuildSpecification = Type.Object({
   }),
   log_limit: Type.Integer({ description: 'How many bytes the log may have, over all attempts.' }),
   token: Type.String({ description: 'JWT, scoped to this build, that the runner reports with.' }),
-  branch: Type.String(),
+  branch: Type.String({ description: 'Short name of the branch or tag.' }),
+  ref: Type.String({ description: 'Full ref that the commit is looked for in.' }),
   commit: Type.String(),
   clone: CloneSource,
   wrapped_private_key: Type.String({

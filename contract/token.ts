@@ -6,8 +6,10 @@ export const scopes = [
   'projects:write',
   'builds:read',
   'builds:write',
+  'builds:approve',
   'logs:read',
   'receipts:read',
+  'audit:read',
   'runner',
 ] as const;
 export type Scope = (typeof scopes)[number];

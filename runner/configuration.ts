@@ -51,6 +51,13 @@ const RunnerEnvironment = Type.Object({
     default: 1024,
     description: 'Memory of the VMs that wait.',
   }),
+  EBB_HEALTH_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 65_535,
+      description: 'Port of 127.0.0.1 on which it answers while it takes builds, for who watches over it.',
+    }),
+  ),
   EBB_VM_DRIVER: Type.Enum(['qemu', 'ec2'], {
     default: 'qemu',
     description: 'Where VMs run: qemu on this machine, ec2 on Amazon EC2.',

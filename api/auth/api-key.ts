@@ -11,6 +11,13 @@ export type ApiKeyRow = Selectable<Schema['api_key']>;
 export const apiKeyPattern = '^ebb_[A-Za-z0-9_-]{43}$';
 const form = new RegExp(apiKeyPattern);
 
+export interface NewApiKey {
+  teamId: string;
+  name: string;
+  scopes: Scope[];
+  now: Date;
+}
+
 /** An API key of 256 random bits that nobody knows yet. */
 export function makeApiKey(): string {
   return `ebb_${randomBytes(32).toString('base64url')}`;
@@ -19,22 +26,27 @@ export function makeApiKey(): string {
 /** Registers an API key, a new one when none is given. It is shown once; only its hash is kept. */
 export async function createApiKey(
   database: Database,
-  key: { teamId: string; name: string; scopes: Scope[]; now: Date; secret?: string | undefined },
+  key: NewApiKey & { secret?: string | undefined },
 ): Promise<string> {
   const secret = key.secret ?? makeApiKey();
+  await registerApiKey(database, key, hash(secret));
+  return secret;
+}
+
+/** Registers one that was made elsewhere and is known here by its SHA-256 alone. */
+export async function registerApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<void> {
   await database
     .insertInto('api_key')
     .values({
       id: newId('key'),
       team_id: key.teamId,
       name: key.name,
-      secret_hash: hash(secret),
+      secret_hash: secretHash,
       scopes: json(key.scopes),
       created_at: key.now,
       revoked_at: null,
     })
     .execute();
-  return secret;
 }
 
 /** The live API key with this secret, if there is one. */

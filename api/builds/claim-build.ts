@@ -65,11 +65,13 @@ export async function claimBuild(
       timeoutSeconds: project.timeout_minutes * 60,
     }),
     branch: build.branch,
+    ref: build.ref,
     commit: build.commit,
     clone: { kind: project.kind, user, host: address, port, path, host_keys: project.host_keys },
     wrapped_private_key: project.wrapped_private_key,
     deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
-    secrets: await sealedSecrets(context, project.id),
+    // Who wrote it may not push: no secret is his to read.
+    secrets: build.from_fork ? [] : await sealedSecrets(context, project.id),
     environment: project.environment,
     steps: stepsOf(project, build),
     timeout_seconds: project.timeout_minutes * 60,
@@ -92,13 +94,13 @@ async function claimedBefore(
     .executeTakeFirst();
 }
 
-/** Setup and test, then the deployments that name this very branch. */
+/** Setup and test, then the deployments that name this very branch; of a tag or a pull request none. */
 function stepsOf(
   project: { setup: string[]; test: string[]; deploy: { branch: string; commands: string[] }[] },
   build: BuildRow,
 ): BuildSpecification['steps'] {
   const deploy = project.deploy
-    .filter(({ branch }) => branch === build.branch)
+    .filter(({ branch }) => build.ref === `refs/heads/${branch}` && build.pull_request === null)
     .flatMap(({ commands }) => commands);
   const steps: BuildSpecification['steps'] = [
     { phase: 'setup', commands: project.setup },

@@ -37,6 +37,7 @@ export async function createBuild(
         projectId: project.id,
         teamId,
         trigger: 'api',
+        ref: `refs/heads/${branch}`,
         branch,
         commit: body.commit ?? head.commit,
         message: '',

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Trigger } from '../../contract/build.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict } from '../http/problem-error.ts';
@@ -7,15 +8,26 @@ import type { BuildRow } from './state-machine.ts';
 export interface NewBuild {
   projectId: string;
   teamId: string;
-  trigger: 'push' | 'api';
+  trigger: Trigger;
+  /** Full ref, such as `refs/heads/main`. */
+  ref: string;
+  /** Short name of the branch or tag. */
   branch: string;
   commit: string;
   message: string;
+  pullRequest?: { number: number; fromFork: boolean };
 }
 
+const awaitingApproval = {
+  state: 'awaiting_approval' as const,
+  reason:
+    'This pull request comes from a fork. A maintainer may let it in: `ebb approve` and the id of this build.',
+};
+
 /**
- * Writes the row of a new build with the next number of its project; run it in a transaction. Throws 409 when the
- * project is being revoked: no build may appear after the revocation has cancelled them all.
+ * Writes the row of a new build with the next number of its project; run it in a transaction. One from a fork awaits
+ * a maintainer's approval, any other is queued. Throws 409 when the project is being revoked: no build may appear
+ * after the revocation has cancelled them all.
  */
 export async function insertBuild(transaction: Database, build: NewBuild, now: Date): Promise<BuildRow> {
   const project = await transaction
@@ -33,8 +45,12 @@ export async function insertBuild(transaction: Database, build: NewBuild, now: D
       project_id: build.projectId,
       team_id: build.teamId,
       number: project.build_count,
-      state: 'queued',
+      ...(build.pullRequest?.fromFork ? awaitingApproval : { state: 'queued' as const }),
       trigger: build.trigger,
+      ref: build.ref,
+      pull_request: build.pullRequest?.number ?? null,
+      from_fork: build.pullRequest?.fromFork ?? false,
+      status_version: 1,
       branch: build.branch,
       commit: build.commit,
       message: build.message,

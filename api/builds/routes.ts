@@ -8,6 +8,7 @@ import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
+import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
 import { streamEvents } from './event-stream.ts';
@@ -69,6 +70,19 @@ export const buildRoutes: Routes = async (app, { context }) => {
       if (finalStates.includes(row.state)) return await toBuild(context, row);
       await cancelBuild(context, row.id, 'Cancelled by request.');
       reply.code(202);
+      return await toBuild(context, await find(request.principal, row.id));
+    },
+  );
+
+  app.post(
+    '/v1/builds/:id/approve',
+    {
+      preHandler: requireScope(context, 'builds:approve'),
+      schema: { tags, params: IdParams, response: { 200: Build } },
+    },
+    async (request) => {
+      const row = await find(request.principal, request.params.id);
+      await approveBuild(context, row, request.principal.keyId);
       return await toBuild(context, await find(request.principal, row.id));
     },
   );

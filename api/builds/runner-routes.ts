@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { Type } from 'typebox';
 import {
   BuildClaim,
@@ -78,7 +79,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
       requireAttempt(row, attempt);
       await database
         .updateTable('build')
-        .set({ reason })
+        .set({ reason, status_version: sql<number>`status_version + 1` })
         .where('id', '=', row.id)
         .where('attempt', '=', attempt)
         .where('state', '=', 'starting')

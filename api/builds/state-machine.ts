@@ -1,10 +1,12 @@
-import type { Selectable, UpdateObject } from 'kysely';
+import { type Selectable, sql, type UpdateObject } from 'kysely';
 import type { BuildState } from '../../contract/build.ts';
 import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 
 /*
- *              claim            vm_ready
+ *   awaiting_approval ── cancel ──▶ cancelled
+ *     │ approve
+ *     ▼        claim            vm_ready
  *   queued ───────────▶ starting ───────▶ running ──▶ passed | failed
  *     ▲ │                  │ │               │ │
  *     │ │ cancel, refuse   │ └───── end ─────┘ │────▶ errored | cancelled | timed_out
@@ -16,7 +18,8 @@ const transitions = {
   vm_ready: { from: ['starting'], to: ['running'] },
   lose: { from: ['starting', 'running'], to: ['queued'] },
   end: { from: ['starting', 'running'], to: ['passed', 'failed', 'errored', 'cancelled', 'timed_out'] },
-  cancel: { from: ['queued'], to: ['cancelled'] },
+  approve: { from: ['awaiting_approval'], to: ['queued'] },
+  cancel: { from: ['queued', 'awaiting_approval'], to: ['cancelled'] },
   refuse: { from: ['queued'], to: ['errored'] },
 } as const satisfies Record<string, { from: readonly BuildState[]; to: readonly BuildState[] }>;
 
@@ -49,7 +52,7 @@ export async function transition(
     throw new Error(`The event ${event} does not lead to ${to}.`);
   return await database
     .updateTable('build')
-    .set({ ...fields, state: to })
+    .set({ ...fields, state: to, status_version: sql<number>`status_version + 1` })
     .where('id', '=', buildId)
     .where('state', 'in', [...from])
     .$if(attempt !== undefined, (query) => query.where('attempt', '=', attempt ?? 0))

@@ -12,9 +12,11 @@ export async function toBuild(context: ApiContext, row: BuildRow): Promise<Build
 
 function withoutPlace(row: BuildRow): Build {
   const iso = (moment: Date | null) => moment?.toISOString() ?? null;
-  const { id, project_id, number, state, reason, trigger, branch, commit, message, attempt, phase, vm } = row;
+  const { id, project_id, number, state, reason, trigger, ref, branch, commit, message, attempt, phase, vm } =
+    row;
   return {
-    ...{ id, project_id, number, state, reason, trigger, branch, commit, message, attempt, phase, vm },
+    ...{ id, project_id, number, state, reason, trigger, ref, branch, commit, message, attempt, phase, vm },
+    pull_request: row.pull_request === null ? null : { number: row.pull_request, from_fork: row.from_fork },
     failed_command: row.failed_command,
     exit_code: row.exit_code,
     queued_at: row.queued_at.toISOString(),

@@ -19,7 +19,12 @@ export async function sweepOnce(context: ApiContext): Promise<void> {
   const settled = new Date(context.now().getTime() - settledAfterMs);
   const expired = new Set(await queue.expired());
   const entries = new Map((await queue.list()).map((entry) => [entry.build, entry]));
-  const builds = await database.selectFrom('build').selectAll().where('finished_at', 'is', null).execute();
+  const builds = await database
+    .selectFrom('build')
+    .selectAll()
+    .where('finished_at', 'is', null)
+    .where('state', '<>', 'awaiting_approval')
+    .execute();
   await limitProjects(context, new Set(builds.map((build) => build.project_id)));
   const known = new Set(builds.map((build) => build.id));
 

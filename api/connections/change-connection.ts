@@ -13,7 +13,7 @@ export async function changeConnection(
   row: ConnectionRow,
   patch: Record<string, unknown>,
 ): Promise<void> {
-  const { app_id, installation_id, ssh_host_keys } = applyPatch(
+  const { ssh_address, app_id, installation_id, ssh_host_keys } = applyPatch(
     connection.changeable,
     toConnection(row),
     patch,
@@ -21,13 +21,14 @@ export async function changeConnection(
   const { token, private_key } = patch as { token?: string | null; private_key?: string | null };
   const usesApp = row.app_id !== null;
   checkConnection({
-    ...{ kind: row.kind, url: row.url ?? undefined, app_id, installation_id, ssh_host_keys },
+    ...{ kind: row.kind, url: row.url ?? undefined, ssh_address, app_id, installation_id, ssh_host_keys },
     token: token ? true : token === undefined && !usesApp && row.sealed_credential !== null,
     private_key: private_key ? true : private_key === undefined && usesApp && row.sealed_credential !== null,
   });
   const credential = token || private_key;
   const changed = {
     ...row,
+    ssh_address: ssh_address ?? null,
     app_id: app_id ?? null,
     installation_id: installation_id ?? null,
     ssh_host_keys: ssh_host_keys ?? null,
@@ -35,7 +36,9 @@ export async function changeConnection(
       ? await sealCredential(context.custody, row.id, credential)
       : row.sealed_credential,
   };
-  changed.host_keys = await pinHostKeys(context, { ...changed, connection_id: row.id }, ssh_host_keys);
+  const pinned = await pinHostKeys(context, { ...changed, connection_id: row.id }, ssh_host_keys);
+  // Another credential is no reason to trust another host key.
+  if ('ssh_host_keys' in patch) changed.host_keys = pinned;
   if (!(await updateConnection(context.database, changed))) {
     throw new ProblemError(
       409,

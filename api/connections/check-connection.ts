@@ -7,6 +7,7 @@ import { invalidField } from '../http/problem-error.ts';
 export interface DeclaredConnection {
   kind: Connection['kind'];
   url: string | undefined;
+  ssh_address: string | undefined;
   app_id: string | undefined;
   installation_id: string | undefined;
   ssh_host_keys: string[] | undefined;
@@ -20,9 +21,12 @@ type Field = Exclude<keyof DeclaredConnection, 'kind'>;
 // What each kind must and may be told; where there are two ways in, exactly one must be complete.
 const rules: Record<Connection['kind'], { needs?: Field[]; oneOf?: Field[][]; may: Field[] }> = {
   local: { may: [] },
-  github: { oneOf: [['token'], ['app_id', 'installation_id', 'private_key']], may: ['url', 'ssh_host_keys'] },
-  gitlab: { needs: ['token', 'ssh_host_keys'], may: ['url'] },
-  gitea: { needs: ['url', 'token', 'ssh_host_keys'], may: [] },
+  github: {
+    oneOf: [['token'], ['app_id', 'installation_id', 'private_key']],
+    may: ['url', 'ssh_address', 'ssh_host_keys'],
+  },
+  gitlab: { needs: ['token', 'ssh_host_keys'], may: ['url', 'ssh_address'] },
+  gitea: { needs: ['url', 'token', 'ssh_host_keys'], may: ['ssh_address'] },
 };
 
 /** Throws 422 at the first attribute that the kind of host needs or cannot use. */
@@ -39,6 +43,7 @@ export function checkConnection(declared: DeclaredConnection): void {
   const known = [...needs, ...oneOf.flat(), ...may];
   for (const field of [
     'url',
+    'ssh_address',
     'app_id',
     'installation_id',
     'ssh_host_keys',

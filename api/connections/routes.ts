@@ -45,9 +45,10 @@ export const connectionRoutes: Routes = async (app, { context }) => {
       requireTeamToken(request.principal);
       return await once(context, request, reply, async () => {
         const { teamId } = request.principal;
-        const { name, kind, url, app_id, installation_id, ssh_host_keys, token, private_key } = request.body;
+        const { name, kind, url, ssh_address, app_id, installation_id, ssh_host_keys, token, private_key } =
+          request.body;
         checkConnection({
-          ...{ kind, url, app_id, installation_id, ssh_host_keys },
+          ...{ kind, url, ssh_address, app_id, installation_id, ssh_host_keys },
           token: token !== undefined,
           private_key: private_key !== undefined,
         });
@@ -56,6 +57,8 @@ export const connectionRoutes: Routes = async (app, { context }) => {
         const row = {
           ...{ id, team_id: teamId, name, kind },
           url: url ?? null,
+          ssh_address: ssh_address ?? null,
+          checked_at: context.now(),
           app_id: app_id ?? null,
           installation_id: installation_id ?? null,
           ssh_host_keys: ssh_host_keys ?? null,

@@ -13,6 +13,7 @@ export function toConnection(row: ConnectionRow): Connection {
     name: row.name,
     kind: row.kind,
     ...(row.url === null ? {} : { url: row.url }),
+    ...(row.ssh_address === null ? {} : { ssh_address: row.ssh_address }),
     ...(row.app_id === null ? {} : { app_id: row.app_id }),
     ...(row.installation_id === null ? {} : { installation_id: row.installation_id }),
     ...(row.ssh_host_keys === null ? {} : { ssh_host_keys: row.ssh_host_keys }),
@@ -76,14 +77,22 @@ export async function updateConnection(
   database: Database,
   row: Pick<
     ConnectionRow,
-    'id' | 'version' | 'app_id' | 'installation_id' | 'ssh_host_keys' | 'host_keys' | 'sealed_credential'
+    | 'id'
+    | 'version'
+    | 'ssh_address'
+    | 'app_id'
+    | 'installation_id'
+    | 'ssh_host_keys'
+    | 'host_keys'
+    | 'sealed_credential'
   >,
 ): Promise<boolean> {
-  const { id, version, app_id, installation_id, ssh_host_keys, host_keys, sealed_credential } = row;
+  const { id, version, ssh_address, app_id, installation_id, ssh_host_keys, host_keys, sealed_credential } =
+    row;
   const result = await database
     .updateTable('connection')
     .set({
-      ...{ app_id, installation_id, sealed_credential },
+      ...{ ssh_address, app_id, installation_id, sealed_credential },
       ssh_host_keys: json(ssh_host_keys),
       host_keys: json(host_keys),
       version: version + 1,

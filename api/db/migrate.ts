@@ -2,12 +2,14 @@ import { type Kysely, sql } from 'kysely';
 import { statements as first } from './migrations/0001-first.ts';
 import { statements as sourceHosts } from './migrations/0002-source-hosts.ts';
 import { statements as leaseHolders } from './migrations/0003-lease-holders.ts';
+import { statements as hostsOfOthers } from './migrations/0004-hosts-of-others.ts';
 import type { Schema } from './schema.ts';
 
 const migrations = [
   { name: '0001-first', statements: first },
   { name: '0002-source-hosts', statements: sourceHosts },
   { name: '0003-lease-holders', statements: leaseHolders },
+  { name: '0004-hosts-of-others', statements: hostsOfOthers },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

@@ -1,10 +1,12 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Generated } from 'kysely';
-import type { BuildState, Milestone, Phase } from '../../contract/build.ts';
+import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build.ts';
 import type { Connection } from '../../contract/connection.ts';
+import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { Project } from '../../contract/project.ts';
 import type { DsseEnvelope, RevocationStep } from '../../contract/receipt.ts';
 import type { Scope } from '../../contract/token.ts';
+import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
 export interface Schema {
@@ -29,6 +31,8 @@ export interface Schema {
     ssh_host_keys: string[] | null;
     host_keys: string[];
     sealed_credential: string | null;
+    ssh_address: Generated<string | null>;
+    checked_at: Generated<Date | null>;
     version: Generated<number>;
     created_at: Date;
     deleted_at: Date | null;
@@ -41,12 +45,26 @@ export interface Schema {
     fingerprint: string;
     sealed_private_key: string;
     source_host_id: string | null;
+    rotation: string | null;
+    version: Generated<number>;
     created_at: Date;
+  };
+  retired_deploy_key: {
+    id: string;
+    project_id: string;
+    fingerprint: string;
+    public_key: string;
+    source_host_id: string | null;
+    retired_at: Date;
   };
   hook_binding: {
     id: string;
     project_id: string;
     branches: string[];
+    tags: string[];
+    events: HookEvent[];
+    repository_id: string | null;
+    reconciled_at: Generated<Date | null>;
     source_host_id: string | null;
     version: Generated<number>;
     created_at: Date;
@@ -69,6 +87,22 @@ export interface Schema {
     build_id: string | null;
     /** Null for what was received before bodies were remembered. */
     body_digest: Buffer | null;
+    event_name: string;
+    ref: string | null;
+    commit: string | null;
+    event: WebhookEvent | null;
+    processed_at: Date | null;
+    reason: string | null;
+  };
+  branch_head: { hook_binding_id: string; branch: string; commit: string; asked: boolean };
+  audit_event: {
+    id: string;
+    team_id: string;
+    at: Date;
+    action: string;
+    actor: string;
+    subject: string;
+    detail: Record<string, unknown>;
   };
   revocation: {
     project_id: string;
@@ -118,8 +152,15 @@ interface BuildTable extends MilestoneColumns {
   number: number;
   state: BuildState;
   reason: Generated<string | null>;
-  trigger: 'push' | 'api';
+  trigger: Trigger;
+  ref: string;
   branch: string;
+  pull_request: Generated<number | null>;
+  from_fork: Generated<boolean>;
+  status_version: Generated<number>;
+  status_reported: Generated<number>;
+  status_failures: Generated<number>;
+  status_retry_at: Generated<Date | null>;
   commit: string;
   message: string;
   attempt: Generated<number>;

@@ -13,8 +13,8 @@ import {
   insertDeployKey,
   setHostedKeyId,
 } from './deploy-key-store.ts';
-import { createKey } from './ed25519-key.ts';
 import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
+import { makeSealedKey } from './sealed-key.ts';
 
 /**
  * Makes the deploy key of a project and adds it at the source host. The row comes first: whatever crashes after it,
@@ -24,14 +24,15 @@ import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
  */
 export async function createDeployKey(
   context: ApiContext,
-  { projectId, teamId }: { projectId: string; teamId: string },
+  { projectId, teamId, rotation }: { projectId: string; teamId: string; rotation?: string | undefined },
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
   const project = await projectAtHost(context, { projectId, teamId });
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   try {
     await dropLostKey(context, project, signal);
-    const row = (await deployKeyOfProject(context.database, project.id)) ?? (await newRow(context, project));
+    const row =
+      (await deployKeyOfProject(context.database, project.id)) ?? (await newRow(context, project, rotation));
     if (row.source_host_id !== null) throw alreadyThere(project);
     return await addRow(context, project, row, signal);
   } catch (error) {
@@ -48,26 +49,20 @@ async function dropLostKey(context: ApiContext, project: ProjectAtHost, signal: 
   await deleteDeployKeyRow(context.database, row.id);
 }
 
-async function newRow(context: ApiContext, project: ProjectAtHost): Promise<DeployKeyRow> {
-  const key = createKey(`ebb:${project.teamName}/${project.name}`);
-  try {
-    const row: DeployKeyRow = {
-      id: newId('dk', context.now().getTime()),
-      project_id: project.id,
-      public_key: key.publicKey,
-      fingerprint: key.fingerprint,
-      sealed_private_key: await context.custody.seal(key.seed, {
-        publicKey: project.publicKey,
-        projectId: project.id,
-        purpose: 'deploy-key',
-      }),
-      source_host_id: null,
-      created_at: context.now(),
-    };
-    if (await insertDeployKey(context.database, row)) return row;
-  } finally {
-    key.seed.fill(0);
-  }
+async function newRow(
+  context: ApiContext,
+  project: ProjectAtHost,
+  rotation: string | undefined,
+): Promise<DeployKeyRow> {
+  const row = {
+    id: newId('dk', context.now().getTime()),
+    project_id: project.id,
+    ...(await makeSealedKey(context, project)),
+    source_host_id: null,
+    rotation: rotation ?? null,
+    created_at: context.now(),
+  };
+  if (await insertDeployKey(context.database, row)) return { ...row, version: 1 };
   throw alreadyThere(project);
 }
 

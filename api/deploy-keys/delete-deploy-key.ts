@@ -5,8 +5,12 @@ import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { deleteDeployKeyRow, deployKeyOfTeam } from './deploy-key-store.ts';
 import { hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
+import { retiredKeyAtHost, retiredKeysOfProject } from './retired-keys.ts';
 
-/** Removes the key at the source host, looks again that it is gone, and only then forgets it. 404 when there is none. */
+/**
+ * Removes the key at the source host, and those that were rotated out, looks again that they are gone, and only then
+ * forgets them. 404 when there is none.
+ */
 export async function deleteDeployKey(
   context: ApiContext,
   { id, teamId }: { id: string; teamId: string },
@@ -18,6 +22,11 @@ export async function deleteDeployKey(
   try {
     const hostedId = await settledKeyId(context.database, project, row, signal);
     if (hostedId !== undefined) await removeAndConfirm(hostedDeployKey(project, hostedId), signal);
+    for (const retired of await retiredKeysOfProject(context.database, project.id)) {
+      const hosted = await retiredKeyAtHost(project, retired, signal);
+      if (hosted) await removeAndConfirm(hosted, signal);
+      await context.database.deleteFrom('retired_deploy_key').where('id', '=', retired.id).execute();
+    }
   } catch (error) {
     throw sourceHostProblem(error);
   }

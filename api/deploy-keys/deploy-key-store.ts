@@ -30,7 +30,10 @@ export async function deployKeyOfTeam(database: Database, id: string, teamId: st
  * Stores a key that is not at the source host yet; false when the project has one already. The project's row is
  * locked, so that no key appears once a revocation began: 409 then.
  */
-export async function insertDeployKey(database: Database, key: DeployKeyRow): Promise<boolean> {
+export async function insertDeployKey(
+  database: Database,
+  key: Omit<DeployKeyRow, 'version'>,
+): Promise<boolean> {
   return await database.transaction().execute(async (transaction) => {
     const project = await transaction
       .selectFrom('project')

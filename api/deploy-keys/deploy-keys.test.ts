@@ -3,8 +3,10 @@ import { execFile } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
 import { compactDecrypt, importJWK } from 'jose';
+import { insertBuild } from '../builds/insert-build.ts';
 import { dump, openSetting, type Setting } from '../revocation/test-setting.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
+import { removeRetiredKeys, retiredKeysOfProject } from './retired-keys.ts';
 
 let setting: Setting;
 let team: Awaited<ReturnType<Setting['addTeam']>>;
@@ -185,4 +187,86 @@ async function sshKeygenFingerprint(line: string): Promise<string | undefined> {
     );
     child.stdin?.end(`${line}\n`);
   });
+}
+
+test('another word in rotation makes a new key, at the host before the old one goes', async () => {
+  const first = (await create()).body;
+  const order: string[] = [];
+  setting.fault.before = (method) => void order.push(method);
+  const path = `/v1/deploy-keys/${first.id}`;
+  const { status, body } = await setting.call(team.token, 'PATCH', path, { rotation: '2026-12' });
+  assert.equal(status, 200);
+  assert.equal(body.id, first.id);
+  assert.notEqual(body.fingerprint, first.fingerprint);
+  assert.ok(order.indexOf('addDeployKey') < order.indexOf('removeDeployKey'));
+  assert.equal(await setting.host.findDeployKey(repository(), first.source_host_id, signal()), undefined);
+  const hosted = await setting.host.findDeployKey(repository(), body.source_host_id, signal());
+  assert.equal(hosted?.publicKey, body.public_key);
+  assert.deepEqual((await setting.call(team.token, 'GET', path)).body, body);
+  const again = await setting.call(team.token, 'PATCH', path, { rotation: '2026-12' });
+  assert.equal(again.body.fingerprint, body.fingerprint);
+});
+
+test('the old key stays while a build that was given it has not checked out', async () => {
+  const first = (await create()).body;
+  const build = await startBuild();
+  const { body } = await setting.call(team.token, 'PATCH', `/v1/deploy-keys/${first.id}`, { rotation: 'x' });
+  const old = () => setting.host.findDeployKey(repository(), first.source_host_id, signal());
+  assert.ok(await old());
+  await removeRetiredKeys(setting.context, signal(), projectId);
+  assert.ok(await old());
+  const { database } = setting.context;
+  await database.updateTable('build').set({ checkout_done_at: new Date() }).where('id', '=', build).execute();
+  await removeRetiredKeys(setting.context, signal(), projectId);
+  assert.equal(await old(), undefined);
+  assert.ok(await setting.host.findDeployKey(repository(), body.source_host_id, signal()));
+});
+
+test('revoking removes a key that was rotated out, too', async () => {
+  const first = (await create()).body;
+  await startBuild('errored');
+  setting.fault.before = (method) => {
+    if (method === 'removeDeployKey') throw new SourceHostError('unreachable', 'The host is away.');
+  };
+  const { body } = await setting.call(team.token, 'PATCH', `/v1/deploy-keys/${first.id}`, { rotation: 'x' });
+  assert.ok(await setting.host.findDeployKey(repository(), first.source_host_id, signal()));
+  delete setting.fault.before;
+  assert.equal((await setting.call(team.token, 'DELETE', `/v1/projects/${projectId}`)).status, 204);
+  for (const id of [first.source_host_id, body.source_host_id]) {
+    assert.equal(await setting.host.findDeployKey(repository(), id, signal()), undefined);
+  }
+});
+
+test('a rotation that ends in the middle leaves the old key in use, and no new one for long', async () => {
+  const first = (await create()).body;
+  setting.fault.after = (method) => {
+    if (method === 'addDeployKey') throw new SourceHostError('timeout', 'The host did not answer.');
+  };
+  const path = `/v1/deploy-keys/${first.id}`;
+  assert.equal((await setting.call(team.token, 'PATCH', path, { rotation: 'x' })).status, 503);
+  delete setting.fault.after;
+  assert.equal((await setting.call(team.token, 'GET', path)).body.fingerprint, first.fingerprint);
+  const [pending] = await retiredKeysOfProject(setting.context.database, projectId);
+  assert.equal(pending?.source_host_id, null);
+  const later = { ...setting.context, now: () => new Date(Date.now() + 180_000) };
+  assert.equal(await removeRetiredKeys(later, signal(), projectId), 1);
+  assert.ok(await setting.host.findDeployKey(repository(), first.source_host_id, signal()));
+});
+
+async function startBuild(state: 'starting' | 'errored' = 'starting'): Promise<string> {
+  const { database } = setting.context;
+  const build = await insertBuild(
+    database,
+    {
+      ...{ projectId, teamId: team.id, trigger: 'api', ref: 'refs/heads/main', branch: 'main' },
+      ...{ commit: '1'.repeat(40), message: '' },
+    },
+    new Date(),
+  );
+  await database
+    .updateTable('build')
+    .set({ state, started_at: new Date(), ...(state === 'errored' ? { finished_at: new Date() } : {}) })
+    .where('id', '=', build.id)
+    .execute();
+  return build.id;
 }

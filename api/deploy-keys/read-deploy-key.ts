@@ -48,6 +48,7 @@ export function representDeployKey(row: DeployKeyRow): DeployKey {
     public_key: row.public_key,
     fingerprint: row.fingerprint,
     source_host_id: row.source_host_id ?? '',
+    ...(row.rotation === null ? {} : { rotation: row.rotation }),
     created_at: row.created_at.toISOString(),
   };
 }

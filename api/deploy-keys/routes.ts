@@ -5,14 +5,16 @@ import type { Principal } from '../auth/principal.ts';
 import { requireProject, requireScope } from '../auth/require-scope.ts';
 import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
-import { sendRepresentation } from '../http/etag.ts';
+import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
+import { applyPatch } from '../http/merge-patch.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
 import { createDeployKey } from './create-deploy-key.ts';
 import { deleteDeployKey } from './delete-deploy-key.ts';
-import { deployKeyOfTeam, listDeployKeys } from './deploy-key-store.ts';
+import { type DeployKeyRow, deployKeyOfTeam, listDeployKeys } from './deploy-key-store.ts';
 import { readDeployKey, representDeployKey } from './read-deploy-key.ts';
+import { rotateDeployKey } from './rotate-deploy-key.ts';
 
 // A change goes on when its caller hangs up, so that it ends in a known state.
 const changeMs = 60_000;
@@ -27,12 +29,12 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
     '/v1/deploy-keys',
     { ...write, schema: { body: deployKey.creation, response: { 201: deployKey.representation } } },
     async (request, reply) => {
-      const { project_id: projectId } = request.body;
+      const { project_id: projectId, rotation } = request.body;
       const { teamId } = request.principal;
       requireProject(request.principal, projectId);
       const key = await once(context, request, reply, async () =>
         representDeployKey(
-          await createDeployKey(context, { projectId, teamId }, AbortSignal.timeout(changeMs)),
+          await createDeployKey(context, { projectId, teamId, rotation }, AbortSignal.timeout(changeMs)),
         ),
       );
       return sendRepresentation(reply, key);
@@ -70,6 +72,21 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
     },
   );
 
+  app.patch(
+    '/v1/deploy-keys/:id',
+    {
+      ...write,
+      schema: { params: Item, body: deployKey.change, response: { 200: deployKey.representation } },
+    },
+    async (request, reply) => {
+      const row = await requireOwn(context, request.principal, request.params.id);
+      requireMatch(request, representDeployKey(row));
+      const { rotation } = applyPatch(deployKey.changeable, representDeployKey(row), { ...request.body });
+      const changed = await rotateDeployKey(context, row, rotation, AbortSignal.timeout(changeMs));
+      return sendRepresentation(reply, representDeployKey(changed));
+    },
+  );
+
   app.delete(
     '/v1/deploy-keys/:id',
     { ...write, schema: { params: Item } },
@@ -82,8 +99,9 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 };
 
 /** Before the source host is asked: 404 for another team's key, 403 when the token is for another project. */
-async function requireOwn(context: ApiContext, principal: Principal, id: string): Promise<void> {
+async function requireOwn(context: ApiContext, principal: Principal, id: string): Promise<DeployKeyRow> {
   const row = await deployKeyOfTeam(context.database, id, principal.teamId);
   if (!row) throw notFound('deploy key', id);
   requireProject(principal, row.project_id);
+  return row;
 }

@@ -1,25 +1,27 @@
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
-import { conflict } from '../http/problem-error.ts';
+import { conflict, invalidField } from '../http/problem-error.ts';
+import { noteBaseline } from '../reconciler/note-baseline.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import {
+  type Binding,
   deleteHookBindingRow,
   type HookBindingRow,
   hookBindingOfProject,
   insertHookBinding,
-  setBranches,
+  setBinding,
   setHostedHookId,
 } from './hook-binding-store.ts';
-import { addHookAtHost, hostedHook } from './hosted-hook.ts';
+import { addHookAtHost, hostedEvents, hostedHook } from './hosted-hook.ts';
 
 interface Wanted {
   projectId: string;
   teamId: string;
-  branches: string[];
+  binding: Binding;
 }
 
 /**
@@ -33,8 +35,10 @@ export async function createHookBinding(
 ): Promise<HookBindingRow> {
   const project = await projectAtHost(context, wanted);
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+  requireEvents(project, wanted.binding);
   try {
-    const row = await pendingRow(context, project, wanted.branches, signal);
+    const row = await pendingRow(context, project, wanted.binding, signal);
+    await noteBaseline(context, project, row, signal);
     return await addRow(context, project, row, signal);
   } catch (error) {
     throw sourceHostProblem(error);
@@ -45,12 +49,12 @@ export async function createHookBinding(
 async function pendingRow(
   context: ApiContext,
   project: ProjectAtHost,
-  branches: string[],
+  binding: Binding,
   signal: AbortSignal,
 ): Promise<HookBindingRow> {
   const left = await hookBindingOfProject(context.database, project.id);
   if (left?.source_host_id === null) {
-    const updated = await setBranches(context.database, { ...left, branches });
+    const updated = await setBinding(context.database, { ...left, ...binding });
     if (updated) return updated;
   } else if (left?.source_host_id) {
     const hook = hostedHook(project, left.source_host_id);
@@ -63,18 +67,19 @@ async function pendingRow(
   const row = {
     id: newId('hook', context.now().getTime()),
     project_id: project.id,
-    branches,
+    ...binding,
+    repository_id: (await inspect(project, signal)).id ?? null,
     source_host_id: null,
     created_at: context.now(),
   };
   if (!(await insertHookBinding(context.database, row))) throw alreadyThere(project);
-  return { ...row, version: 1 };
+  return { ...row, version: 1, reconciled_at: null };
 }
 
 async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBindingRow, signal: AbortSignal) {
   let hostedId: string;
   try {
-    hostedId = await addHookAtHost(context, project, row.id, signal);
+    hostedId = await addHookAtHost(context, project, row, signal);
   } catch (error) {
     // Only after these answers the hook is surely not there; after a timeout the row stays, to be completed.
     if (error instanceof SourceHostError && error.code !== 'timeout') {
@@ -87,6 +92,19 @@ async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBind
     throw conflict('hook_binding_removed', 'The hook was removed while it was being made.', 'project_id');
   }
   return { ...row, source_host_id: hostedId };
+}
+
+async function inspect(project: ProjectAtHost, signal: AbortSignal) {
+  return await withDeadline(signal, 15_000, (inTime) => project.host.inspect(project.repository, inTime));
+}
+
+/** Throws 422 when the source host has none of the events. */
+export function requireEvents(project: ProjectAtHost, { events }: Pick<Binding, 'events'>): void {
+  if (hostedEvents(project, events).length > 0) return;
+  throw invalidField(
+    'events',
+    `The source host of ${project.repository} tells ${project.events.join(', ')} only. Name at least one of them.`,
+  );
 }
 
 function alreadyThere(project: ProjectAtHost) {

@@ -32,7 +32,7 @@ export async function hookBindingOfTeam(database: Database, id: string, teamId: 
  */
 export async function insertHookBinding(
   database: Database,
-  hook: Omit<HookBindingRow, 'version'>,
+  hook: Omit<HookBindingRow, 'version' | 'reconciled_at'>,
 ): Promise<boolean> {
   return await database.transaction().execute(async (transaction) => {
     const project = await transaction
@@ -45,7 +45,12 @@ export async function insertHookBinding(
     if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
     const { numInsertedOrUpdatedRows } = await transaction
       .insertInto('hook_binding')
-      .values({ ...hook, branches: json(hook.branches) })
+      .values({
+        ...hook,
+        branches: json(hook.branches),
+        tags: json(hook.tags),
+        events: json(hook.events),
+      })
       .onConflict((on) => on.column('project_id').doNothing())
       .executeTakeFirst();
     return numInsertedOrUpdatedRows === 1n;
@@ -62,14 +67,22 @@ export async function setHostedHookId(database: Database, id: string, hostedId: 
   return numUpdatedRows === 1n;
 }
 
-/** Sets the branches when the version is still the one that the caller saw; undefined when it is not. */
-export async function setBranches(
+/** What a hook is bound to. */
+export type Binding = Pick<HookBindingRow, 'branches' | 'tags' | 'events'>;
+
+/** Binds it to something else when the version is still the one that the caller saw; undefined when it is not. */
+export async function setBinding(
   database: Database,
-  { id, branches, version }: { id: string; branches: string[]; version: number },
+  { id, branches, tags, events, version }: Binding & { id: string; version: number },
 ): Promise<HookBindingRow | undefined> {
   return await database
     .updateTable('hook_binding')
-    .set({ branches: json(branches), version: sql<number>`version + 1` })
+    .set({
+      branches: json(branches),
+      tags: json(tags),
+      events: json(events),
+      version: sql<number>`version + 1`,
+    })
     .where('id', '=', id)
     .where('version', '=', version)
     .returningAll()

@@ -1,3 +1,4 @@
+import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
 import { type HostedThing, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
@@ -11,16 +12,21 @@ export function hookUrl(context: Pick<ApiContext, 'publicUrl'>, id: string): str
   return `${context.publicUrl}/v1/hooks/${id}`;
 }
 
+/** Those of a binding's events that the source host has at all. */
+export function hostedEvents(project: ProjectAtHost, events: readonly HookEvent[]): HookEvent[] {
+  return events.filter((event) => project.events.includes(event));
+}
+
 /** Adds the hook at the source host; adding the same url again tells the same id. Throws a SourceHostError. */
 export async function addHookAtHost(
   context: ApiContext,
   project: ProjectAtHost,
-  id: string,
+  { id, events }: Pick<HookBindingRow, 'id' | 'events'>,
   signal: AbortSignal,
 ): Promise<string> {
   const secret = context.custody.hookSecret(id);
   try {
-    const hook = { url: hookUrl(context, id), secret, events: ['push'] };
+    const hook = { url: hookUrl(context, id), secret, events: hostedEvents(project, events) };
     const added = await withDeadline(signal, callMs, (inTime) =>
       project.host.addHook(project.repository, hook, inTime),
     );
@@ -50,7 +56,7 @@ export async function settledHookId(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (hook.source_host_id !== null) return hook.source_host_id;
-  const id = await unlessRepositoryGone(() => addHookAtHost(context, project, hook.id, signal));
+  const id = await unlessRepositoryGone(() => addHookAtHost(context, project, hook, signal));
   if (id !== undefined) await setHostedHookId(context.database, hook.id, id);
   return id;
 }

@@ -1,19 +1,19 @@
-import type { HookBinding } from '../../contract/hook-binding.ts';
+import type { HookBinding, HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
-import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type HookBindingRow, hookBindingOfTeam } from './hook-binding-store.ts';
-import { hookUrl, hostedHook, settledHookId } from './hosted-hook.ts';
+import { hookUrl, hostedEvents, hostedHook, settledHookId } from './hosted-hook.ts';
 
 const driftCheckMs = 3_000;
 
 /**
- * A hook as it stands at the source host: one that was deleted there, or that the host gave up, is 404, so that
- * Terraform plans it anew. When the host cannot be asked, the answer is what Ebb last knew.
+ * A hook as it stands at the source host, with the events that it has there: one that was deleted or pointed elsewhere
+ * there, or that the host gave up, is 404, so that Terraform plans it anew. When the host cannot be asked, the answer is what Ebb last knew.
  */
 export async function readHookBinding(
   context: ApiContext,
@@ -28,13 +28,20 @@ export async function readHookBinding(
     if (hostedId === undefined) throw notFound('hook binding', id);
     const { find } = hostedHook(project, hostedId);
     const found = await unlessRepositoryGone(() => withDeadline(signal, driftCheckMs, find));
-    if (!found?.active) throw notFound('hook binding', id);
-    return { ...row, source_host_id: hostedId };
+    if (!found?.active || found.url !== hookUrl(context, id)) throw notFound('hook binding', id);
+    return { ...row, source_host_id: hostedId, events: eventsNow(project, row.events, found.events) };
   } catch (error) {
     if (!(error instanceof SourceHostError) || row.source_host_id === null) throw sourceHostProblem(error);
     context.log.warn({ hook_binding: id, code: error.code }, 'the source host could not be asked for a hook');
     return row;
   }
+}
+
+/** As declared while the host has the same of what it has at all, else what it has. */
+function eventsNow(project: ProjectAtHost, declared: HookEvent[], found: HookEvent[]): HookEvent[] {
+  const wanted = hostedEvents(project, declared);
+  const same = wanted.length === found.length && wanted.every((event) => found.includes(event));
+  return same ? declared : found;
 }
 
 /** The hook as the API answers it. */
@@ -43,6 +50,8 @@ export function representHookBinding(context: ApiContext, row: HookBindingRow): 
     id: row.id,
     project_id: row.project_id,
     branches: row.branches,
+    tags: row.tags,
+    events: row.events,
     url: hookUrl(context, row.id),
     source_host_id: row.source_host_id ?? '',
     created_at: row.created_at.toISOString(),

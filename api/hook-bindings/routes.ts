@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { hookBinding } from '../../contract/hook-binding.ts';
+import { hookBinding, hookEvents } from '../../contract/hook-binding.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
 import { requireProject, requireScope } from '../auth/require-scope.ts';
@@ -7,17 +7,12 @@ import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
-import { applyPatch } from '../http/merge-patch.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound, ProblemError } from '../http/problem-error.ts';
+import { changeHookBinding } from './change-hook-binding.ts';
 import { createHookBinding } from './create-hook-binding.ts';
 import { deleteHookBinding } from './delete-hook-binding.ts';
-import {
-  type HookBindingRow,
-  hookBindingOfTeam,
-  listHookBindings,
-  setBranches,
-} from './hook-binding-store.ts';
+import { type HookBindingRow, hookBindingOfTeam, listHookBindings } from './hook-binding-store.ts';
 import { readHookBinding, representHookBinding } from './read-hook-binding.ts';
 
 // A change goes on when its caller hangs up, so that it ends in a known state.
@@ -36,10 +31,10 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
     path,
     { ...write, schema: { body: hookBinding.creation, response: { 201: hookBinding.representation } } },
     async (request, reply) => {
-      const { project_id: projectId, branches = ['**'] } = request.body;
+      const { project_id: projectId, branches = ['**'], tags = [], events = [...hookEvents] } = request.body;
       const { teamId } = request.principal;
       requireProject(request.principal, projectId);
-      const wanted = { projectId, teamId, branches };
+      const wanted = { projectId, teamId, binding: { branches, tags, events } };
       const hook = await once(context, request, reply, async () =>
         represent(await createHookBinding(context, wanted, AbortSignal.timeout(changeMs))),
       );
@@ -83,9 +78,12 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const row = await ownHook(context, request.principal, request.params.id);
       requireMatch(request, represent(row));
-      const { id, version } = row;
-      const { branches } = applyPatch(hookBinding.changeable, row, { ...request.body });
-      const changed = await setBranches(context.database, { id, branches, version });
+      const changed = await changeHookBinding(
+        context,
+        row,
+        { ...request.body },
+        AbortSignal.timeout(changeMs),
+      );
       if (!changed) throw changedMeanwhile();
       return sendRepresentation(reply, represent(changed));
     },

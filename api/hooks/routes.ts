@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Routes } from '../http/app-type.ts';
 import { notFound, ProblemError } from '../http/problem-error.ts';
-import { isRefusal, type WebhookRefusal } from '../source-hosts/source-host.ts';
-import { acceptEvent } from './accept-push.ts';
-import { findHook } from './find-hook.ts';
+import { isRefusal, type WebhookEvent, type WebhookRefusal } from '../source-hosts/webhook-event.ts';
+import { createDeliveryStore, type Storing } from './delivery-store.ts';
+import { createHookFacts, type HookFacts } from './hook-facts.ts';
+import { processDeliveries } from './process-deliveries.ts';
+
+// GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
+const maxBodyBytes = 25 * 1024 * 1024;
 
 const refusalStatus: Record<WebhookRefusal['code'], number> = {
   signature_missing: 401,
@@ -13,39 +18,107 @@ const refusalStatus: Record<WebhookRefusal['code'], number> = {
   malformed: 400,
 };
 
-/** Where source hosts post. The signature is the only credential, over the raw bytes of the body. */
+/**
+ * Where source hosts post. The signature is the only credential, over the raw bytes of the body. A delivery is answered
+ * when it is stored; what it starts is started afterwards.
+ */
 export const hookRoutes: Routes = async (app, { context }) => {
+  const findFacts = createHookFacts(context);
+  const wake = createWaker(() => processDeliveries(context, context.stopping), context.log);
+  const deliveries = createDeliveryStore(context, wake.wake);
+  app.addHook('onClose', wake.idle);
+
+  const refuse = async (facts: HookFacts, problem: ProblemError) => {
+    const { id: subject, teamId } = facts;
+    const detail = { code: problem.code, reason: problem.message };
+    await context.auditRefusal({ teamId, action: 'webhook.refused', actor: 'source host', subject, detail });
+    return problem;
+  };
+
+  const read = async (facts: HookFacts, { headers, body }: FastifyRequest): Promise<WebhookEvent> => {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+    const secret = context.custody.hookSecret(facts.id);
+    const event = facts.kind.parseWebhook({ headers, body: bytes, secret });
+    secret.fill(0);
+    if (isRefusal(event))
+      throw await refuse(facts, new ProblemError(refusalStatus[event.code], event.code, event.message));
+    if (isOfAnother(facts, event)) {
+      const detail = `This hook is for ${facts.repository}, not for ${event.repository}.`;
+      throw await refuse(facts, new ProblemError(403, 'wrong_repository', detail));
+    }
+    return event;
+  };
+
   await app.register(async (raw) => {
     raw.removeAllContentTypeParsers();
-    raw.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: 1024 * 1024 }, (_request, body, done) =>
+    raw.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) =>
       done(null, body),
     );
     raw.post<{ Params: { id: string } }>(
       '/v1/hooks/:id',
       {
         schema: { tags: ['hooks'], params: Type.Object({ id: Type.String() }), summary: 'Deliver a webhook' },
+        // Before the body is read: it costs nobody memory that there is no hook for it.
+        onRequest: async ({ headers, params }) => {
+          const facts = await findFacts(params.id);
+          if (!facts) throw notFound('hook', params.id);
+          if (headers['content-encoding']) {
+            const detail = 'Send the body without Content-Encoding.';
+            throw await refuse(facts, new ProblemError(415, 'encoding_not_supported', detail));
+          }
+        },
       },
       async (request, reply) => {
-        if (request.headers['content-encoding']) {
-          throw new ProblemError(415, 'encoding_not_supported', 'Send the body without Content-Encoding.');
-        }
-        const hook = await findHook(context, request.params.id);
-        if (!hook) throw notFound('hook', request.params.id);
-        const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const secret = context.custody.hookSecret(hook.id);
-        const event = hook.host.parseWebhook({ headers: request.headers, body, secret });
-        secret.fill(0);
-        if (isRefusal(event)) throw new ProblemError(refusalStatus[event.code], event.code, event.message);
-        if (event.repository !== hook.repository) {
-          throw new ProblemError(
-            403,
-            'wrong_repository',
-            `This hook is for ${hook.repository}, not for ${event.repository}.`,
-          );
-        }
-        const digest = createHash('sha256').update(body).digest();
-        return reply.code(202).send(await acceptEvent(context, hook, event, digest));
+        const facts = await findFacts(request.params.id);
+        if (!facts) throw notFound('hook', request.params.id);
+        const event = await read(facts, request);
+        const digest = createHash('sha256')
+          .update(request.body as Buffer)
+          .digest('hex');
+        const storing = await deliveries.store({ hookId: facts.id, event, digest });
+        if (storing === 'gone') throw notFound('hook', request.params.id);
+        if (storing === 'replayed') throw await refuse(facts, replayed(event));
+        return reply.code(202).send({ status: statuses[storing], delivery: event.delivery });
       },
     );
   });
 };
+
+const statuses: Record<Exclude<Storing, 'gone' | 'replayed'>, string> = {
+  stored: 'accepted',
+  duplicate: 'received_before',
+};
+
+/** Under its new name a repository is still the same. */
+function isOfAnother({ repository, repositoryId }: HookFacts, event: WebhookEvent): boolean {
+  if (repositoryId !== undefined && event.repositoryId !== undefined) {
+    return event.repositoryId !== repositoryId;
+  }
+  return event.repository.toLowerCase() !== repository.toLowerCase();
+}
+
+function replayed({ delivery }: WebhookEvent): ProblemError {
+  const detail = `The delivery ${delivery} came before under another id or with another body; it starts nothing again.`;
+  return new ProblemError(409, 'delivery_replayed', detail);
+}
+
+/** Runs `work` when woken, once more when woken meanwhile, never twice at once. */
+function createWaker(work: () => Promise<void>, log: { warn(fields: object, message: string): void }) {
+  let running: Promise<void> | undefined;
+  let again = false;
+  const run = async () => {
+    do {
+      again = false;
+      // What fails now is tried again by the processor in the background.
+      await work().catch((error) => log.warn({ error: String(error) }, 'deliveries wait'));
+    } while (again);
+    running = undefined;
+  };
+  return {
+    wake() {
+      again = true;
+      running ??= run();
+    },
+    idle: async () => await running,
+  };
+}

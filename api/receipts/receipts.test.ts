@@ -64,7 +64,14 @@ test('receipts outlive their project, come page by page, and belong to one team'
 async function addBuild(name: string) {
   const team = await setting.addTeam(name);
   const projectId = await setting.addProject(team, name);
-  const build = { projectId, teamId: team.id, branch: 'main', commit: 'b'.repeat(40), message: 'Change' };
+  const build = {
+    projectId,
+    teamId: team.id,
+    ref: 'refs/heads/main',
+    branch: 'main',
+    commit: 'b'.repeat(40),
+    message: 'Change',
+  };
   const { id } = await setting.context.database
     .transaction()
     .execute((transaction) => insertBuild(transaction, { ...build, trigger: 'api' }, new Date()));

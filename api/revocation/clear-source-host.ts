@@ -3,6 +3,7 @@ import type { RevocationStep } from '../../contract/receipt.ts';
 import type { ApiContext } from '../context.ts';
 import { deployKeyOfProject } from '../deploy-keys/deploy-key-store.ts';
 import { hostedDeployKey, settledKeyId } from '../deploy-keys/hosted-deploy-key.ts';
+import { retiredKeyAtHost, retiredKeysOfProject } from '../deploy-keys/retired-keys.ts';
 import { hookBindingOfProject } from '../hook-bindings/hook-binding-store.ts';
 import { hostedHook, settledHookId } from '../hook-bindings/hosted-hook.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
@@ -24,7 +25,15 @@ export const sourceHostSteps: {
   run: (surroundings: Surroundings) => Promise<string>;
 }[] = [
   { step: 'hook_removed', run: async (at) => await remove(at, await hookAtHost(at)) },
-  { step: 'deploy_key_removed', run: async (at) => await remove(at, await keyAtHost(at)) },
+  {
+    step: 'deploy_key_removed',
+    run: async (at) => {
+      for (const { thing } of await retiredKeysAtHost(at)) {
+        await again(at, () => removeAndConfirm(thing, at.signal));
+      }
+      return await remove(at, await keyAtHost(at));
+    },
+  },
   { step: 'absence_confirmed', run: confirm },
 ];
 
@@ -45,6 +54,17 @@ async function keyAtHost({ context, project, signal, retryMs }: Surroundings): P
   return id === undefined ? 'lost' : { thing: hostedDeployKey(project, id) };
 }
 
+/** Keys that were rotated out and are not known to be gone. */
+async function retiredKeysAtHost(at: Surroundings): Promise<{ thing: HostedThing }[]> {
+  const { context, project, signal } = at;
+  const hosted: { thing: HostedThing }[] = [];
+  for (const row of await retiredKeysOfProject(context.database, project.id)) {
+    const thing = await again(at, () => retiredKeyAtHost(project, row, signal));
+    if (thing) hosted.push({ thing });
+  }
+  return hosted;
+}
+
 async function remove(at: Surroundings, hosted: AtHost): Promise<string> {
   if (hosted === 'none') return 'None was left.';
   if (hosted === 'lost') return 'Already gone at the source host, with its repository.';
@@ -53,7 +73,7 @@ async function remove(at: Surroundings, hosted: AtHost): Promise<string> {
 }
 
 async function confirm(at: Surroundings): Promise<string> {
-  for (const hosted of [await hookAtHost(at), await keyAtHost(at)]) {
+  for (const hosted of [await hookAtHost(at), await keyAtHost(at), ...(await retiredKeysAtHost(at))]) {
     if (typeof hosted === 'object') await again(at, () => confirmAbsent(hosted.thing, at.signal));
   }
   return 'Asked again: the source host has neither the hook nor the deploy key.';
@@ -68,7 +88,8 @@ async function again<T>(
     try {
       return await call();
     } catch (error) {
-      const passing = error instanceof SourceHostError && ['unreachable', 'timeout'].includes(error.code);
+      const passing =
+        error instanceof SourceHostError && ['unreachable', 'timeout', 'rate_limited'].includes(error.code);
       if (!passing || tried === tries) throw error;
       await sleep(retryMs * 2 ** (tried - 1), undefined, { signal });
     }

@@ -27,6 +27,7 @@ export async function finishRevocation(context: ApiContext, projectId: string): 
       predicate,
     });
     await transaction.deleteFrom('hook_binding').where('project_id', '=', projectId).execute();
+    await transaction.deleteFrom('retired_deploy_key').where('project_id', '=', projectId).execute();
     await transaction.deleteFrom('deploy_key').where('project_id', '=', projectId).execute();
     await transaction
       .updateTable('project')

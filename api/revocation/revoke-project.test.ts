@@ -230,7 +230,14 @@ async function addEverything() {
 }
 
 async function addBuild(): Promise<string> {
-  const build = { projectId, teamId: team.id, branch: 'main', commit: 'a'.repeat(40), message: 'Change' };
+  const build = {
+    projectId,
+    teamId: team.id,
+    ref: 'refs/heads/main',
+    branch: 'main',
+    commit: 'a'.repeat(40),
+    message: 'Change',
+  };
   const row = await setting.context.database
     .transaction()
     .execute((transaction) => insertBuild(transaction, { ...build, trigger: 'api' }, new Date()));

@@ -8,12 +8,14 @@ import { scopes } from '../../contract/token.ts';
 import { createRedisQueue } from '../../queue/redis-queue.ts';
 import { startRedis } from '../../queue/test-redis.ts';
 import { buildApp } from '../app.ts';
+import { createRefusalAudit } from '../audit/audit-refusals.ts';
 import { createApiKey } from '../auth/api-key.ts';
 import type { ApiContext } from '../context.ts';
 import { createCustody } from '../custody/custody.ts';
 import { json, openDatabase } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { createSigner } from '../signing/create-signer.ts';
+import { localKind } from '../source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from '../source-hosts/local/start-local-source-host.ts';
 import type { SourceHost } from '../source-hosts/source-host.ts';
 import { createSourceHosts } from '../source-hosts/source-hosts.ts';
@@ -33,10 +35,12 @@ export async function openSetting() {
     keyEncryptionKey: keyEncryption.publicKey.export({ format: 'jwk' }),
     hookMasterKey: randomBytes(32),
   });
+  const database = await openDatabase({ folder: 'memory://' });
   const context: ApiContext = {
-    database: await openDatabase({ folder: 'memory://' }),
+    database,
+    auditRefusal: createRefusalAudit({ database, now: () => new Date(), log }),
     queue,
-    sourceHosts: createSourceHosts(custody, { local: () => withFaults(local.host, fault) }),
+    sourceHosts: createSourceHosts(custody, { local: localKind(withFaults(local.host, fault)) }),
     custody,
     signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
     stopping: new AbortController().signal,
@@ -92,7 +96,7 @@ function withFaults(
   return new Proxy(host, {
     get(target, name: keyof SourceHost) {
       const value = target[name];
-      if (typeof value !== 'function' || name === 'clone' || name === 'parseWebhook') return value;
+      if (typeof value !== 'function' || name === 'clone') return value;
       return async (...args: never[]) => {
         await fault.before?.(name);
         const result = await (value as (...args: never[]) => Promise<unknown>)(...args);

@@ -1,5 +1,8 @@
 /**
  * - `repository_not_found`: no such repository, or the host hides it from us.
+ * - `repository_moved`: it has another name now.
+ * - `unauthorized`: the host does not take the connection's credential.
+ * - `rate_limited`: the host wants fewer requests; `retryAfterSeconds` says when to try again.
  * - `unreachable`: the host does not answer; trying again may help.
  * - `timeout`: it did not answer in time; what was asked may or may not have happened.
  * - `refused`: it answered no; trying again does not help.
@@ -7,6 +10,9 @@
  */
 export type SourceHostErrorCode =
   | 'repository_not_found'
+  | 'repository_moved'
+  | 'unauthorized'
+  | 'rate_limited'
   | 'unreachable'
   | 'timeout'
   | 'refused'
@@ -16,9 +22,15 @@ export type SourceHostErrorCode =
 export class SourceHostError extends Error {
   override name = 'SourceHostError';
   readonly code: SourceHostErrorCode;
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: SourceHostErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: SourceHostErrorCode,
+    message: string,
+    options: ErrorOptions & { retryAfterSeconds?: number } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

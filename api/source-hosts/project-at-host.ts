@@ -1,4 +1,5 @@
 import type { JsonWebKey } from 'node:crypto';
+import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
 import type { SourceHost } from './source-host.ts';
@@ -13,6 +14,9 @@ export interface ProjectAtHost {
   repository: string;
   publicKey: JsonWebKey;
   revokingAt: Date | null;
+  connectionId: string;
+  /** Events that hooks of this host can be bound to. */
+  events: readonly HookEvent[];
   host: SourceHost;
 }
 
@@ -34,7 +38,8 @@ export async function projectAtHost(
     .executeTakeFirst();
   if (!row) throw notFound('project', projectId);
   const host = context.sourceHosts.of(row);
-  if (!host)
+  const kind = context.sourceHosts.kind(row.kind);
+  if (!host || !kind)
     throw new Error(`This server has no source host of kind ${row.kind}; add it to its configuration.`);
   return {
     id: row.id,
@@ -44,6 +49,8 @@ export async function projectAtHost(
     repository: row.repository,
     publicKey: row.public_key,
     revokingAt: row.revoking_at,
+    connectionId: row.connection_id,
+    events: kind.events,
     host,
   };
 }

@@ -3,8 +3,11 @@ import { SourceHostError, type SourceHostErrorCode } from './errors.ts';
 
 const statuses: Record<SourceHostErrorCode, number> = {
   repository_not_found: 422,
+  repository_moved: 422,
+  unauthorized: 422,
   refused: 422,
   key_in_use: 409,
+  rate_limited: 503,
   unreachable: 503,
   timeout: 503,
 };
@@ -17,6 +20,7 @@ export function sourceHostProblem(error: unknown): unknown {
     error.code.startsWith('repository') || error.code === 'key_in_use'
       ? error.code
       : `source_host_${error.code}`;
-  const headers: Record<string, string> = status === 503 ? { 'retry-after': '30' } : {};
+  const headers: Record<string, string> =
+    status === 503 ? { 'retry-after': String(error.retryAfterSeconds ?? 30) } : {};
   return new ProblemError(status, code, error.message, { cause: error, headers });
 }

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { HookEvent } from '../../contract/hook-binding.ts';
 
 /**
  * What Ebb needs from a place where source lives. Each kind is one folder beside this file and passes
@@ -14,8 +14,11 @@ export interface SourceHost {
    * pin. Throws `refused` with the permission that is missing.
    */
   connect(signal: AbortSignal): Promise<{ hostKeys: string[] }>;
-  /** Throws `repository_not_found` with what to do about it. `defaultBranch` is a short name such as `main`. */
-  inspect(repository: string, signal: AbortSignal): Promise<{ defaultBranch: string }>;
+  /**
+   * Throws `repository_not_found` or `repository_moved` with what to do about it. `id` is what a rename does not change,
+   * where the host has such an id; `defaultBranch` is a short name such as `main`.
+   */
+  inspect(repository: string, signal: AbortSignal): Promise<{ id?: string; defaultBranch: string }>;
   /** The commit that a full ref such as `refs/heads/main` points at; undefined when there is no such ref. */
   resolveRef(repository: string, ref: string, signal: AbortSignal): Promise<{ commit: string } | undefined>;
   /** Where a build clones from. Looks nothing up; throws `repository_not_found` for an impossible name. */
@@ -33,9 +36,26 @@ export interface SourceHost {
   /** When it resolves, nothing more is delivered. A repository that is gone has no hook: `absent`. */
   removeHook(repository: string, id: string, signal: AbortSignal): Promise<Removal>;
 
-  /** Pure: verifies one webhook request against the hook's secret and translates it. */
-  parseWebhook(request: WebhookRequest): WebhookEvent | WebhookRefusal;
+  /** Every branch with the commit that it points at. Throws `refused` when there are more than `maxBranches`. */
+  listBranches(repository: string, signal: AbortSignal): Promise<Branch[]>;
+  /** What a commit says of itself; undefined when there is no such commit. */
+  describeCommit(repository: string, commit: string, signal: AbortSignal): Promise<Commit | undefined>;
+
+  /** Shows the state of a build beside its commit. Absent where a host has no place for it. */
+  reportStatus?(repository: string, status: CommitStatus, signal: AbortSignal): Promise<void>;
+  /** Deliveries of a hook that Ebb did not take, newest first. Absent where a host keeps no log, or tries again itself. */
+  failedDeliveries?(
+    repository: string,
+    hookId: string,
+    since: Date,
+    signal: AbortSignal,
+  ): Promise<Delivery[]>;
+  /** Has the host deliver it once more, to the same url and signed anew. */
+  redeliver?(repository: string, hookId: string, deliveryId: string, signal: AbortSignal): Promise<void>;
 }
+
+/** How many branches of a repository Ebb looks at. */
+export const maxBranches = 1000;
 
 export type Removal = 'removed' | 'absent';
 
@@ -64,61 +84,42 @@ export interface NewHook {
   url: string;
   /** Signs what is delivered; the caller wipes it after the call. */
   secret: Buffer;
-  /** Names of events in Ebb's words, such as `push`. */
-  events: string[];
+  events: readonly HookEvent[];
 }
 
 export interface HostedHook {
   id: string;
   url: string;
-  events: string[];
-  /** False when the host has stopped delivering. */
+  events: HookEvent[];
+  /** False when the host has stopped delivering, or delivers in a way that Ebb does not understand. */
   active: boolean;
 }
 
-export interface WebhookRequest {
-  /** With names in lower case, as Node gives them. */
-  headers: IncomingHttpHeaders;
-  /** The body's bytes as they came: the signature is over them. */
-  body: Buffer;
-  secret: Buffer;
+export interface Branch {
+  name: string;
+  commit: string;
 }
 
-export type WebhookEvent = PushEvent | OtherEvent;
-
-export interface PushEvent {
-  event: 'push';
-  /** Identifies the delivery; a repeated delivery has the same. */
-  delivery: string;
-  repository: string;
-  /** Such as `refs/heads/main`. */
-  ref: string;
-  /** The branch's short name; undefined when the ref is a tag. */
-  branch?: string;
-  /** Commit before the push; 40 or 64 zeros when the ref is new. */
-  before: string;
-  /** Commit after the push; zeros when the ref was deleted. */
-  commit: string;
-  deleted: boolean;
-  /** First line of the commit's message; empty when the ref was deleted. */
+export interface Commit {
+  /** Whole message. */
   message: string;
-  /** Name of the commit's author; empty when the ref was deleted. */
   author: string;
 }
 
-/** Authentic, but starts nothing. */
-export interface OtherEvent {
-  event: 'ping' | 'other';
+export interface CommitStatus {
+  commit: string;
+  state: 'pending' | 'success' | 'failure' | 'error';
+  /** Tells this status from those of others, such as `ebb/shop`. */
+  context: string;
+  /** A sentence of at most 140 characters. */
+  description: string;
+  url: string;
+}
+
+/** One entry in a host's log of deliveries. */
+export interface Delivery {
+  /** What `redeliver` takes. */
+  id: string;
+  /** What the request was marked with: {@link WebhookEvent.delivery}. */
   delivery: string;
-  repository: string;
-}
-
-/** A request that is not to be believed (`signature_…`) or not to be understood; has a sentence for the sender. */
-export interface WebhookRefusal {
-  code: 'signature_missing' | 'signature_invalid' | 'too_large' | 'malformed';
-  message: string;
-}
-
-export function isRefusal(result: WebhookEvent | WebhookRefusal): result is WebhookRefusal {
-  return 'code' in result;
 }

@@ -1,19 +1,23 @@
 import type { Selectable } from 'kysely';
+import type { HookEvent } from '../../contract/hook-binding.ts';
 import { openCredential } from '../connections/credential.ts';
 import type { Custody } from '../custody/custody.ts';
 import type { Schema } from '../db/schema.ts';
+import { SourceHostError } from './errors.ts';
 import type { SourceHost } from './source-host.ts';
+import type { ParseWebhook } from './webhook-event.ts';
 
 /** A connection as its source host needs it; `hostColumns` select it beside a project. */
 export type HostConnection = { connection_id: string } & Pick<
   Selectable<Schema['connection']>,
-  'kind' | 'url' | 'app_id' | 'installation_id' | 'host_keys' | 'sealed_credential'
+  'kind' | 'url' | 'ssh_address' | 'app_id' | 'installation_id' | 'host_keys' | 'sealed_credential'
 >;
 
 export const hostColumns = [
   'connection.id as connection_id',
   'connection.kind',
   'connection.url',
+  'connection.ssh_address',
   'connection.app_id',
   'connection.installation_id',
   'connection.host_keys',
@@ -24,37 +28,83 @@ export const hostColumns = [
 export interface HostAccess {
   /** Address of the site, without a slash at the end; undefined for the public one. */
   url: string | undefined;
+  /** Where Git is served over SSH, `name:port`, when it is not port 22 of the site. */
+  sshAddress: string | undefined;
   appId: string | undefined;
   installationId: string | undefined;
   /** Pinned SSH host keys, OpenSSH lines. */
   hostKeys: string[];
+  connectionId: string;
   /** Token or private key; opened for one call, the caller wipes it. */
   credential(): Promise<Buffer>;
 }
 
-export type HostFactory = (access: HostAccess) => SourceHost;
+/** One kind of source host. */
+export interface HostKind {
+  /** Events that its hooks can be bound to. */
+  events: readonly HookEvent[];
+  /** Whether the host tells its SSH host keys, so that they can be asked for again. */
+  publishesHostKeys: boolean;
+  parseWebhook: ParseWebhook;
+  open(access: HostAccess): SourceHost;
+}
+
+type Kind = HostConnection['kind'];
 
 /** The source hosts that this installation serves. */
 export interface SourceHosts {
   readonly kinds: readonly string[];
+  /** Undefined when it is not served here. */
+  kind(kind: Kind): HostKind | undefined;
   /** The host of a connection; undefined when its kind is not served here. */
   of(connection: HostConnection): SourceHost | undefined;
 }
 
-/** @param factories one for each kind that is served */
+/**
+ * @param kinds those that are served
+ * @param onRefused told when a host does not take a credential any more, or a repository is gone
+ */
 export function createSourceHosts(
   custody: Custody,
-  factories: Partial<Record<HostConnection['kind'], HostFactory>>,
+  kinds: Partial<Record<Kind, HostKind>>,
+  onRefused: (connectionId: string, error: SourceHostError) => void = () => {},
 ): SourceHosts {
+  const open = (connection: HostConnection) =>
+    kinds[connection.kind]?.open({
+      url: connection.url ?? undefined,
+      sshAddress: connection.ssh_address ?? undefined,
+      appId: connection.app_id ?? undefined,
+      installationId: connection.installation_id ?? undefined,
+      hostKeys: connection.host_keys,
+      connectionId: connection.connection_id,
+      credential: () => openCredential(custody, connection),
+    });
   return {
-    kinds: Object.keys(factories),
-    of: (connection) =>
-      factories[connection.kind]?.({
-        url: connection.url ?? undefined,
-        appId: connection.app_id ?? undefined,
-        installationId: connection.installation_id ?? undefined,
-        hostKeys: connection.host_keys,
-        credential: () => openCredential(custody, connection),
-      }),
+    kinds: Object.keys(kinds),
+    kind: (kind) => kinds[kind],
+    of(connection) {
+      const host = open(connection);
+      return host && tellRefusals(host, (error) => onRefused(connection.connection_id, error));
+    },
   };
+}
+
+const telling = ['unauthorized', 'repository_not_found', 'repository_moved'];
+
+/** The same host, which tells of answers that a team should be able to look up later. */
+function tellRefusals(host: SourceHost, tell: (error: SourceHostError) => void): SourceHost {
+  return new Proxy(host, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function' || name === 'clone') return value;
+      return async (...args: unknown[]) => {
+        try {
+          return await value.apply(target, args);
+        } catch (error) {
+          if (error instanceof SourceHostError && telling.includes(error.code)) tell(error);
+          throw error;
+        }
+      };
+    },
+  });
 }

@@ -1,5 +1,12 @@
+import { createHash } from 'node:crypto';
 import { Command } from 'commander';
-import { createApiKey, listApiKeys, revokeApiKey } from '../../api/auth/api-key.ts';
+import {
+  createApiKey,
+  listApiKeys,
+  makeApiKey,
+  registerApiKey,
+  revokeApiKey,
+} from '../../api/auth/api-key.ts';
 import { readDatabaseConfiguration } from '../../api/configuration.ts';
 import { connectDatabase, type Database } from '../../api/db/database.ts';
 import { requireMigrated } from '../../api/db/migrate.ts';
@@ -20,8 +27,12 @@ export function apiKeyCommand(): Command {
     .option('--team <team>', 'team that it is for; EBB_TEAM when absent')
     .option('--runner', 'for a runner instead of a team')
     .option('--scopes <scopes>', 'what it may do, separated by commas', forTeams.join(','))
+    .option(
+      '--hash <hash>',
+      'of a key that ebb api-key generate made elsewhere, so that nothing secret is shown here',
+    )
     .option('--name <name>', 'what it is for, to tell it from others', 'made by ebb api-key')
-    .action((options: { team?: string; runner?: true; scopes: string; name: string }) =>
+    .action((options: { team?: string; runner?: true; scopes: string; name: string; hash?: string }) =>
       withDatabase(async (database, teamName) => {
         const team = options.runner ? operators : (options.team ?? teamName);
         const row = await database
@@ -32,9 +43,17 @@ export function apiKeyCommand(): Command {
         if (!row) throw new CliError(`There is no team ${team}. The first start of ebb api makes the first.`);
         const granted = options.runner ? (['runner'] as Scope[]) : parseScopes(options.scopes);
         const key = { teamId: row.id, name: options.name, scopes: granted, now: new Date() };
-        console.log(await createApiKey(database, key));
+        if (options.hash === undefined) console.log(await createApiKey(database, key));
+        else await registerApiKey(database, key, parseHash(options.hash));
       }),
     );
+  command
+    .command('generate')
+    .description('Make an API key without registering it, and show it with the hash to register.')
+    .action(() => {
+      const key = makeApiKey();
+      console.log(`${key}\nhash: ${createHash('sha256').update(key).digest('hex')}`);
+    });
   command
     .command('list')
     .description('Show the API keys that are good, without what they are.')
@@ -58,6 +77,12 @@ export function apiKeyCommand(): Command {
       }),
     );
   return command;
+}
+
+function parseHash(text: string): Buffer {
+  if (!/^[0-9a-f]{64}$/.test(text))
+    throw new CliError('--hash must be 64 hexadecimal digits, as ebb api-key generate shows them.');
+  return Buffer.from(text, 'hex');
 }
 
 function parseScopes(text: string): Scope[] {

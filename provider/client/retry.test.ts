@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { retryAfter } from '../../contract/retry-after.ts';
 import { ApiUnreachableError } from './api-error.ts';
-import { RetryableError, retry, retryAfter } from './retry.ts';
+import { RetryableError, retry } from './retry.ts';
 
 const reason = new ApiUnreachableError('GET /', new Error('connection refused'));
 

@@ -1,6 +1,7 @@
 import type { Problem } from '../../contract/problem.ts';
+import { retryAfter } from '../../contract/retry-after.ts';
 import { ApiError, ApiUnreachableError } from './api-error.ts';
-import { RetryableError, retryAfter } from './retry.ts';
+import { RetryableError } from './retry.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';

@@ -10,7 +10,7 @@ export interface PlannedChange {
 
 /**
  * Plans a change from the schema alone: an attribute without a configured value takes its default, keeps its prior
- * value, or is unknown when there is none yet.
+ * value, or is unknown when there is none yet or when an attribute that renews it changes.
  *
  * @param prior state, null for a resource to be made
  * @param config configuration, null for a resource to be destroyed
@@ -20,9 +20,13 @@ export function planChange(prior: Value, config: Value, attributes: Attributes):
   const priorObject = isValueMap(prior) ? prior : null;
   const planned = planObject(priorObject, config, attributes);
   if (!priorObject) return { planned, requiresReplace: [] };
+  const changes = (name: string) => !equalValues(priorObject[name] ?? null, planned[name] ?? null);
+  for (const [name, { renewedBy = [] }] of Object.entries(attributes)) {
+    if (renewedBy.some(changes)) planned[name] = unknown;
+  }
   const requiresReplace = Object.keys(attributes)
     .filter((name) => attributes[name]?.requiresReplace)
-    .filter((name) => !equalValues(priorObject[name] ?? null, planned[name] ?? null))
+    .filter(changes)
     .map((name) => [name]);
   return { planned, requiresReplace };
 }

@@ -27,6 +27,8 @@ export interface Attribute {
   writeOnly?: boolean;
   /** Another value cannot be reached by an update: the resource is destroyed and made anew. */
   requiresReplace?: boolean;
+  /** Of a computed attribute: those whose change makes it new, so that it is unknown until it is applied. */
+  renewedBy?: readonly string[];
   /** Planned when the configuration has no value; the attribute must be optional and computed. */
   default?: Value;
 }

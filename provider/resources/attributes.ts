@@ -8,7 +8,7 @@ import { type JsonSchema, jsonSchema, recordOf } from './json-schema.ts';
 /** Terraform's attributes of a resource of the contract. */
 export function resourceAttributes(resource: Resource): Attributes {
   return {
-    ...each(resource.computed, (schema) => ({ ...typed(schema), computed: true })),
+    ...computedAttributes(resource),
     ...each(resource.fixed, (schema) => ({ ...declared(schema), requiresReplace: true })),
     ...each(resource.changeable, declared),
     ...writeOnlyAttributes(resource.writeOnly),
@@ -33,6 +33,15 @@ export function dataSourceAttributes(resource: Resource): Attributes {
       description: `Names that find it, \`${example}\`. Give either this or \`id\`.`,
     },
   };
+}
+
+function computedAttributes({ computed, renewedBy = {} }: Resource): Attributes {
+  const renewers = Object.entries(renewedBy);
+  const pairs = Object.entries(computed).map(([name, schema]): [string, Attribute] => {
+    const by = renewers.filter(([, renewed]) => renewed?.includes(name)).map(([renewer]) => renewer);
+    return [name, { ...typed(schema), computed: true, ...(by.length > 0 ? { renewedBy: by } : {}) }];
+  });
+  return Object.fromEntries(pairs);
 }
 
 /** Name of a write-only field in Terraform, and of the number that says that it changed. */

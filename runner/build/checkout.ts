@@ -71,11 +71,11 @@ async function fetchSource(
 ): Promise<void> {
   const { specification, vm } = options;
   const { clone } = specification;
-  // The built-in host runs beside the runner, on the machine's loopback, which the VM knows by another address.
-  const host = clone.kind === 'local' && isLoopback(clone.host) ? vm.vm.hostAddress : clone.host;
+  // A host beside the runner, on the machine's loopback, is one that the VM knows by another address.
+  const host = isLoopback(clone.host) ? vm.vm.hostAddress : clone.host;
   const fields = [clone.user, host, String(clone.port), clone.path, clone.host_keys.join('\n')];
   const stdin = Buffer.from(
-    [...fields, specification.commit, specification.branch].map((field) => `${field}\0`).join(''),
+    [...fields, specification.commit, specification.ref].map((field) => `${field}\0`).join(''),
   );
   let said = '';
   const listen = async (chunk: Buffer) => {
@@ -102,7 +102,7 @@ async function fetchSource(
 
 /** What the exit codes of the image's `checkout` mean, and what to do. */
 function explain(code: number | null, specification: BuildSpecification, said: string): string {
-  const { clone, branch, commit } = specification;
+  const { clone, ref, commit } = specification;
   const where = `${clone.host}:${clone.port}`;
   const last = said.trim().split('\n').at(-1) ?? '';
   switch (code) {
@@ -115,7 +115,7 @@ function explain(code: number | null, specification: BuildSpecification, said: s
     case 13:
       return `The repository ${clone.path} was not found at ${where}. Check the project's repository.`;
     case 14:
-      return `Commit ${commit.slice(0, 12)} of branch ${branch} is not in ${clone.path} any more. Push again.`;
+      return `Commit ${commit.slice(0, 12)} of ${ref} is not in ${clone.path} any more. Push again.`;
     default:
       return `The checkout failed: ${last || 'git gave no reason'}.`;
   }

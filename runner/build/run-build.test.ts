@@ -71,7 +71,7 @@ describe('a build', () => {
     return {
       ...{ build_id: 'bld_1', project_id: 'prj_1', attempt: 1, token: 't' },
       ...{ log_offset: 0, log_limit: 1024 * 1024 },
-      ...{ branch: 'main', commit: 'c'.repeat(40), environment: { STAGE: 'test' } },
+      ...{ branch: 'main', ref: 'refs/heads/main', commit: 'c'.repeat(40), environment: { STAGE: 'test' } },
       clone: {
         kind: 'github',
         user: 'git',
@@ -188,7 +188,7 @@ describe('a build', () => {
       [11, /another host key than the one pinned/],
       [12, /refused the deploy key.*terraform apply/],
       [13, /\/shop\.git was not found.*Check the project's repository/],
-      [14, /Commit cccccccccccc of branch main is not in/],
+      [14, /Commit cccccccccccc of refs\/heads\/main is not in/],
       [99, /The checkout failed: git said no/],
     ] as const;
     for (const [code, sentence] of cases) {

@@ -79,6 +79,7 @@ function stepInput({ phase, command, specification, secrets }: StepOptions): Buf
     ...specification.environment,
     EBB_BUILD_ID: specification.build_id,
     EBB_BRANCH: specification.branch,
+    EBB_REF: specification.ref,
     EBB_COMMIT: specification.commit,
     EBB_PHASE: phase,
     ...Object.fromEntries(

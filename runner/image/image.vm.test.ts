@@ -66,8 +66,8 @@ describe('a booted machine', () => {
   });
 
   /** Runs the image's checkout for the commit on a connection of its own; the signer holds the deploy key here. */
-  async function checkout(wanted: Partial<Record<'path' | 'commit' | 'branch' | 'hostKey', string>>) {
-    const { path = repository, commit = commits[0], branch = 'main', hostKey } = wanted;
+  async function checkout(wanted: Partial<Record<'path' | 'commit' | 'ref' | 'hostKey', string>>) {
+    const { path = repository, commit = commits[0], ref = 'refs/heads/main', hostKey } = wanted;
     const agent = createDeployKeyAgent({
       publicKey: deployKey.blob,
       sign: (data) => sign(null, data, deployKey.privateKey),
@@ -79,7 +79,7 @@ describe('a booted machine', () => {
     const session = await logIn(machine, 'checkout', agent.agent);
     try {
       const pinned = hostKey ?? publicKeyLine(sourceHost.hostKey);
-      const fields = [sourceHost.user, '10.0.2.2', `${sourceHost.port}`, path, pinned, commit, branch];
+      const fields = [sourceHost.user, '10.0.2.2', `${sourceHost.port}`, path, pinned, commit, ref];
       return await output(session, '/usr/lib/ebb/checkout', fields);
     } finally {
       agent.revoke();

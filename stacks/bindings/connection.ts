@@ -34,6 +34,10 @@ export interface ConnectionConfig extends cdktf.TerraformMetaArguments {
   */
   readonly privateKeyWoVersion?: number;
   /**
+  * Where the host serves Git over SSH, as `name:port`; the name in `url` and port 22 when left out.
+  */
+  readonly sshAddress?: string;
+  /**
   * The host's SSH keys to pin, lines in OpenSSH format such as `ssh-ed25519 AAAA…`. Needed for `gitlab` and `gitea`, which do not publish them; left out for github.com, which does.
   */
   readonly sshHostKeys?: string[];
@@ -108,6 +112,7 @@ export class Connection extends cdktf.TerraformResource {
     this._name = config.name;
     this._privateKeyWo = config.privateKeyWo;
     this._privateKeyWoVersion = config.privateKeyWoVersion;
+    this._sshAddress = config.sshAddress;
     this._sshHostKeys = config.sshHostKeys;
     this._tokenWo = config.tokenWo;
     this._tokenWoVersion = config.tokenWoVersion;
@@ -223,6 +228,22 @@ export class Connection extends cdktf.TerraformResource {
     return this._privateKeyWoVersion;
   }
 
+  // ssh_address - computed: false, optional: true, required: false
+  private _sshAddress?: string;
+  public get sshAddress() {
+    return this.getStringAttribute('ssh_address');
+  }
+  public set sshAddress(value: string) {
+    this._sshAddress = value;
+  }
+  public resetSshAddress() {
+    this._sshAddress = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get sshAddressInput() {
+    return this._sshAddress;
+  }
+
   // ssh_host_keys - computed: false, optional: true, required: false
   private _sshHostKeys?: string[];
   public get sshHostKeys() {
@@ -304,6 +325,7 @@ export class Connection extends cdktf.TerraformResource {
       name: cdktf.stringToTerraform(this._name),
       private_key_wo: cdktf.stringToTerraform(this._privateKeyWo),
       private_key_wo_version: cdktf.numberToTerraform(this._privateKeyWoVersion),
+      ssh_address: cdktf.stringToTerraform(this._sshAddress),
       ssh_host_keys: cdktf.listMapper(cdktf.stringToTerraform, false)(this._sshHostKeys),
       token_wo: cdktf.stringToTerraform(this._tokenWo),
       token_wo_version: cdktf.numberToTerraform(this._tokenWoVersion),
@@ -348,6 +370,12 @@ export class Connection extends cdktf.TerraformResource {
         isBlock: false,
         type: "simple",
         storageClassType: "number",
+      },
+      ssh_address: {
+        value: cdktf.stringToHclTerraform(this._sshAddress),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
       },
       ssh_host_keys: {
         value: cdktf.listMapperHcl(cdktf.stringToHclTerraform, false)(this._sshHostKeys),

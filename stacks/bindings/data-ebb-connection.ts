@@ -143,6 +143,11 @@ export class DataEbbConnection extends cdktf.TerraformDataSource {
     return this._naturalId;
   }
 
+  // ssh_address - computed: true, optional: false, required: false
+  public get sshAddress() {
+    return this.getStringAttribute('ssh_address');
+  }
+
   // ssh_host_keys - computed: true, optional: false, required: false
   public get sshHostKeys() {
     return this.getListAttribute('ssh_host_keys');

@@ -133,6 +133,11 @@ export class DataEbbDeployKey extends cdktf.TerraformDataSource {
     return this.getStringAttribute('public_key');
   }
 
+  // rotation - computed: true, optional: false, required: false
+  public get rotation() {
+    return this.getStringAttribute('rotation');
+  }
+
   // source_host_id - computed: true, optional: false, required: false
   public get sourceHostId() {
     return this.getStringAttribute('source_host_id');

@@ -91,6 +91,11 @@ export class DataEbbHookBinding extends cdktf.TerraformDataSource {
     return this.getStringAttribute('created_at');
   }
 
+  // events - computed: true, optional: false, required: false
+  public get events() {
+    return this.getListAttribute('events');
+  }
+
   // id - computed: true, optional: true, required: false
   private _id?: string;
   public get id() {
@@ -131,6 +136,11 @@ export class DataEbbHookBinding extends cdktf.TerraformDataSource {
   // source_host_id - computed: true, optional: false, required: false
   public get sourceHostId() {
     return this.getStringAttribute('source_host_id');
+  }
+
+  // tags - computed: true, optional: false, required: false
+  public get tags() {
+    return this.getListAttribute('tags');
   }
 
   // url - computed: true, optional: false, required: false

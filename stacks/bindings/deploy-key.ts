@@ -13,6 +13,10 @@ export interface DeployKeyConfig extends cdktf.TerraformMetaArguments {
   * Project that the key belongs to. A project has one key.
   */
   readonly projectId: string;
+  /**
+  * Any word, such as a date. Another word makes a new key: it is added at the source host before the old one is removed, and builds under way keep the old one until they have checked out.
+  */
+  readonly rotation?: string;
 }
 
 /**
@@ -67,6 +71,7 @@ export class DeployKey extends cdktf.TerraformResource {
       forEach: config.forEach
     });
     this._projectId = config.projectId;
+    this._rotation = config.rotation;
   }
 
   // ==========
@@ -106,6 +111,22 @@ export class DeployKey extends cdktf.TerraformResource {
     return this.getStringAttribute('public_key');
   }
 
+  // rotation - computed: false, optional: true, required: false
+  private _rotation?: string;
+  public get rotation() {
+    return this.getStringAttribute('rotation');
+  }
+  public set rotation(value: string) {
+    this._rotation = value;
+  }
+  public resetRotation() {
+    this._rotation = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get rotationInput() {
+    return this._rotation;
+  }
+
   // source_host_id - computed: true, optional: false, required: false
   public get sourceHostId() {
     return this.getStringAttribute('source_host_id');
@@ -118,6 +139,7 @@ export class DeployKey extends cdktf.TerraformResource {
   protected synthesizeAttributes(): { [name: string]: any } {
     return {
       project_id: cdktf.stringToTerraform(this._projectId),
+      rotation: cdktf.stringToTerraform(this._rotation),
     };
   }
 
@@ -125,6 +147,12 @@ export class DeployKey extends cdktf.TerraformResource {
     const attrs = {
       project_id: {
         value: cdktf.stringToHclTerraform(this._projectId),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
+      rotation: {
+        value: cdktf.stringToHclTerraform(this._rotation),
         isBlock: false,
         type: "simple",
         storageClassType: "string",

@@ -10,13 +10,21 @@ import * as cdktf from '../cdktf.ts';
 
 export interface HookBindingConfig extends cdktf.TerraformMetaArguments {
   /**
-  * Branches whose pushes start a build; `*` stands for any characters but `/`, `**` for any. Default: `["**"]`.
+  * Branches whose pushes, and pull requests into which, start a build; `*` stands for any characters but `/`, `**` for any. Default: `["**"]`.
   */
   readonly branches?: string[];
+  /**
+  * What the source host tells: `push` (of branches and tags) and `pull_request`. A source host without pull requests tells pushes only. Default: `["push","pull_request"]`.
+  */
+  readonly events?: string[];
   /**
   * Project that the hook starts builds of. A project has one hook binding.
   */
   readonly projectId: string;
+  /**
+  * Tags whose pushes start a build, by pattern as in `branches`; none when left out. Default: `[]`.
+  */
+  readonly tags?: string[];
 }
 
 /**
@@ -71,7 +79,9 @@ export class HookBinding extends cdktf.TerraformResource {
       forEach: config.forEach
     });
     this._branches = config.branches;
+    this._events = config.events;
     this._projectId = config.projectId;
+    this._tags = config.tags;
   }
 
   // ==========
@@ -99,6 +109,22 @@ export class HookBinding extends cdktf.TerraformResource {
     return this.getStringAttribute('created_at');
   }
 
+  // events - computed: true, optional: true, required: false
+  private _events?: string[];
+  public get events() {
+    return this.getListAttribute('events');
+  }
+  public set events(value: string[]) {
+    this._events = value;
+  }
+  public resetEvents() {
+    this._events = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get eventsInput() {
+    return this._events;
+  }
+
   // id - computed: true, optional: false, required: false
   public get id() {
     return this.getStringAttribute('id');
@@ -122,6 +148,22 @@ export class HookBinding extends cdktf.TerraformResource {
     return this.getStringAttribute('source_host_id');
   }
 
+  // tags - computed: true, optional: true, required: false
+  private _tags?: string[];
+  public get tags() {
+    return this.getListAttribute('tags');
+  }
+  public set tags(value: string[]) {
+    this._tags = value;
+  }
+  public resetTags() {
+    this._tags = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get tagsInput() {
+    return this._tags;
+  }
+
   // url - computed: true, optional: false, required: false
   public get url() {
     return this.getStringAttribute('url');
@@ -134,7 +176,9 @@ export class HookBinding extends cdktf.TerraformResource {
   protected synthesizeAttributes(): { [name: string]: any } {
     return {
       branches: cdktf.listMapper(cdktf.stringToTerraform, false)(this._branches),
+      events: cdktf.listMapper(cdktf.stringToTerraform, false)(this._events),
       project_id: cdktf.stringToTerraform(this._projectId),
+      tags: cdktf.listMapper(cdktf.stringToTerraform, false)(this._tags),
     };
   }
 
@@ -146,11 +190,23 @@ export class HookBinding extends cdktf.TerraformResource {
         type: "list",
         storageClassType: "stringList",
       },
+      events: {
+        value: cdktf.listMapperHcl(cdktf.stringToHclTerraform, false)(this._events),
+        isBlock: false,
+        type: "list",
+        storageClassType: "stringList",
+      },
       project_id: {
         value: cdktf.stringToHclTerraform(this._projectId),
         isBlock: false,
         type: "simple",
         storageClassType: "string",
+      },
+      tags: {
+        value: cdktf.listMapperHcl(cdktf.stringToHclTerraform, false)(this._tags),
+        isBlock: false,
+        type: "list",
+        storageClassType: "stringList",
       },
     };
 

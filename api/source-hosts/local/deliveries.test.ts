@@ -8,13 +8,14 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { promisify } from 'node:util';
 import pino from 'pino';
 import { type ClientKey, cloneUrl, createGitClient, type GitClient } from '../git-client.ts';
-import { isRefusal, type PushEvent } from '../source-host.ts';
+import { isRefusal, type PushEvent } from '../webhook-event.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../webhook-receiver.ts';
 import {
   type LocalSourceHost,
   type LocalSourceHostOptions,
   startLocalSourceHost,
 } from './start-local-source-host.ts';
+import { parseLocalWebhook } from './webhook.ts';
 
 const run = promisify(execFile);
 const signal = AbortSignal.timeout(120_000);
@@ -57,7 +58,7 @@ describe('deliveries of the local source host', () => {
     client.commitAndPush(local.host.clone('shop'), developer, message, branch);
   const events = (receiver: WebhookReceiver) =>
     receiver.received.map((webhook) => {
-      const event = local.host.parseWebhook({ ...webhook, secret });
+      const event = parseLocalWebhook({ ...webhook, secret });
       assert.ok(!isRefusal(event) && event.event === 'push');
       return event;
     });
@@ -196,9 +197,8 @@ describe('deliveries of the local source host', () => {
     await git('push', '--quiet', 'origin', ':refs/heads/short');
     await local.idle();
     const zeros = '0'.repeat(40);
-    const brief = ({ ref, branch, before, commit, deleted, message }: PushEvent) => ({
+    const brief = ({ ref, before, commit, deleted, message }: PushEvent) => ({
       ref,
-      branch,
       before,
       commit,
       deleted,
@@ -207,7 +207,6 @@ describe('deliveries of the local source host', () => {
     assert.deepEqual(events(receiver).map(brief), [
       {
         ref: 'refs/heads/main',
-        branch: 'main',
         before: first,
         commit: amended,
         deleted: false,
@@ -215,7 +214,6 @@ describe('deliveries of the local source host', () => {
       },
       {
         ref: 'refs/heads/short',
-        branch: 'short',
         before: zeros,
         commit: amended,
         deleted: false,
@@ -223,7 +221,6 @@ describe('deliveries of the local source host', () => {
       },
       {
         ref: 'refs/tags/v1',
-        branch: undefined,
         before: zeros,
         commit: first,
         deleted: false,
@@ -231,7 +228,6 @@ describe('deliveries of the local source host', () => {
       },
       {
         ref: 'refs/heads/short',
-        branch: 'short',
         before: amended,
         commit: zeros,
         deleted: true,
@@ -277,7 +273,7 @@ describe('deliveries of the local source host', () => {
   });
 
   test('a hook with a weak secret or a url of another kind is refused', async () => {
-    const hook = { url: 'https://ebb.example.com/', secret, events: ['push'] };
+    const hook = { url: 'https://ebb.example.com/', secret, events: ['push'] as const };
     await assert.rejects(local.host.addHook('shop', { ...hook, secret: Buffer.from('short') }, signal), {
       code: 'refused',
     });

@@ -70,7 +70,7 @@ async function upsert(
   const stored: StoredHook = {
     id: known?.id ?? `hook_${randomUUID()}`,
     url: hook.url,
-    events: hook.events,
+    events: [...hook.events],
     secret: hook.secret.toString('base64'),
   };
   const hooks = [...state.hooks.filter((other) => other !== known), stored];

@@ -1,10 +1,9 @@
 import type { SourceHost } from '../source-host.ts';
 import type { DeployKeys } from './deploy-keys.ts';
 import type { Hooks } from './hooks.ts';
-import { commitOf, defaultBranch, type GitContext } from './refs.ts';
+import { commitOf, defaultBranch, type GitContext, listRefs, summarize } from './refs.ts';
 import { requireRepositoryName } from './repository-name.ts';
 import type { RepositoryStates } from './repository-state.ts';
-import { parseLocalWebhook } from './webhook.ts';
 
 export interface LocalSourceHostParts {
   states: RepositoryStates;
@@ -42,7 +41,18 @@ export function createLocalSourceHost(
     addHook: (repository, hook, signal) => unlessAborted(signal, () => hooks.add(repository, hook)),
     findHook: (repository, id, signal) => unlessAborted(signal, () => hooks.find(repository, id)),
     removeHook: (repository, id, signal) => unlessAborted(signal, () => hooks.remove(repository, id)),
-    parseWebhook: parseLocalWebhook,
+    async listBranches(repository, signal) {
+      const { folder } = await states.require(repository);
+      const refs = Object.entries(await listRefs(folder, gitUntil(signal)));
+      return refs
+        .filter(([ref]) => ref.startsWith('refs/heads/'))
+        .map(([ref, commit]) => ({ name: ref.slice('refs/heads/'.length), commit }));
+    },
+    async describeCommit(repository, commit, signal) {
+      const { folder } = await states.require(repository);
+      const found = await summarize(folder, commit, gitUntil(signal));
+      return found && { message: found.message, author: found.author.name };
+    },
   };
 }
 

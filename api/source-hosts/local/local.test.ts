@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { testSourceHost } from '../conformance.ts';
 import { startLocalSourceHost } from './start-local-source-host.ts';
+import { parseLocalWebhook } from './webhook.ts';
 
 testSourceHost('local', async () => {
   const root = await mkdtemp(join(tmpdir(), 'ebb-local-host-'));
@@ -12,6 +13,7 @@ testSourceHost('local', async () => {
   await local.createRepository('acme/tools');
   return {
     host: local.host,
+    parseWebhook: parseLocalWebhook,
     repository: 'shop',
     otherRepository: 'acme/tools',
     missingRepository: 'nowhere',

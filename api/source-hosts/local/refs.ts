@@ -53,7 +53,7 @@ export async function defaultBranch(folder: string, context: GitContext): Promis
 
 export interface CommitSummary {
   id: string;
-  /** First line, at most 500 characters. */
+  /** At most 4,000 characters. */
   message: string;
   author: { name: string; email: string };
 }
@@ -70,10 +70,9 @@ export async function summarize(
   if (code !== 0) return undefined;
   const [id = '', name = '', email = '', body = ''] = stdout.toString().split('\0');
   if (id === '') return undefined;
-  const message = body.split('\n', 1)[0] ?? '';
   return {
     id,
-    message: message.slice(0, 500),
+    message: body.trim().slice(0, 4_000),
     author: { name: name.slice(0, 200), email: email.slice(0, 200) },
   };
 }

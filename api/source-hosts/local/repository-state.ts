@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HookEvent } from '../../../contract/hook-binding.ts';
 import { SourceHostError } from '../errors.ts';
 import type { HostedDeployKey } from '../source-host.ts';
 import { isMissing, readFileIfThere, writeFileAtomically } from './atomic-file.ts';
@@ -10,7 +11,7 @@ import { createTurns } from './turns.ts';
 export interface StoredHook {
   id: string;
   url: string;
-  events: string[];
+  events: HookEvent[];
   /** Base64. A source host must keep it: it signs with it. */
   secret: string;
 }

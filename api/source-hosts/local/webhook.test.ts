@@ -35,25 +35,25 @@ test('a signed push is understood', () => {
     delivery: 'id-1',
     repository: 'shop',
     ref: 'refs/heads/main',
-    branch: 'main',
     before: '0'.repeat(40),
     commit,
     deleted: false,
     message: 'First',
     author: 'Ada',
+    skip: false,
   });
 });
 
-test('a push of a tag has no branch; its commit is the one the tag names', () => {
+test('a push of a tag gives its ref; its commit is the one the tag names', () => {
   const result = parse({ ...push, ref: 'refs/tags/v1', after: 'b'.repeat(40) });
   assert.ok('ref' in result);
-  assert.equal(result.branch, undefined);
+  assert.equal(result.ref, 'refs/tags/v1');
   assert.equal(result.commit, commit);
 });
 
 test('a deleted branch has no message', () => {
   const result = parse({ ...push, after: '0'.repeat(40), deleted: true, head_commit: null });
-  assert.ok('ref' in result);
+  assert.ok('deleted' in result);
   assert.deepEqual([result.deleted, result.message, result.author], [true, '', '']);
 });
 

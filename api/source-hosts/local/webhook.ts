@@ -1,5 +1,16 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { WebhookEvent, WebhookRefusal, WebhookRequest } from '../source-host.ts';
+import { createHmac } from 'node:crypto';
+import type { ParseWebhook, WebhookEvent, WebhookRefusal } from '../webhook-event.ts';
+import {
+  asksToSkip,
+  asObject,
+  firstLine,
+  isObjectId,
+  isRef,
+  type JsonObject,
+  parseObject,
+  refuse,
+  refuseUnsigned,
+} from '../webhook-parsing.ts';
 import type { CommitSummary } from './refs.ts';
 import { parseRepositoryName } from './repository-name.ts';
 
@@ -31,20 +42,14 @@ export function webhookHeaders(delivery: string, body: Buffer, secret: Buffer): 
   };
 }
 
-/** See SourceHost.parseWebhook. The signature is checked before anything of the body is looked at. */
-export function parseLocalWebhook({ headers, body, secret }: WebhookRequest): WebhookEvent | WebhookRefusal {
-  const signature = headers['x-hub-signature-256'];
-  if (signature === undefined)
-    return refuse('signature_missing', 'The header X-Hub-Signature-256 is missing.');
+/** See ParseWebhook. The signature is checked before anything of the body is looked at. */
+export const parseLocalWebhook: ParseWebhook = (request) => {
+  const { body } = request;
   if (body.length > maxBodyBytes)
     return refuse('too_large', `The body is larger than ${maxBodyBytes} bytes.`);
-  if (!isSigned(String(signature), body, secret)) {
-    return refuse(
-      'signature_invalid',
-      'X-Hub-Signature-256 does not fit the body and the secret of this hook.',
-    );
-  }
-  const payload = parseJson(body);
+  const unsigned = refuseUnsigned(request, 'X-Hub-Signature-256', /^sha256=([0-9a-f]{64})$/);
+  if (unsigned) return unsigned;
+  const payload = parseObject(body);
   const delivery = payload?.delivery;
   if (typeof delivery !== 'string' || !/^[\w-]{1,100}$/.test(delivery)) {
     return refuse(
@@ -62,17 +67,11 @@ export function parseLocalWebhook({ headers, body, secret }: WebhookRequest): We
   const { event } = payload;
   if (event !== 'push') return { event: event === 'ping' ? 'ping' : 'other', delivery, repository };
   return parsePush(payload, delivery, repository);
-}
+};
 
-function parsePush(
-  payload: Record<string, unknown>,
-  delivery: string,
-  repository: string,
-): WebhookEvent | WebhookRefusal {
+function parsePush(payload: JsonObject, delivery: string, repository: string): WebhookEvent | WebhookRefusal {
   const { ref, before, after, deleted } = payload;
-  if (typeof ref !== 'string' || !/^refs\/(heads|tags)\/[^\0-\x20\x7f]{1,400}$/.test(ref)) {
-    return refuse('malformed', '"ref" must be a full ref such as "refs/heads/main".');
-  }
+  if (!isRef(ref)) return refuse('malformed', '"ref" must be a full ref such as "refs/heads/main".');
   if (!isObjectId(before) || !isObjectId(after)) {
     return refuse(
       'malformed',
@@ -86,41 +85,11 @@ function parsePush(
     delivery,
     repository,
     ref,
-    ...(ref.startsWith('refs/heads/') && { branch: ref.slice('refs/heads/'.length) }),
     before,
     commit: isObjectId(head?.id) ? head.id : after,
     deleted,
     message: firstLine(head?.message),
     author: firstLine(asObject(head?.author)?.name),
+    skip: asksToSkip(head?.message),
   };
-}
-
-function isSigned(header: string, body: Buffer, secret: Buffer): boolean {
-  const [, hex] = /^sha256=([0-9a-f]{64})$/.exec(header) ?? [];
-  if (hex === undefined || secret.length === 0) return false;
-  return timingSafeEqual(Buffer.from(hex, 'hex'), createHmac('sha256', secret).update(body).digest());
-}
-
-function parseJson(body: Buffer): Record<string, unknown> | undefined {
-  try {
-    return asObject(JSON.parse(body.toString('utf8')));
-  } catch {
-    return undefined;
-  }
-}
-
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-}
-
-function isObjectId(value: unknown): value is string {
-  return typeof value === 'string' && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(value);
-}
-
-function firstLine(value: unknown): string {
-  return typeof value === 'string' ? (value.split('\n', 1)[0] ?? '').slice(0, 500) : '';
-}
-
-function refuse(code: WebhookRefusal['code'], message: string): WebhookRefusal {
-  return { code, message };
 }

@@ -1,0 +1,39 @@
+import { recordAudit } from '../audit/record-audit.ts';
+import type { ApiContext } from '../context.ts';
+import { conflict } from '../http/problem-error.ts';
+import { enqueueBuild } from './enqueue-build.ts';
+import { type BuildRow, transition } from './state-machine.ts';
+
+/**
+ * Lets in a build that a fork asked for: this very commit, once. Approving one that is in already changes nothing.
+ * Throws 409 when it is over.
+ */
+export async function approveBuild(context: ApiContext, build: BuildRow, keyId: string): Promise<void> {
+  const approved = await context.database.transaction().execute(async (transaction) => {
+    const row = await transition(transaction, build.id, 'approve', 'queued', { reason: null });
+    if (!row) return undefined;
+    await recordAudit(transaction, {
+      teamId: row.team_id,
+      now: context.now(),
+      action: 'build.approved',
+      actor: keyId,
+      subject: row.id,
+      detail: { pull_request: row.pull_request, commit: row.commit },
+    });
+    return row;
+  });
+  if (approved) {
+    await enqueueBuild(context, approved);
+    return;
+  }
+  const { state } = await context.database
+    .selectFrom('build')
+    .select('state')
+    .where('id', '=', build.id)
+    .executeTakeFirstOrThrow();
+  if (state === 'cancelled')
+    throw conflict(
+      'not_awaiting',
+      'The build was cancelled: its pull request was closed or has a newer commit.',
+    );
+}

@@ -1,0 +1,102 @@
+import type { Selectable } from 'kysely';
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import { newId } from '../db/new-id.ts';
+import type { Schema } from '../db/schema.ts';
+import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
+import {
+  type HostedThing,
+  removeAndConfirm,
+  unlessRepositoryGone,
+} from '../source-hosts/remove-and-confirm.ts';
+import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
+
+export type RetiredKeyRow = Selectable<Schema['retired_deploy_key']>;
+
+// What a rotation that is under way has noted is its own; and the clocks of two servers differ a little.
+const settledAfterMs = 120_000;
+
+/** Notes a key that is to go from the source host; gives the note's id. */
+export async function insertRetiredKey(
+  { database, now }: Pick<ApiContext, 'database' | 'now'>,
+  key: Pick<RetiredKeyRow, 'project_id' | 'fingerprint' | 'public_key' | 'source_host_id'>,
+): Promise<string> {
+  const { project_id, fingerprint, public_key, source_host_id } = key;
+  const id = newId('rdk', now().getTime());
+  await database
+    .insertInto('retired_deploy_key')
+    .values({ id, project_id, fingerprint, public_key, source_host_id, retired_at: now() })
+    .execute();
+  return id;
+}
+
+/** Keys that were rotated out and are, for all we know, still at the source host. */
+export async function retiredKeysOfProject(database: Database, projectId: string): Promise<RetiredKeyRow[]> {
+  return await database
+    .selectFrom('retired_deploy_key')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .orderBy('id')
+    .execute();
+}
+
+/**
+ * Removes rotated keys at their source hosts, each once every build that was given it has checked out. Gives how many
+ * went; one that cannot be removed now is logged and left for the next time.
+ */
+export async function removeRetiredKeys(
+  context: ApiContext,
+  signal: AbortSignal,
+  projectId?: string,
+): Promise<number> {
+  const rows = await context.database
+    .selectFrom('retired_deploy_key')
+    .innerJoin('project', 'project.id', 'retired_deploy_key.project_id')
+    .selectAll('retired_deploy_key')
+    // A revocation removes them itself.
+    .where('project.revoking_at', 'is', null)
+    .$if(projectId !== undefined, (query) => query.where('project.id', '=', projectId ?? ''))
+    .execute();
+  let removed = 0;
+  for (const row of rows) {
+    if (await isNeeded(context, row)) continue;
+    try {
+      const project = await projectAtHost(context, { projectId: row.project_id });
+      const hosted = await retiredKeyAtHost(project, row, signal);
+      if (hosted) await removeAndConfirm(hosted, signal);
+      await context.database.deleteFrom('retired_deploy_key').where('id', '=', row.id).execute();
+      removed += 1;
+    } catch (error) {
+      signal.throwIfAborted();
+      context.log.warn({ project: row.project_id, err: error }, 'a rotated key is still at its source host');
+    }
+  }
+  return removed;
+}
+
+/** As something to be removed; undefined when it went with its repository. */
+export async function retiredKeyAtHost(
+  project: ProjectAtHost,
+  { source_host_id, public_key }: RetiredKeyRow,
+  signal: AbortSignal,
+): Promise<HostedThing | undefined> {
+  const id = source_host_id ?? (await unlessRepositoryGone(() => addAtHost(project, public_key, signal)));
+  return id === undefined ? undefined : hostedDeployKey(project, id);
+}
+
+/** A build that was claimed before the rotation and has not checked out yet signs with the old key. */
+async function isNeeded({ database, now }: ApiContext, key: RetiredKeyRow): Promise<boolean> {
+  const { project_id, source_host_id, retired_at } = key;
+  const settledAt = new Date(retired_at.getTime() + settledAfterMs);
+  if (source_host_id === null) return now() < settledAt;
+  const build = await database
+    .selectFrom('build')
+    .select('id')
+    .where('project_id', '=', project_id)
+    .where('state', 'in', ['starting', 'running'])
+    .where('checkout_done_at', 'is', null)
+    .where('started_at', '<=', settledAt)
+    .limit(1)
+    .executeTakeFirst();
+  return build !== undefined;
+}

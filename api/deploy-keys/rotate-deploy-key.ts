@@ -1,0 +1,86 @@
+import { sql } from 'kysely';
+import { recordAudit } from '../audit/record-audit.ts';
+import type { ApiContext } from '../context.ts';
+import { conflict } from '../http/problem-error.ts';
+import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
+import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import type { DeployKeyRow } from './deploy-key-store.ts';
+import { addAtHost, hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
+import { insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
+import { makeSealedKey } from './sealed-key.ts';
+
+/**
+ * Gives the project a new key when `rotation` is another word than before. The new key is at the source host before
+ * builds get it; the old one stays there until no build can need it any more. The new key is noted before it is added,
+ * so that one which a crash leaves at the host is removed there later. Throws problems.
+ */
+export async function rotateDeployKey(
+  context: ApiContext,
+  row: DeployKeyRow,
+  rotation: string | undefined,
+  signal: AbortSignal,
+): Promise<DeployKeyRow> {
+  if (row.rotation === (rotation ?? null)) return row;
+  const project = await projectAtHost(context, { projectId: row.project_id });
+  try {
+    const oldId = await settledKeyId(context.database, project, row, signal);
+    const made = await makeSealedKey(context, project);
+    const pending = await insertRetiredKey(context, { ...row, ...made, source_host_id: null });
+    const newHostedId = await addAtHost(project, made.public_key, signal);
+    const next = { ...made, source_host_id: newHostedId, rotation: rotation ?? null };
+    const changed = await swap(context, row, next, { oldHostedId: oldId, pending, teamId: project.teamId });
+    if (!changed) {
+      await removeAndConfirm(hostedDeployKey(project, newHostedId), signal);
+      throw conflict(
+        'changed_meanwhile',
+        'The deploy key was rotated or removed at the same moment. Read it again.',
+      );
+    }
+    // What cannot go yet, or when the host is away, goes later.
+    await removeRetiredKeys(context, signal, row.project_id).catch(() => undefined);
+    return changed;
+  } catch (error) {
+    throw sourceHostProblem(error);
+  }
+}
+
+async function swap(
+  context: ApiContext,
+  row: DeployKeyRow,
+  next: Omit<DeployKeyRow, 'id' | 'project_id' | 'version' | 'created_at'>,
+  { oldHostedId, pending, teamId }: { oldHostedId: string | undefined; pending: string; teamId: string },
+): Promise<DeployKeyRow | undefined> {
+  const { database, now } = context;
+  return await database.transaction().execute(async (transaction) => {
+    const project = await transaction
+      .selectFrom('project')
+      .select('id')
+      .where('id', '=', row.project_id)
+      .where('revoking_at', 'is', null)
+      .forShare()
+      .executeTakeFirst();
+    const changed =
+      project &&
+      (await transaction
+        .updateTable('deploy_key')
+        .set({ ...next, version: sql<number>`version + 1` })
+        .where('id', '=', row.id)
+        .where('version', '=', row.version)
+        .returningAll()
+        .executeTakeFirst());
+    if (!changed) return undefined;
+    await transaction.deleteFrom('retired_deploy_key').where('id', '=', pending).execute();
+    if (oldHostedId !== undefined)
+      await insertRetiredKey({ database: transaction, now }, { ...row, source_host_id: oldHostedId });
+    await recordAudit(transaction, {
+      teamId,
+      now: now(),
+      action: 'deploy_key.rotated',
+      actor: 'ebb',
+      subject: row.id,
+      detail: { old_fingerprint: row.fingerprint, new_fingerprint: changed.fingerprint },
+    });
+    return changed;
+  });
+}

@@ -1,0 +1,32 @@
+import { hookBinding } from '../../contract/hook-binding.ts';
+import type { ApiContext } from '../context.ts';
+import { applyPatch } from '../http/merge-patch.ts';
+import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { requireEvents } from './create-hook-binding.ts';
+import { type HookBindingRow, setBinding } from './hook-binding-store.ts';
+import { addHookAtHost } from './hosted-hook.ts';
+
+/**
+ * Binds a hook to something else; at the source host, too, when the change names events: what was edited there by hand
+ * is then as declared again. Undefined when somebody else changed it meanwhile. Throws problems.
+ */
+export async function changeHookBinding(
+  context: ApiContext,
+  row: HookBindingRow,
+  patch: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<HookBindingRow | undefined> {
+  const wanted = applyPatch(hookBinding.changeable, row, patch);
+  if (!('events' in patch)) return await setBinding(context.database, wanted);
+  const project = await projectAtHost(context, { projectId: row.project_id });
+  requireEvents(project, wanted);
+  const changed = await setBinding(context.database, wanted);
+  if (!changed) return undefined;
+  try {
+    await addHookAtHost(context, project, changed, signal);
+  } catch (error) {
+    throw sourceHostProblem(error);
+  }
+  return changed;
+}

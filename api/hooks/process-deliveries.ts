@@ -1,0 +1,218 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { QueueFullError } from '../../queue/build-queue.ts';
+import { cancelBuild } from '../builds/cancel-build.ts';
+import { enqueueBuild } from '../builds/enqueue-build.ts';
+import { insertBuild } from '../builds/insert-build.ts';
+import type { BuildRow } from '../builds/state-machine.ts';
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import type { Binding } from '../hook-bindings/hook-binding-store.ts';
+import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
+import { judgeEvent, shortName, type Verdict } from './judge-event.ts';
+
+const pollMs = 1_000;
+const maxFailures = 5;
+
+/**
+ * Deals with the deliveries that wait, oldest first, each in a transaction of its own: it leads to one build or one
+ * recorded reason, whatever dies in between. Several processes may do it at once; those of one hook are dealt with one
+ * after the other.
+ */
+export async function processDeliveries(context: ApiContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await processNext(context)));
+}
+
+/** Does so whenever something waits, until the signal aborts. */
+export async function runDeliveryProcessor(context: ApiContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await processDeliveries(context, signal).catch((error) =>
+      context.log.warn({ error: String(error) }, 'deliveries wait: they could not be dealt with'),
+    );
+    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+// A delivery that no program can deal with must not hold up those behind it.
+const failures = new Map<string, number>();
+
+async function processNext(context: ApiContext): Promise<boolean> {
+  let current: Waiting | undefined;
+  try {
+    const done = await context.database.transaction().execute(async (transaction) => {
+      current = await lockNext(transaction);
+      return current && (await settle(transaction, current, context.now()));
+    });
+    if (!done) return false;
+    if (current) failures.delete(nameOf(current));
+    if (done.build) await enqueue(context, done.build);
+    for (const id of done.superseded) await cancelBuild(context, id, done.why);
+    return true;
+  } catch (error) {
+    if (!current || !(await giveUp(context, current, error))) throw error;
+    return true;
+  }
+}
+
+interface Waiting extends Binding {
+  hook_binding_id: string;
+  delivery: string;
+  event: WebhookEvent | null;
+  project_id: string;
+  team_id: string;
+}
+
+/** The hook's row is locked, too, so that what follows sees what the delivery before it did. */
+async function lockNext(transaction: Database): Promise<Waiting | undefined> {
+  return await transaction
+    .selectFrom('webhook_delivery')
+    .innerJoin('hook_binding', 'hook_binding.id', 'webhook_delivery.hook_binding_id')
+    .innerJoin('project', 'project.id', 'hook_binding.project_id')
+    .select(['webhook_delivery.hook_binding_id', 'webhook_delivery.delivery', 'webhook_delivery.event'])
+    .select(['hook_binding.branches', 'hook_binding.tags', 'hook_binding.events'])
+    .select(['project.id as project_id', 'project.team_id'])
+    .where('webhook_delivery.processed_at', 'is', null)
+    .where('project.revoking_at', 'is', null)
+    .orderBy('webhook_delivery.received_at')
+    .limit(1)
+    // Not a full lock on the hook: new deliveries refer to it.
+    .forNoKeyUpdate(['webhook_delivery', 'hook_binding'])
+    .skipLocked()
+    .executeTakeFirst();
+}
+
+interface Settled {
+  build: BuildRow | undefined;
+  /** Builds of the same pull request that nobody has approved and nobody needs to. */
+  superseded: string[];
+  why: string;
+}
+
+async function settle(transaction: Database, waiting: Waiting, now: Date): Promise<Settled> {
+  const { event, project_id: projectId, team_id: teamId } = waiting;
+  const verdict: Verdict = event
+    ? ((await madeBefore(transaction, waiting, event)) ?? judgeEvent(waiting, event))
+    : { ignored: 'Its content was lost.' };
+  if (event?.event === 'push') await noteHead(transaction, waiting.hook_binding_id, event);
+  let build: BuildRow | undefined;
+  let number: number | undefined;
+  if ('build' in verdict) {
+    build = await insertBuild(transaction, { projectId, teamId, ...verdict.build }, now);
+    number = verdict.build.pullRequest?.fromFork ? verdict.build.pullRequest.number : undefined;
+  } else number = verdict.closed;
+  await transaction
+    .updateTable('webhook_delivery')
+    .set({
+      build_id: build?.id ?? null,
+      reason: 'ignored' in verdict ? verdict.ignored : null,
+      event: null,
+      processed_at: now,
+    })
+    .where('hook_binding_id', '=', waiting.hook_binding_id)
+    .where('delivery', '=', waiting.delivery)
+    .execute();
+  return {
+    build,
+    superseded: number === undefined ? [] : await awaiting(transaction, projectId, number, build?.id),
+    why: build ? 'A newer commit of the pull request came.' : 'The pull request was closed.',
+  };
+}
+
+/** Says so when the event's commit was found, and built, before its webhook came; or was built for this very request. */
+async function madeBefore(
+  transaction: Database,
+  { hook_binding_id, project_id }: Waiting,
+  event: WebhookEvent,
+): Promise<Verdict | undefined> {
+  if (event.event === 'push' && event.ref.startsWith('refs/heads/')) {
+    const head = await transaction
+      .selectFrom('branch_head')
+      .selectAll()
+      .where('hook_binding_id', '=', hook_binding_id)
+      .where('branch', '=', shortName(event.ref))
+      .executeTakeFirst();
+    if (head?.asked && head.commit === event.commit)
+      return {
+        ignored: 'This push was seen at the source host before its webhook came, and dealt with then.',
+      };
+  }
+  if (event.event === 'pull_request' && event.action === 'changed') {
+    const build = await transaction
+      .selectFrom('build')
+      .select('number')
+      .where('project_id', '=', project_id)
+      .where('pull_request', '=', event.number)
+      .where('commit', '=', event.commit)
+      .where('state', '<>', 'cancelled')
+      .executeTakeFirst();
+    if (build) return { ignored: `Build ${build.number} is of this commit of the pull request.` };
+  }
+  return undefined;
+}
+
+async function noteHead(
+  transaction: Database,
+  hookId: string,
+  { ref, commit, deleted }: { ref: string; commit: string; deleted: boolean },
+): Promise<void> {
+  if (!ref.startsWith('refs/heads/')) return;
+  const branch = shortName(ref);
+  if (deleted) {
+    await transaction
+      .deleteFrom('branch_head')
+      .where('hook_binding_id', '=', hookId)
+      .where('branch', '=', branch)
+      .execute();
+    return;
+  }
+  await transaction
+    .insertInto('branch_head')
+    .values({ hook_binding_id: hookId, branch, commit, asked: false })
+    .onConflict((on) => on.columns(['hook_binding_id', 'branch']).doUpdateSet({ commit, asked: false }))
+    .execute();
+}
+
+async function awaiting(
+  transaction: Database,
+  projectId: string,
+  number: number,
+  except: string | undefined,
+): Promise<string[]> {
+  const rows = await transaction
+    .selectFrom('build')
+    .select('id')
+    .where('project_id', '=', projectId)
+    .where('pull_request', '=', number)
+    .where('state', '=', 'awaiting_approval')
+    .$if(except !== undefined, (query) => query.where('id', '<>', except ?? ''))
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+async function enqueue(context: ApiContext, build: BuildRow): Promise<void> {
+  if (build.state !== 'queued') return;
+  // A full queue ends the build with its reason; the sender has done its part.
+  await enqueueBuild(context, build).catch((error) => {
+    if (!(error instanceof QueueFullError)) throw error;
+  });
+}
+
+/** After a few failures the delivery is set aside with that reason; false while it may still succeed. */
+async function giveUp(context: ApiContext, waiting: Waiting, error: unknown): Promise<boolean> {
+  const name = nameOf(waiting);
+  const count = (failures.get(name) ?? 0) + 1;
+  failures.set(name, count);
+  context.log.error({ delivery: waiting.delivery, err: error }, 'a delivery could not be dealt with');
+  if (count < maxFailures) return false;
+  failures.delete(name);
+  await context.database
+    .updateTable('webhook_delivery')
+    .set({ processed_at: context.now(), event: null, reason: 'Ebb failed to deal with it. Push again.' })
+    .where('hook_binding_id', '=', waiting.hook_binding_id)
+    .where('delivery', '=', waiting.delivery)
+    .execute();
+  return true;
+}
+
+function nameOf({ hook_binding_id, delivery }: Waiting): string {
+  return `${hook_binding_id} ${delivery}`;
+}

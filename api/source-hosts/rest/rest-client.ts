@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SourceHostError } from '../errors.ts';
+import type { HostMemory } from './host-memory.ts';
+import { type RestAnswer, restError } from './rest-error.ts';
+
+const requestMs = 10_000;
+const maxBytes = 10 * 1024 * 1024;
+const attempts = 3;
+const maxRedirects = 3;
+
+export interface RestClientParts {
+  /** For messages: `GitHub`. */
+  host: string;
+  /** Without a slash at the end. */
+  baseUrl: string;
+  /** Sent with every request. */
+  headers: Record<string, string>;
+  memory: HostMemory;
+}
+
+export interface RestRequest {
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** Begins with a slash; each part of it is encoded already. */
+  path: string;
+  body?: unknown;
+  /** The credential, and what else only this request needs. */
+  headers: Record<string, string>;
+  signal: AbortSignal;
+  /** Whether to go where a renamed repository is now; otherwise that throws `repository_moved`. */
+  follow?: boolean;
+}
+
+export type RestClient = (request: RestRequest) => Promise<RestAnswer>;
+
+/**
+ * Sends JSON to one host. What does not change anything, or the same when repeated, is tried three times. Throws
+ * SourceHostError: a RestError when the host answered without success.
+ */
+export function createRestClient(parts: RestClientParts): RestClient {
+  const { host, baseUrl, memory } = parts;
+  return async (request) => {
+    let url = baseUrl + request.path;
+    for (let redirects = 0; ; redirects += 1) {
+      const answer = await sendPatiently(parts, request, url);
+      if (answer.status >= 200 && answer.status < 300) return answer;
+      const location = answer.headers.get('location');
+      if (request.follow && location !== null && redirects < maxRedirects) {
+        url = sameSite(host, baseUrl, new URL(location, url));
+        continue;
+      }
+      const error = restError(host, answer, new Date());
+      if (error.retryAfterSeconds !== undefined) memory.close(error.retryAfterSeconds);
+      throw error;
+    }
+  };
+}
+
+/** The credential goes nowhere but to the host that it is for. */
+function sameSite(host: string, baseUrl: string, target: URL): string {
+  if (target.origin === new URL(baseUrl).origin) return target.href;
+  throw new SourceHostError(
+    'refused',
+    `${host} redirects to ${target.origin}, where Ebb sends no credential.`,
+  );
+}
+
+async function sendPatiently(parts: RestClientParts, request: RestRequest, url: string): Promise<RestAnswer> {
+  const mayRepeat = request.method !== 'POST';
+  for (let attempt = 1; ; attempt += 1) {
+    await parts.memory.turn(parts.host, request.method, request.signal);
+    const outcome = await send(parts, request, url).catch((error: unknown) => error);
+    const isLast = !mayRepeat || attempt === attempts;
+    if (!(outcome instanceof Error)) {
+      const answer = outcome as RestAnswer;
+      if (answer.status < 500 || answer.headers.has('retry-after') || isLast) return answer;
+    } else if (isLast || !(outcome instanceof SourceHostError) || outcome.code !== 'unreachable') {
+      throw outcome;
+    }
+    await sleep(200 * 3 ** (attempt - 1) * (0.5 + Math.random()), undefined, { signal: request.signal });
+  }
+}
+
+async function send(
+  { host, headers, memory }: RestClientParts,
+  request: RestRequest,
+  url: string,
+): Promise<RestAnswer> {
+  const { method, body, signal } = request;
+  const known = method === 'GET' ? memory.answerOf(url) : undefined;
+  const etag = known?.headers.get('etag');
+  const limit = AbortSignal.timeout(requestMs);
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: {
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(etag ? { 'if-none-match': etag } : {}),
+        ...request.headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, limit]),
+    });
+    const text = await readText(response);
+    if (response.status === 304 && known) return known;
+    const answer = { status: response.status, headers: response.headers, body: parse(text) };
+    if (method === 'GET' && response.status === 200) memory.keep(url, answer, text.length);
+    return answer;
+  } catch (error) {
+    if (error instanceof SourceHostError) throw error;
+    signal.throwIfAborted();
+    if (limit.aborted) {
+      const message = `${host} did not answer within ${requestMs / 1000} s. Try again in a minute.`;
+      throw new SourceHostError('timeout', message, { cause: error });
+    }
+    const message = `${host} cannot be reached at ${new URL(url).origin}${reasonOf(error)}. Try again.`;
+    throw new SourceHostError('unreachable', message, { cause: error });
+  }
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > maxBytes)
+      throw new SourceHostError('refused', `The host's answer is larger than ${maxBytes} bytes.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Such as ` (ECONNREFUSED)`: what fetch hides in the cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
+  return typeof code === 'string' ? ` (${code})` : '';
+}
