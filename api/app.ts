@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import { authRoutes } from './auth/routes.ts';
+import { buildPageRoute } from './builds/build-page.ts';
 import { buildRoutes } from './builds/routes.ts';
 import { connectionRoutes } from './connections/routes.ts';
 import type { ApiContext } from './context.ts';
@@ -32,6 +33,7 @@ const concepts = [
   hookBindingRoutes,
   secretRoutes,
   buildRoutes,
+  buildPageRoute,
   hookRoutes,
   deliveriesRoute,
   receiptRoutes,

@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import type { Connection } from '../contract/connection.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { buildApp } from './app.ts';
+import { auditHostRefusal } from './audit/audit-host-refusal.ts';
 import { createRefusalAudit } from './audit/audit-refusals.ts';
 import type { ApiContext } from './context.ts';
 import { createCustody } from './custody/custody.ts';
@@ -13,11 +15,14 @@ import { type DatabaseLocation, openDatabase } from './db/database.ts';
 import { createSigner } from './signing/create-signer.ts';
 import { localKind } from './source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
-import { createSourceHosts } from './source-hosts/source-hosts.ts';
+import { createSourceHosts, type HostKind } from './source-hosts/source-hosts.ts';
 import { firstStart } from './teams/first-start.ts';
 
-/** The control plane for one test file: a real Redis and source host, PGlite in memory unless a server is given. */
-export async function openTestContext(location: DatabaseLocation = { folder: 'memory://' }) {
+/** The control plane for one test file: a real Redis and source host, PGlite in memory unless a server is given. `kinds` are source hosts besides `local`. */
+export async function openTestContext(
+  location: DatabaseLocation = { folder: 'memory://' },
+  kinds: Partial<Record<Connection['kind'], HostKind>> = {},
+) {
   const root = await mkdtemp(join(tmpdir(), 'ebb-api-'));
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
@@ -35,7 +40,9 @@ export async function openTestContext(location: DatabaseLocation = { folder: 'me
     database,
     auditRefusal: createRefusalAudit({ database, now: () => new Date(), log }),
     queue,
-    sourceHosts: createSourceHosts(custody, { local: localKind(local.host) }),
+    sourceHosts: createSourceHosts(custody, { local: localKind(local.host), ...kinds }, (id, error) => {
+      auditHostRefusal(context, id, error).catch((problem) => log.warn(String(problem)));
+    }),
     custody,
     signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
     publicUrl: 'http://ebb.test',
@@ -55,6 +62,10 @@ export async function openTestContext(location: DatabaseLocation = { folder: 'me
     /** Private half of the key-encryption key. */
     keyEncryptionKey: pair.privateKey,
     createRepository: (name: string) => local.createRepository(name),
+    /** Serves the app on loopback, so that source hosts can deliver to it. */
+    async listen() {
+      context.publicUrl = await app.listen({ port: 0, host: '127.0.0.1' });
+    },
     async close() {
       await app.close();
       await context.database.destroy();

@@ -1,16 +1,19 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
+import { runEvery } from '../api/background.ts';
 import { runSweeper } from '../api/builds/sweep.ts';
 import type { ApiConfiguration } from '../api/configuration.ts';
 import { splitHostPort } from '../api/configuration-problems.ts';
+import { refreshHostKeys } from '../api/connections/refresh-host-keys.ts';
 import type { ApiContext } from '../api/context.ts';
 import { createCustody } from '../api/custody/custody.ts';
 import { connectDatabase, type Database, openDatabase } from '../api/db/database.ts';
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
-import { runDeliveryProcessor } from '../api/hooks/process-deliveries.ts';
+import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import { processDeliveries } from '../api/hooks/process-deliveries.ts';
+import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
 import { type ApiKeys, parseApiKeys } from '../api/signing/api-keys.ts';
@@ -19,13 +22,13 @@ import { loadOrCreateApiKeys } from '../api/signing/key-files.ts';
 import { hostKinds } from '../api/source-hosts/host-kinds.ts';
 import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
+import { reportStatuses } from '../api/statuses/report-statuses.ts';
 import { firstStart } from '../api/teams/first-start.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { CliError } from './cli-error.ts';
 import type { FirstKeys } from './first-keys.ts';
 
 const sweepIntervalMs = 5_000;
-const resumeIntervalMs = 60_000;
 
 /** What the process tells when it answers requests. */
 export interface ApiReady {
@@ -59,8 +62,7 @@ export async function runApiProcess(options: {
     const firstKeys = await prepareTeams(context, configuration);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
-      runResumer(context, stop),
-      runDeliveryProcessor(context, stop),
+      ...runBackground(context, stop),
     ];
     opened.push(() => Promise.all(background));
     options.onReady({
@@ -178,12 +180,19 @@ function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
   return cert && key ? { tls: { cert, key } } : {};
 }
 
-/** Goes on with revocations that a dead process or an absent source host left open. */
-async function runResumer(context: ApiContext, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted) {
-    await resumeRevocations(context, stop).catch((error) => {
-      if (!stop.aborted) context.log.warn({ error: String(error) }, 'revocations could not be resumed');
-    });
-    await delay(resumeIntervalMs, undefined, { signal: stop }).catch(() => undefined);
-  }
+/** What is done without anybody asking, by every process of the API at once: each piece of work is claimed first. */
+function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] {
+  const every = (seconds: number, what: string, work: () => Promise<unknown>) =>
+    runEvery(context, seconds * 1_000, stop, what, work);
+  return [
+    every(1, 'dealing with deliveries', () => processDeliveries(context, stop)),
+    every(1, 'telling source hosts of builds', () => reportStatuses(context, stop)),
+    every(10, 'the reconciliation with source hosts', async () => {
+      while (!stop.aborted && (await reconcileHooks(context, stop)) > 0);
+    }),
+    // Revocations that a dead process or an absent source host left open.
+    every(60, 'the resumption of revocations', () => resumeRevocations(context, stop)),
+    every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
+    every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
+  ];
 }

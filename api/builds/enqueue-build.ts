@@ -28,3 +28,14 @@ export async function enqueueBuild(context: ApiContext, build: BuildRow): Promis
     throw error;
   }
 }
+
+/**
+ * The same for a build that an event of a source host started, if it is to run at all. A full queue ends the build with
+ * its reason; the sender has done its part.
+ */
+export async function enqueueAccepted(context: ApiContext, build: BuildRow): Promise<void> {
+  if (build.state !== 'queued') return;
+  await enqueueBuild(context, build).catch((error) => {
+    if (!(error instanceof QueueFullError)) throw error;
+  });
+}

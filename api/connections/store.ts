@@ -65,7 +65,11 @@ export async function insertConnection(
 ): Promise<boolean> {
   const made = await database
     .insertInto('connection')
-    .values({ ...row, host_keys: json(row.host_keys), ssh_host_keys: json(row.ssh_host_keys) })
+    .values({
+      ...row,
+      host_keys: json(row.host_keys),
+      ssh_host_keys: row.ssh_host_keys && json(row.ssh_host_keys),
+    })
     .onConflict((conflict) => conflict.doNothing())
     .returning('id')
     .executeTakeFirst();
@@ -93,7 +97,7 @@ export async function updateConnection(
     .updateTable('connection')
     .set({
       ...{ ssh_address, app_id, installation_id, sealed_credential },
-      ssh_host_keys: json(ssh_host_keys),
+      ssh_host_keys: ssh_host_keys && json(ssh_host_keys),
       host_keys: json(host_keys),
       version: version + 1,
     })

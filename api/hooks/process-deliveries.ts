@@ -1,16 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { QueueFullError } from '../../queue/build-queue.ts';
 import { cancelBuild } from '../builds/cancel-build.ts';
-import { enqueueBuild } from '../builds/enqueue-build.ts';
+import { enqueueAccepted } from '../builds/enqueue-build.ts';
 import { insertBuild } from '../builds/insert-build.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { Binding } from '../hook-bindings/hook-binding-store.ts';
-import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
+import type { PushEvent, WebhookEvent } from '../source-hosts/webhook-event.ts';
 import { judgeEvent, shortName, type Verdict } from './judge-event.ts';
 
-const pollMs = 1_000;
 const maxFailures = 5;
 
 /**
@@ -20,16 +17,6 @@ const maxFailures = 5;
  */
 export async function processDeliveries(context: ApiContext, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && (await processNext(context)));
-}
-
-/** Does so whenever something waits, until the signal aborts. */
-export async function runDeliveryProcessor(context: ApiContext, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await processDeliveries(context, signal).catch((error) =>
-      context.log.warn({ error: String(error) }, 'deliveries wait: they could not be dealt with'),
-    );
-    await delay(pollMs, undefined, { signal }).catch(() => undefined);
-  }
 }
 
 // A delivery that no program can deal with must not hold up those behind it.
@@ -44,7 +31,7 @@ async function processNext(context: ApiContext): Promise<boolean> {
     });
     if (!done) return false;
     if (current) failures.delete(nameOf(current));
-    if (done.build) await enqueue(context, done.build);
+    if (done.build) await enqueueAccepted(context, done.build);
     for (const id of done.superseded) await cancelBuild(context, id, done.why);
     return true;
   } catch (error) {
@@ -152,10 +139,18 @@ async function madeBefore(
 async function noteHead(
   transaction: Database,
   hookId: string,
-  { ref, commit, deleted }: { ref: string; commit: string; deleted: boolean },
+  { ref, before, commit, deleted }: PushEvent,
 ): Promise<void> {
   if (!ref.startsWith('refs/heads/')) return;
   const branch = shortName(ref);
+  const head = await transaction
+    .selectFrom('branch_head')
+    .selectAll()
+    .where('hook_binding_id', '=', hookId)
+    .where('branch', '=', branch)
+    .executeTakeFirst();
+  // A head that was asked for is newer than a webhook that comes late, unless that goes on from it.
+  if (head?.asked && head.commit !== before) return;
   if (deleted) {
     await transaction
       .deleteFrom('branch_head')
@@ -186,14 +181,6 @@ async function awaiting(
     .$if(except !== undefined, (query) => query.where('id', '<>', except ?? ''))
     .execute();
   return rows.map(({ id }) => id);
-}
-
-async function enqueue(context: ApiContext, build: BuildRow): Promise<void> {
-  if (build.state !== 'queued') return;
-  // A full queue ends the build with its reason; the sender has done its part.
-  await enqueueBuild(context, build).catch((error) => {
-    if (!(error instanceof QueueFullError)) throw error;
-  });
 }
 
 /** After a few failures the delivery is set aside with that reason; false while it may still succeed. */

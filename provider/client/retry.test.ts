@@ -46,13 +46,27 @@ test('an earlier attempt that is in progress is waited for, up to a minute and a
   let calls = 0;
   const operation = async () => {
     calls += 1;
-    if (calls <= 70) throw new RetryableError(reason, 1000, true);
+    if (calls <= 70) throw new RetryableError(reason, 1000, 'earlier_attempt');
     return calls;
   };
   const sleep = async (milliseconds: number) => void waits.push(milliseconds);
   const { signal } = new AbortController();
   assert.equal(await retry(operation, { attempts: 2, signal, sleep }), 71);
   assert.equal(waits.length, 70);
+  calls = -100;
+  await assert.rejects(retry(operation, { attempts: 2, signal, sleep }), reason);
+});
+
+test('the limits of a source host are waited for, for two hours at most', async () => {
+  let calls = 0;
+  const sleep = async () => {};
+  const { signal } = new AbortController();
+  const operation = async () => {
+    calls += 1;
+    if (calls <= 100) throw new RetryableError(reason, 60_000, 'limit');
+    return calls;
+  };
+  assert.equal(await retry(operation, { attempts: 2, signal, sleep }), 101);
   calls = -100;
   await assert.rejects(retry(operation, { attempts: 2, signal, sleep }), reason);
 });

@@ -10,46 +10,56 @@ export interface RetryParts {
   random?: () => number;
 }
 
+/** `earlier_attempt`: one of the same is still at work. `limit`: the source host takes fewer requests a minute. */
+export type WaitsFor = 'earlier_attempt' | 'limit';
+
 /** An attempt that failed, with what the server said of the next one. */
 export class RetryableError extends Error {
   readonly code = 'retryable';
   readonly reason: ApiError | ApiUnreachableError;
   readonly retryAfterMilliseconds: number | undefined;
-  /** An earlier attempt of the same is still at work: not a failure, so it does not count as an attempt. */
-  readonly inProgress: boolean;
+  /** No failure, so it does not count as an attempt: there is something to wait for. */
+  readonly waitsFor: WaitsFor | undefined;
 
-  constructor(reason: ApiError | ApiUnreachableError, retryAfterMilliseconds?: number, inProgress = false) {
+  constructor(reason: ApiError | ApiUnreachableError, retryAfterMilliseconds?: number, waitsFor?: WaitsFor) {
     super(reason.message);
     this.reason = reason;
     this.retryAfterMilliseconds = retryAfterMilliseconds;
-    this.inProgress = inProgress;
+    this.waitsFor = waitsFor;
   }
 }
 
 const firstWaitMilliseconds = 500;
 const longestWaitMilliseconds = 10_000;
 const longestRetryAfterMilliseconds = 60_000;
-// The API lets go of a creation that died with its process after a minute.
-const inProgressMilliseconds = 90_000;
+const longestWaitsMilliseconds: Record<WaitsFor, number> = {
+  // The API lets go of a creation that died with its process after a minute.
+  earlier_attempt: 90_000,
+  // Hosts count by the hour.
+  limit: 7_200_000,
+};
 
 /**
  * Runs an operation again while it throws `RetryableError`: after the time the server asked for, at most a minute, else
- * after a random part of a time that doubles from half a second to ten. While an earlier attempt is in progress it waits
- * up to 90 s for that. Throws the last reason, or the signal's.
+ * after a random part of a time that doubles from half a second to ten. It waits up to 90 s for an earlier attempt, and up
+ * to two hours for the limits of a source host. Throws the last reason, or the signal's.
  */
 export async function retry<T>(operation: () => Promise<T>, parts: RetryParts): Promise<T> {
   const { attempts, signal, sleep = sleepUntil, random = Math.random } = parts;
   let attempt = 1;
-  let waitedForEarlier = 0;
+  const waited: Record<WaitsFor, number> = { earlier_attempt: 0, limit: 0 };
   for (;;) {
     try {
       return await operation();
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
       const wait = waitFor(error, attempt, random);
-      if (error.inProgress) waitedForEarlier += wait;
+      const { waitsFor } = error;
+      if (waitsFor) waited[waitsFor] += wait;
       else attempt += 1;
-      if (attempt > attempts || waitedForEarlier > inProgressMilliseconds) throw error.reason;
+      if (attempt > attempts || (waitsFor && waited[waitsFor] > longestWaitsMilliseconds[waitsFor])) {
+        throw error.reason;
+      }
       await sleep(wait, signal);
     }
   }

@@ -1,7 +1,7 @@
 import type { Problem } from '../../contract/problem.ts';
 import { retryAfter } from '../../contract/retry-after.ts';
 import { ApiError, ApiUnreachableError } from './api-error.ts';
-import { RetryableError } from './retry.ts';
+import { RetryableError, type WaitsFor } from './retry.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -30,10 +30,15 @@ export async function send(request: HttpRequest): Promise<HttpAnswer> {
   const answer = await exchange(request);
   if (answer.ok) return answer;
   const error = new ApiError(answer.status, problemOf(answer.text));
-  const inProgress = answer.status === 409 && error.problem.code === 'request_in_progress';
-  if (!inProgress && !temporaryStatuses.has(answer.status)) throw error;
-  throw new RetryableError(error, retryAfter(answer.retryAfter, new Date()), inProgress);
+  const waitsFor = waits[`${answer.status} ${error.problem.code}`];
+  if (!waitsFor && !temporaryStatuses.has(answer.status)) throw error;
+  throw new RetryableError(error, retryAfter(answer.retryAfter, new Date()), waitsFor);
 }
+
+const waits: Record<string, WaitsFor> = {
+  '409 request_in_progress': 'earlier_attempt',
+  '503 source_host_rate_limited': 'limit',
+};
 
 async function exchange({ method, url, headers, body, timeoutMilliseconds, signal }: HttpRequest) {
   signal.throwIfAborted();

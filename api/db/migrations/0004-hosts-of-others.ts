@@ -4,6 +4,7 @@ export const statements = [
     add column ssh_address text,
     -- When the source host was last asked for its host keys.
     add column checked_at timestamptz`,
+  `update connection set ssh_host_keys = null where ssh_host_keys = 'null'::jsonb`,
   `alter table hook_binding
     add column tags jsonb not null default '[]',
     add column events jsonb not null default '["push", "pull_request"]',

@@ -78,9 +78,15 @@ const example = (name: string): Json => structuredClone(document.components.exam
 const basePath = '/api/v3';
 
 export async function startGithub(root: string): Promise<GithubStandIn> {
-  const stand = createStandIn(description, basePath);
-  const { app } = stand;
   const repositories = new Map<string, GithubRepository>();
+  // Where redirects of renamed repositories go; the description leaves these paths out.
+  const stand = createStandIn(description, basePath, (target) =>
+    target.replace(/\/repositories\/(\d+)/, (path, id) => {
+      const found = [...repositories.values()].find((repository) => String(repository.id) === id);
+      return found ? `/repos/${found.name}` : path;
+    }),
+  );
+  const { app } = stand;
   const moved = new Map<string, string>();
   const { privateKey, publicKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -298,10 +304,6 @@ export async function startGithub(root: string): Promise<GithubStandIn> {
     minted.set(token, { repositories: names, permissions: asked });
     const expires_at = new Date(Date.now() + 3_600_000).toISOString();
     return reply.code(201).send({ token, expires_at, permissions: asked, repository_selection: 'selected' });
-  });
-  app.get(`${basePath}/repositories/:id`, (request, reply) => {
-    const found = [...repositories.values()].find(({ id }) => String(id) === params(request).id);
-    return found ? send200(reply, request, toPayload(found)) : fail(reply, 404, 'Not Found');
   });
   app.get(repo, (request, reply) => send200(reply, request, toPayload(of(request))));
 

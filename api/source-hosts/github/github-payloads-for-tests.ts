@@ -66,6 +66,8 @@ export function pullRequestPayload(
     number,
     pull_request: {
       ...pull,
+      // GitHub has it since the examples were written.
+      auto_merge: null,
       number,
       head: { ...pull.head, ref: branch, sha: commit, repo: there },
       base: { ...pull.base, ref: 'main', repo: here },

@@ -36,10 +36,14 @@ export interface StandIn {
 
 /**
  * A server with the base path of a host's API, in which every request and answer is held to the published description.
- * The caller adds routes to `app` before `listen`.
+ * The caller adds routes to `app` before `listen`; `rewrite` knows other paths of the same.
  */
-export function createStandIn(description: ApiDescription, basePath: string) {
-  const app = fastify({ forceCloseConnections: true });
+export function createStandIn(
+  description: ApiDescription,
+  basePath: string,
+  rewrite: (url: string) => string = (url) => url,
+) {
+  const app = fastify({ forceCloseConnections: true, rewriteUrl: ({ url = '' }) => rewrite(url) });
   const requests: string[] = [];
   const violations: string[] = [];
   const failures: Failure[] = [];

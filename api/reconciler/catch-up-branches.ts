@@ -1,0 +1,122 @@
+import { recordAudit } from '../audit/record-audit.ts';
+import { enqueueAccepted } from '../builds/enqueue-build.ts';
+import { insertBuild } from '../builds/insert-build.ts';
+import type { BuildRow } from '../builds/state-machine.ts';
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import type { HookBindingRow } from '../hook-bindings/hook-binding-store.ts';
+import { judgeEvent } from '../hooks/judge-event.ts';
+import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
+import type { Branch } from '../source-hosts/source-host.ts';
+import type { PushEvent } from '../source-hosts/webhook-event.ts';
+import { asksToSkip, firstLine, isObjectId, isRef } from '../source-hosts/webhook-parsing.ts';
+import { withDeadline } from '../source-hosts/with-deadline.ts';
+import { removeHead, setHeads } from './branch-heads.ts';
+
+const maxBuilds = 20;
+const callMs = 15_000;
+
+export interface Compared {
+  hook: HookBindingRow;
+  project: ProjectAtHost;
+  /** As they are at the source host. */
+  branches: Branch[];
+  /** There is nothing to compare with yet: all of it is taken as known. */
+  isFirst: boolean;
+}
+
+/**
+ * Builds the heads of branches that no webhook told of, at most twenty at a time, and forgets branches that are gone.
+ * The webhook of such a head may still come; it starts nothing then.
+ */
+export async function catchUpBranches(
+  context: ApiContext,
+  { hook, project, branches, isFirst }: Compared,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database } = context;
+  const usable = branches.filter(({ name, commit }) => isRef(`refs/heads/${name}`) && isObjectId(commit));
+  if (isFirst) return await setHeads(database, hook.id, usable);
+  const rows = await database
+    .selectFrom('branch_head')
+    .selectAll()
+    .where('hook_binding_id', '=', hook.id)
+    .execute();
+  const known = new Map(rows.map(({ branch, commit }) => [branch, commit]));
+  const there = new Set(branches.map(({ name }) => name));
+  for (const { branch, commit } of rows) {
+    if (!there.has(branch)) await removeHead(database, hook.id, branch, commit);
+  }
+  let builds = 0;
+  for (const { name, commit } of usable) {
+    if (builds >= maxBuilds) return;
+    const before = known.get(name);
+    if (before === commit) continue;
+    const described = await withDeadline(signal, callMs, (inTime) =>
+      project.host.describeCommit(project.repository, commit, inTime),
+    );
+    // Moved again since it was listed: the next round sees where to.
+    if (!described) continue;
+    const push: PushEvent = {
+      ...{ event: 'push', delivery: 'reconciliation', repository: project.repository },
+      ...{ ref: `refs/heads/${name}`, before: before ?? '0'.repeat(commit.length), commit, deleted: false },
+      ...{ message: firstLine(described.message), author: firstLine(described.author) },
+      skip: asksToSkip(described.message),
+    };
+    const build = await catchUp(context, { hook, project, push });
+    if (!build) continue;
+    await enqueueAccepted(context, build);
+    builds += 1;
+  }
+}
+
+interface Missed {
+  hook: HookBindingRow;
+  project: ProjectAtHost;
+  push: PushEvent;
+}
+
+/** In one transaction: the head is known, and built if it should be, or neither. */
+async function catchUp(
+  { database, now, log }: ApiContext,
+  { hook, project, push }: Missed,
+): Promise<BuildRow | undefined> {
+  return await database.transaction().execute(async (transaction) => {
+    // Its deliveries are dealt with under the same lock.
+    const current = await transaction
+      .selectFrom('hook_binding')
+      .selectAll()
+      .where('id', '=', hook.id)
+      .forNoKeyUpdate()
+      .executeTakeFirst();
+    if (!current) return undefined;
+    const branch = push.ref.slice('refs/heads/'.length);
+    const wasTold = await isTold(transaction, hook.id, push);
+    await setHeads(transaction, hook.id, [{ name: branch, commit: push.commit }], !wasTold);
+    if (wasTold) return undefined;
+    const verdict = judgeEvent(current, push);
+    if (!('build' in verdict)) return undefined;
+    const { id: projectId, teamId } = project;
+    const build = await insertBuild(transaction, { projectId, teamId, ...verdict.build }, now());
+    const detail = { build: build.id, ref: push.ref, commit: push.commit };
+    await recordAudit(transaction, {
+      ...{ teamId, now: now(), action: 'hook_binding.caught_up', actor: 'ebb' },
+      ...{ subject: hook.id, detail },
+    });
+    log.info({ hook_binding: hook.id, build: build.id }, 'a push was built whose webhook did not come');
+    return build;
+  });
+}
+
+/** Whether a webhook told of this head, be it dealt with already or not. */
+async function isTold(transaction: Database, hookId: string, push: PushEvent): Promise<boolean> {
+  const row = await transaction
+    .selectFrom('webhook_delivery')
+    .select('delivery')
+    .where('hook_binding_id', '=', hookId)
+    .where('ref', '=', push.ref)
+    .where('commit', '=', push.commit)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
