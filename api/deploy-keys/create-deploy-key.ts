@@ -1,9 +1,9 @@
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict } from '../http/problem-error.ts';
-import { SourceHostError } from '../source-hosts/errors.ts';
+import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
-import { removeAndConfirm, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
+import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import {
@@ -45,7 +45,7 @@ async function dropLostKey(context: ApiContext, project: ProjectAtHost, signal: 
   const row = await deployKeyOfProject(context.database, project.id);
   if (!row?.source_host_id) return;
   const find = hostedDeployKey(project, row.source_host_id).find;
-  if (await unlessRepositoryGone(() => withDeadline(signal, 15_000, find))) throw alreadyThere(project);
+  if (await unlessGone(() => withDeadline(signal, 15_000, find))) throw alreadyThere(project);
   await deleteDeployKeyRow(context.database, row.id);
 }
 

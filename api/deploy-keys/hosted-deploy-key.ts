@@ -1,6 +1,7 @@
 import type { Database } from '../db/database.ts';
+import { unlessGone } from '../source-hosts/errors.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
-import { type HostedThing, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
+import type { HostedThing } from '../source-hosts/remove-and-confirm.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type DeployKeyRow, setHostedKeyId } from './deploy-key-store.ts';
 
@@ -39,7 +40,7 @@ export async function settledKeyId(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (key.source_host_id !== null) return key.source_host_id;
-  const id = await unlessRepositoryGone(() => addAtHost(project, key.public_key, signal));
+  const id = await unlessGone(() => addAtHost(project, key.public_key, signal));
   if (id !== undefined) await setHostedKeyId(database, key.id, id);
   return id;
 }

@@ -1,9 +1,8 @@
 import type { DeployKey } from '../../contract/deploy-key.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
-import { SourceHostError } from '../source-hosts/errors.ts';
+import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
-import { unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type DeployKeyRow, deployKeyOfTeam } from './deploy-key-store.ts';
@@ -27,7 +26,7 @@ export async function readDeployKey(
     const hostedId = await settledKeyId(context.database, project, row, signal);
     if (hostedId === undefined) throw notFound('deploy key', id);
     const { find } = hostedDeployKey(project, hostedId);
-    const found = await unlessRepositoryGone(() => withDeadline(signal, driftCheckMs, find));
+    const found = await unlessGone(() => withDeadline(signal, driftCheckMs, find));
     if (found === undefined) throw notFound('deploy key', id);
     return { ...row, source_host_id: hostedId };
   } catch (error) {

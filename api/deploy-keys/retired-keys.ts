@@ -3,12 +3,9 @@ import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import type { Schema } from '../db/schema.ts';
+import { unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
-import {
-  type HostedThing,
-  removeAndConfirm,
-  unlessRepositoryGone,
-} from '../source-hosts/remove-and-confirm.ts';
+import { type HostedThing, removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
 
 export type RetiredKeyRow = Selectable<Schema['retired_deploy_key']>;
@@ -80,7 +77,7 @@ export async function retiredKeyAtHost(
   { source_host_id, public_key }: RetiredKeyRow,
   signal: AbortSignal,
 ): Promise<HostedThing | undefined> {
-  const id = source_host_id ?? (await unlessRepositoryGone(() => addAtHost(project, public_key, signal)));
+  const id = source_host_id ?? (await unlessGone(() => addAtHost(project, public_key, signal)));
   return id === undefined ? undefined : hostedDeployKey(project, id);
 }
 

@@ -2,9 +2,9 @@ import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
-import { SourceHostError } from '../source-hosts/errors.ts';
+import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
-import { removeAndConfirm, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
+import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import {
@@ -58,7 +58,7 @@ async function pendingRow(
     if (updated) return updated;
   } else if (left?.source_host_id) {
     const hook = hostedHook(project, left.source_host_id);
-    const found = await unlessRepositoryGone(() => withDeadline(signal, 15_000, hook.find));
+    const found = await unlessGone(() => withDeadline(signal, 15_000, hook.find));
     if (found?.active) throw alreadyThere(project);
     // Somebody deleted it at the host or the host gave it up: it makes room for a new one.
     if (found) await removeAndConfirm(hook, signal);

@@ -1,7 +1,8 @@
 import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
+import { unlessGone } from '../source-hosts/errors.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
-import { type HostedThing, unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
+import type { HostedThing } from '../source-hosts/remove-and-confirm.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type HookBindingRow, setHostedHookId } from './hook-binding-store.ts';
 
@@ -56,7 +57,7 @@ export async function settledHookId(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (hook.source_host_id !== null) return hook.source_host_id;
-  const id = await unlessRepositoryGone(() => addHookAtHost(context, project, hook, signal));
+  const id = await unlessGone(() => addHookAtHost(context, project, hook, signal));
   if (id !== undefined) await setHostedHookId(context.database, hook.id, id);
   return id;
 }

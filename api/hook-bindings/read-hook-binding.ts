@@ -1,9 +1,8 @@
 import type { HookBinding, HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
-import { SourceHostError } from '../source-hosts/errors.ts';
+import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
-import { unlessRepositoryGone } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type HookBindingRow, hookBindingOfTeam } from './hook-binding-store.ts';
@@ -27,7 +26,7 @@ export async function readHookBinding(
     const hostedId = await settledHookId(context, project, row, signal);
     if (hostedId === undefined) throw notFound('hook binding', id);
     const { find } = hostedHook(project, hostedId);
-    const found = await unlessRepositoryGone(() => withDeadline(signal, driftCheckMs, find));
+    const found = await unlessGone(() => withDeadline(signal, driftCheckMs, find));
     if (!found?.active || found.url !== hookUrl(context, id)) throw notFound('hook binding', id);
     return { ...row, source_host_id: hostedId, events: eventsNow(project, row.events, found.events) };
   } catch (error) {

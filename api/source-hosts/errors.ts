@@ -34,3 +34,15 @@ export class SourceHostError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
+
+/** What the call gives; `otherwise` when the thing, or its whole repository, is not there. */
+export async function unlessGone<T>(call: () => Promise<T>): Promise<T | undefined>;
+export async function unlessGone<T, D>(call: () => Promise<T>, otherwise: D): Promise<T | D>;
+export async function unlessGone<T, D>(call: () => Promise<T>, otherwise?: D): Promise<T | D | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof SourceHostError && error.code === 'repository_not_found') return otherwise;
+    throw error;
+  }
+}

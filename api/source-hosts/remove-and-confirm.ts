@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SourceHostError } from './errors.ts';
+import { SourceHostError, unlessGone } from './errors.ts';
 import type { Removal } from './source-host.ts';
 import { withDeadline } from './with-deadline.ts';
 
@@ -19,7 +19,7 @@ export interface HostedThing {
  * Throws a SourceHostError; `refused` when the host says that it removed it and still shows it.
  */
 export async function removeAndConfirm(thing: HostedThing, signal: AbortSignal): Promise<Removal> {
-  const removal = (await unlessRepositoryGone(() => withDeadline(signal, callMs, thing.remove))) ?? 'absent';
+  const removal = await unlessGone(() => withDeadline(signal, callMs, thing.remove), 'absent' as const);
   await confirmAbsent(thing, signal);
   return removal;
 }
@@ -28,21 +28,11 @@ export async function removeAndConfirm(thing: HostedThing, signal: AbortSignal):
 export async function confirmAbsent(thing: Omit<HostedThing, 'remove'>, signal: AbortSignal): Promise<void> {
   for (let look = 0; look < looks; look += 1) {
     if (look > 0) await sleep(100 * 3 ** look, undefined, { signal });
-    const found = await unlessRepositoryGone(() => withDeadline(signal, callMs, thing.find));
+    const found = await unlessGone(() => withDeadline(signal, callMs, thing.find));
     if (found === undefined) return;
   }
   throw new SourceHostError(
     'refused',
     `The source host still shows the ${thing.what} after it was removed. Remove it there by hand, then try again.`,
   );
-}
-
-/** A repository that is gone has neither keys nor hooks: undefined. */
-export async function unlessRepositoryGone<T>(call: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await call();
-  } catch (error) {
-    if (error instanceof SourceHostError && error.code === 'repository_not_found') return undefined;
-    throw error;
-  }
 }

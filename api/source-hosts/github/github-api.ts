@@ -5,6 +5,7 @@ import { SourceHostError } from '../errors.ts';
 import type { HostMemory } from '../rest/host-memory.ts';
 import { createRestClient, type RestRequest } from '../rest/rest-client.ts';
 import { isStatus, type RestAnswer, RestError } from '../rest/rest-error.ts';
+import { withCredential } from '../rest/token-client.ts';
 import type { HostAccess } from '../source-hosts.ts';
 
 /** Permissions of a GitHub App, as GitHub names them in its API. */
@@ -74,15 +75,6 @@ export function createGithubApi(access: HostAccess, memory: HostMemory): GithubA
       );
     },
   };
-}
-
-async function withCredential<T>(access: HostAccess, use: (credential: Buffer) => T): Promise<T> {
-  const credential = await access.credential();
-  try {
-    return use(credential);
-  } finally {
-    credential.fill(0);
-  }
 }
 
 function privateKey(pem: Buffer): KeyObject {

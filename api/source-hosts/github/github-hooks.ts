@@ -1,10 +1,10 @@
 import type { HookEvent } from '../../../contract/hook-binding.ts';
+import { unlessGone } from '../errors.ts';
 import { idOf, inner, listOf, objectOf, textOf } from '../rest/fields.ts';
 import { isStatus } from '../rest/rest-error.ts';
 import type { Delivery, HostedHook, NewHook, Removal } from '../source-host.ts';
 import { hookSecretText } from '../webhook-parsing.ts';
 import type { GithubApi } from './github-api.ts';
-import { isAbsent } from './github-keys.ts';
 
 const write = { repository_hooks: 'write' } as const;
 const read = { repository_hooks: 'read' } as const;
@@ -59,7 +59,7 @@ export async function findHook(
   signal: AbortSignal,
 ): Promise<HostedHook | undefined> {
   const path = `/repos/${repository}/hooks/${encodeURIComponent(id)}`;
-  try {
+  return await unlessGone(async () => {
     const hook = objectOf(await api.ask(repository, read, { method: 'GET', path, signal, follow: true }));
     const config = inner(hook, 'config');
     const events = Array.isArray(hook.events) ? hook.events : [];
@@ -69,10 +69,7 @@ export async function findHook(
       events: known.filter((event) => events.includes(event) || events.includes('*')),
       active: hook.active === true && config.content_type === 'json',
     };
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
+  });
 }
 
 export async function removeHook(
@@ -82,13 +79,10 @@ export async function removeHook(
   signal: AbortSignal,
 ): Promise<Removal> {
   const path = `/repos/${repository}/hooks/${encodeURIComponent(id)}`;
-  try {
+  return await unlessGone(async () => {
     await api.ask(repository, write, { method: 'DELETE', path, signal, follow: true });
-    return 'removed';
-  } catch (error) {
-    if (isAbsent(error)) return 'absent';
-    throw error;
-  }
+    return 'removed' as const;
+  }, 'absent' as const);
 }
 
 // Enough for a delivery that failed while Ebb was away, and an end for one that fails for ever.

@@ -1,4 +1,4 @@
-import { SourceHostError } from '../errors.ts';
+import { SourceHostError, unlessGone } from '../errors.ts';
 import { idOf, listOf, objectOf, textOf } from '../rest/fields.ts';
 import { isStatus, RestError } from '../rest/rest-error.ts';
 import type { HostedDeployKey, NewDeployKey, Removal } from '../source-host.ts';
@@ -72,15 +72,12 @@ export async function findKey(
   signal: AbortSignal,
 ): Promise<HostedDeployKey | undefined> {
   const path = `/repos/${repository}/keys/${encodeURIComponent(id)}`;
-  try {
+  return await unlessGone(async () => {
     const key = objectOf(
       await api.ask(repository, { administration: 'read' }, { method: 'GET', path, signal, follow: true }),
     );
     return { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
+  });
 }
 
 export async function removeKey(
@@ -90,16 +87,8 @@ export async function removeKey(
   signal: AbortSignal,
 ): Promise<Removal> {
   const path = `/repos/${repository}/keys/${encodeURIComponent(id)}`;
-  try {
+  return await unlessGone(async () => {
     await api.ask(repository, write, { method: 'DELETE', path, signal, follow: true });
-    return 'removed';
-  } catch (error) {
-    if (isAbsent(error)) return 'absent';
-    throw error;
-  }
-}
-
-/** Whether the thing, or its whole repository, is not there. */
-export function isAbsent(error: unknown): boolean {
-  return error instanceof SourceHostError && error.code === 'repository_not_found';
+    return 'removed' as const;
+  }, 'absent' as const);
 }

@@ -1,4 +1,4 @@
-import { SourceHostError } from '../errors.ts';
+import { SourceHostError, unlessGone } from '../errors.ts';
 import { repositoryParts } from '../repository-path.ts';
 import { idOf, inner, listOf, objectOf, textOf } from '../rest/fields.ts';
 import type { HostMemory } from '../rest/host-memory.ts';
@@ -9,7 +9,7 @@ import { sshAddress } from '../ssh-address.ts';
 import { createGithubApi, type GithubApi, type GithubRequest, type Permissions } from './github-api.ts';
 import { checkCredential } from './github-connect.ts';
 import { addHook, failedDeliveries, findHook, redeliver, removeHook } from './github-hooks.ts';
-import { addKey, findKey, isAbsent, removeKey } from './github-keys.ts';
+import { addKey, findKey, removeKey } from './github-keys.ts';
 
 /** GitHub, or GitHub Enterprise, with the credential of one connection. A repository is `owner/name`. */
 export function createGithubSourceHost(access: HostAccess, memory: HostMemory): SourceHost {
@@ -35,10 +35,10 @@ export function createGithubSourceHost(access: HostAccess, memory: HostMemory): 
     },
     addDeployKey: at(addKey),
     findDeployKey: unlessImpossible(at(findKey), undefined),
-    removeDeployKey: unlessImpossible(at(removeKey), 'absent'),
+    removeDeployKey: unlessImpossible(at(removeKey), 'absent' as const),
     addHook: at(addHook),
     findHook: unlessImpossible(at(findHook), undefined),
-    removeHook: unlessImpossible(at(removeHook), 'absent'),
+    removeHook: unlessImpossible(at(removeHook), 'absent' as const),
     listBranches: at(listBranches),
     describeCommit: at(describeCommit),
     reportStatus: at(reportStatus),
@@ -49,14 +49,7 @@ export function createGithubSourceHost(access: HostAccess, memory: HostMemory): 
 
 /** What has an impossible name is not there. */
 function unlessImpossible<T extends unknown[], R, D>(call: (...args: T) => Promise<R>, otherwise: D) {
-  return async (...args: T): Promise<R | D> => {
-    try {
-      return await call(...args);
-    } catch (error) {
-      if (isAbsent(error)) return otherwise;
-      throw error;
-    }
-  };
+  return async (...args: T): Promise<R | D> => await unlessGone(() => call(...args), otherwise);
 }
 
 /** Tells the new name of a repository that was renamed or transferred. */

@@ -41,7 +41,12 @@ export const parseGithubWebhook: ParseWebhook = (request) => {
   return parseEvent(headers['x-github-event'], payload, delivery);
 };
 
-function parseEvent(name: unknown, payload: JsonObject, delivery: string): WebhookEvent | WebhookRefusal {
+/** An event in the form that GitHub gave the world; Gitea and Forgejo send the same. */
+export function parseEvent(
+  name: unknown,
+  payload: JsonObject,
+  delivery: string,
+): WebhookEvent | WebhookRefusal {
   const repository = asObject(payload.repository);
   const fullName = repository?.full_name;
   const id = idOf(repository?.id);
@@ -78,7 +83,8 @@ function parsePush(payload: JsonObject, about: About): WebhookEvent | WebhookRef
   };
 }
 
-const changes = ['opened', 'reopened', 'synchronize'];
+// Gitea writes `synchronized`.
+const changes = ['opened', 'reopened', 'synchronize', 'synchronized'];
 
 function parsePullRequest(payload: JsonObject, about: About): WebhookEvent | WebhookRefusal {
   const { action, number } = payload;

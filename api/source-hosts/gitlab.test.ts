@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { Gitlab } from '@gitbeaker/rest';
+import { createKey } from '../deploy-keys/ed25519-key.ts';
+import { testSourceHost } from './conformance.ts';
+import { gitlabKind } from './gitlab.ts';
+import { type GitlabStandIn, startGitlab } from './gitlab-for-tests.ts';
+import type { SourceHost } from './source-host.ts';
+import { isRefusal } from './webhook-event.ts';
+import { hookSecretText } from './webhook-parsing.ts';
+import { startWebhookReceiver } from './webhook-receiver.ts';
+
+const kind = gitlabKind({ create: 0, change: 0 });
+const signal = AbortSignal.timeout(60_000);
+
+function open(gitlab: GitlabStandIn): SourceHost {
+  return kind.open({
+    ...{ url: gitlab.url, sshAddress: `127.0.0.1:${gitlab.git.port}`, hostKeys: [gitlab.git.hostKey] },
+    ...{ appId: undefined, installationId: undefined, connectionId: 'conn_gitlab' },
+    credential: async () => Buffer.from(gitlab.token),
+  });
+}
+
+async function start() {
+  const root = await mkdtemp(join(tmpdir(), 'ebb-gitlab-'));
+  const gitlab = await startGitlab(root);
+  await gitlab.addProject('acme/shop');
+  await gitlab.addProject('acme/tools');
+  const close = async () => {
+    await gitlab.close();
+    await rm(root, { recursive: true });
+  };
+  return { gitlab, close };
+}
+
+testSourceHost('gitlab', async () => {
+  const { gitlab, close } = await start();
+  return {
+    ...{ host: open(gitlab), parseWebhook: kind.parseWebhook, close },
+    ...{ repository: 'acme/shop', otherRepository: 'acme/tools', missingRepository: 'acme/nowhere' },
+    sharesDeployKeys: true,
+    authorizeDeveloper: gitlab.git.authorizeUser,
+  };
+});
+
+describe('gitlab, beside another client of its API', () => {
+  let gitlab: GitlabStandIn;
+  let close: () => Promise<void>;
+  before(async () => {
+    ({ gitlab, close } = await start());
+  });
+  after(() => close());
+
+  test('what Ebb adds, the published client reads as what it is', async () => {
+    const client = new Gitlab({ host: gitlab.url, token: gitlab.token });
+    const host = open(gitlab);
+    const url = 'https://ebb.example.com/v1/hooks/1';
+    const hook = await host.addHook(
+      'acme/shop',
+      { url, secret: Buffer.alloc(32, 1), events: ['push'] },
+      signal,
+    );
+    const shown = await client.ProjectHooks.show('acme/shop', Number(hook.id));
+    assert.deepEqual(
+      [shown.url, shown.push_events, shown.tag_push_events, shown.merge_requests_events],
+      [url, true, true, false],
+    );
+    const key = { title: 'ci', publicKey: createKey('ebb').publicKey };
+    const { id } = await host.addDeployKey('acme/shop', key, signal);
+    const listed = await client.DeployKeys.all({ projectId: 'acme/shop' });
+    assert.deepEqual(
+      listed.map(({ id, title, can_push }) => ({ id, title, can_push })),
+      [{ id: Number(id), title: 'ci', can_push: false }],
+    );
+  });
+
+  test('a token without the scope is refused by its name', async () => {
+    gitlab.scopes = ['read_api'];
+    await assert.rejects(open(gitlab).connect(signal), /lacks the scope "api"; it has read_api/);
+    gitlab.scopes = ['api'];
+    assert.deepEqual(await open(gitlab).connect(signal), { hostKeys: [] });
+  });
+
+  test('the same state of a build told twice is no failure', async () => {
+    const status = {
+      ...{ commit: '1'.repeat(40), state: 'pending' as const, context: 'ebb/shop' },
+      ...{ description: 'Build 1 runs', url: 'https://ebb.example.com/builds/1' },
+    };
+    await open(gitlab).reportStatus?.('acme/shop', status, signal);
+    await open(gitlab).reportStatus?.('acme/shop', { ...status, description: 'Build 1 is queued' }, signal);
+    assert.deepEqual([...gitlab.project('acme/shop').statuses.values()], ['pending']);
+  });
+
+  test('a hook that was disabled after failures is seen', async () => {
+    const host = open(gitlab);
+    const url = 'https://ebb.example.com/v1/hooks/2';
+    const { id } = await host.addHook(
+      'acme/tools',
+      { url, secret: Buffer.alloc(32, 1), events: ['push'] },
+      signal,
+    );
+    assert.equal((await host.findHook('acme/tools', id, signal))?.active, true);
+    Object.assign(gitlab.project('acme/tools').hooks.get(Number(id)) ?? {}, { alert_status: 'disabled' });
+    assert.equal((await host.findHook('acme/tools', id, signal))?.active, false);
+  });
+
+  test('merge requests are understood; a GitLab that does not sign is believed by its token alone', async () => {
+    const receiver = await startWebhookReceiver();
+    const secret = Buffer.alloc(32, 3);
+    await open(gitlab).addHook('acme/shop', { url: receiver.url, secret, events: ['pull_request'] }, signal);
+    gitlab.signs = false;
+    const commit = '2'.repeat(40);
+    const request = { number: 3, commit, branch: 'patch' };
+    for (const action of ['open', 'update', 'approved', 'merge']) {
+      await gitlab.openMergeRequest('acme/shop', { ...request, action, fork: action === 'open' });
+    }
+    await receiver.count(4);
+    const events = receiver.received.map((webhook) => kind.parseWebhook({ ...webhook, secret }));
+    assert.deepEqual(
+      events.map((event) => !isRefusal(event) && event.event === 'pull_request' && event.action),
+      ['changed', 'changed', 'other', 'closed'],
+    );
+    const [first] = events;
+    assert.ok(first && !isRefusal(first) && first.event === 'pull_request');
+    assert.deepEqual(
+      [first.ref, first.commit, first.fromFork, first.baseBranch],
+      ['refs/merge-requests/3/head', commit, true, 'main'],
+    );
+    const [webhook] = receiver.received;
+    assert.ok(webhook);
+    assert.equal(webhook.headers['x-gitlab-token'], hookSecretText(secret));
+    const forged = { ...webhook, headers: { ...webhook.headers, 'x-gitlab-token': 'x' }, secret };
+    assert.equal(Reflect.get(kind.parseWebhook(forged), 'code'), 'signature_invalid');
+    await receiver.close();
+    gitlab.signs = true;
+  });
+});
