@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+import { deployKey } from '../contract/deploy-key.ts';
 import { hookBinding } from '../contract/hook-binding.ts';
 import { project } from '../contract/project.ts';
 import { secret } from '../contract/secret.ts';
@@ -39,6 +40,9 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
     ...judge('memoryMib', props.memoryMib, attributes.memory_mib),
     ...judge('image', props.image, attributes.image),
     ...judge('branches', props.branches, hookBinding.changeable.branches),
+    ...judge('tags', props.tags, hookBinding.changeable.tags),
+    ...judge('events', props.events, hookBinding.changeable.events),
+    ...judge('deployKeyRotation', props.deployKeyRotation, deployKey.changeable.rotation),
     ...Object.entries(secrets).flatMap(([name, value]) => judgeSecret(name, value, props)),
     ...judgeCommands(props),
   ];

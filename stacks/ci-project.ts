@@ -1,5 +1,6 @@
 import { Construct } from 'constructs';
 import type { Phase } from '../contract/build.ts';
+import type { HookEvent } from '../contract/hook-binding.ts';
 import { type Connection, DeployKey, HookBinding, Project, Secret } from './bindings/index.ts';
 import { checkCiProject } from './check-ci-project.ts';
 
@@ -30,10 +31,25 @@ export interface CiProjectProps {
   /** Environment variables that are sealed and masked, by name. */
   readonly secrets?: { readonly [name: string]: CiSecret };
   /**
-   * Branches whose pushes start a build; `*` stands for any characters but `/`, `**` for any.
+   * Branches whose pushes, and pull requests into which, start a build; `*` stands for any characters but `/`, `**` for
+   * any.
    * @default every branch
    */
   readonly branches?: readonly string[];
+  /**
+   * Tags whose pushes start a build, by pattern as in `branches`.
+   * @default none
+   */
+  readonly tags?: readonly string[];
+  /**
+   * What the source host tells: `push` and `pull_request`.
+   * @default both, where the source host has both
+   */
+  readonly events?: readonly HookEvent[];
+  /**
+   * Any text; another one than before makes a new deploy key, which is there before the old one is removed.
+   */
+  readonly deployKeyRotation?: string;
   /**
    * Minutes that a build may take, 1 to 360.
    * @default 60
@@ -94,10 +110,13 @@ export class CiProject extends Construct {
   constructor(scope: Construct, id: string, props: CiProjectProps) {
     super(scope, id);
     checkCiProject(this.node.path, props);
-    const { secrets = {}, branches } = props;
+    const { secrets = {}, branches, tags, events, deployKeyRotation: rotation } = props;
     this.project = new Project(this, 'project', projectConfig(props));
     const projectId = this.project.id;
-    this.deployKey = new DeployKey(this, 'deploy-key', { projectId });
+    this.deployKey = new DeployKey(this, 'deploy-key', {
+      projectId,
+      ...(rotation !== undefined && { rotation }),
+    });
     this.secrets = Object.fromEntries(
       Object.entries(secrets).map(([name, { value, version = 1, phases }]) => [
         name,
@@ -115,6 +134,8 @@ export class CiProject extends Construct {
       projectId,
       dependsOn: [this.deployKey, ...Object.values(this.secrets)],
       ...(branches && { branches: [...branches] }),
+      ...(tags && { tags: [...tags] }),
+      ...(events && { events: [...events] }),
     });
   }
 

@@ -77,7 +77,12 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
     { ...write, schema: { params: Item, body: hookBinding.change, response } },
     async (request, reply) => {
       const row = await ownHook(context, request.principal, request.params.id);
-      requireMatch(request, represent(row));
+      if (request.headers['if-match'] !== undefined) {
+        // What was read may be what somebody made of it at the source host.
+        const asker = { id: row.id, teamId: request.principal.teamId };
+        const shown = await readHookBinding(context, asker, AbortSignal.timeout(changeMs));
+        requireMatch(request, represent(shown));
+      }
       const changed = await changeHookBinding(
         context,
         row,
