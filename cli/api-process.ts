@@ -12,7 +12,6 @@ import { connectDatabase, type Database, openDatabase } from '../api/db/database
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
-import { processDeliveries } from '../api/hooks/process-deliveries.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
@@ -185,7 +184,6 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
   const every = (seconds: number, what: string, work: () => Promise<unknown>) =>
     runEvery(context, seconds * 1_000, stop, what, work);
   return [
-    every(1, 'dealing with deliveries', () => processDeliveries(context, stop)),
     every(1, 'telling source hosts of builds', () => reportStatuses(context, stop)),
     every(10, 'the reconciliation with source hosts', async () => {
       while (!stop.aborted && (await reconcileHooks(context, stop)) > 0);

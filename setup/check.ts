@@ -42,7 +42,7 @@ const needs = [
   },
 ];
 
-const rooms = ['api', 'cli', 'contract', 'provider', 'queue', 'runner', 'setup', 'stacks', 'test'];
+const rooms = ['api', 'bench', 'cli', 'contract', 'provider', 'queue', 'runner', 'setup', 'stacks', 'test'];
 
 /** Prints what a check says only when it fails. */
 async function check(name: string, command: readonly string[]): Promise<boolean> {

@@ -5,7 +5,7 @@ const room = (name, ...allowed) => ({
   severity: 'error',
   from: { path: `^${name}/`, pathNot: test },
   to: {
-    path: '^(api|cli|contract|examples|provider|queue|runner|setup|stacks|test)/',
+    path: '^(api|bench|cli|contract|examples|provider|queue|runner|setup|stacks|test)/',
     pathNot: `^(${[name, ...allowed].join('|')})/`,
   },
 });
@@ -22,7 +22,7 @@ module.exports = {
       name: 'the-plugin-knows-nothing-of-ebb',
       severity: 'error',
       from: { path: '^provider/plugin/', pathNot: test },
-      to: { path: '^(api|cli|contract|queue|runner|setup|stacks|test|provider/(?!plugin/))' },
+      to: { path: '^(api|bench|cli|contract|queue|runner|setup|stacks|test|provider/(?!plugin/))' },
     },
     {
       name: 'no-cycles',

@@ -13,10 +13,11 @@ const run = promisify(execFile);
 
 /**
  * A real PostgreSQL for one test file, on loopback, in a temporary folder that goes with it. With a certificate it is at
- * `localhost` and speaks TLS only.
+ * `localhost` and speaks TLS only. With `fsync` its commits are on the disk, as a benchmark of durability needs.
  */
 export async function startPostgres(
   certificate?: ServerCertificate,
+  fsync: 'on' | 'off' = 'off',
 ): Promise<{ url: string; close(): Promise<void> }> {
   const binaries = findBinaries();
   const folder = await mkdtemp(join(tmpdir(), 'ebb-postgres-'));
@@ -33,7 +34,7 @@ export async function startPostgres(
   const settings = [
     'listen_addresses=127.0.0.1',
     `unix_socket_directories=${folder}`,
-    'fsync=off',
+    `fsync=${fsync}`,
     ...(certificate ? await requireTls(data, certificate, account) : []),
   ];
   const server = spawn(

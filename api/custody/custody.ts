@@ -1,4 +1,4 @@
-import { hkdfSync, type JsonWebKey } from 'node:crypto';
+import { createHmac, type JsonWebKey } from 'node:crypto';
 import { CompactEncrypt, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 
 /** What a sealed value is for; the runner opens it for nothing else. */
@@ -24,6 +24,7 @@ export interface Custody {
  * @param options.hookMasterKey 32 bytes that hook secrets and the keys of connections are derived from (RFC 5869)
  */
 export function createCustody(options: { keyEncryptionKey: JsonWebKey; hookMasterKey: Buffer }): Custody {
+  const derive = createDerivation(options.hookMasterKey);
   return {
     async createProjectKey(projectId) {
       const pair = await generateKeyPair('ECDH-ES+A256KW', { crv: 'P-256', extractable: true });
@@ -38,13 +39,15 @@ export function createCustody(options: { keyEncryptionKey: JsonWebKey; hookMaste
       }
     },
     seal: (plaintext, to) => encrypt(plaintext, to.publicKey, to.projectId, to.purpose),
-    hookSecret: (id) => derive(options.hookMasterKey, `ebb hook secret ${id}`),
-    connectionKey: (id) => derive(options.hookMasterKey, `ebb connection credential ${id}`),
+    hookSecret: (id) => derive(`ebb hook secret ${id}`),
+    connectionKey: (id) => derive(`ebb connection credential ${id}`),
   };
 }
 
-function derive(masterKey: Buffer, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', masterKey, Buffer.alloc(0), purpose, 32));
+/** HKDF with SHA-256 for 32 bytes; its first half is done once, since every webhook needs the second (RFC 5869, section 2). */
+function createDerivation(masterKey: Buffer): (purpose: string) => Buffer {
+  const extracted = createHmac('sha256', Buffer.alloc(32)).update(masterKey).digest();
+  return (purpose) => createHmac('sha256', extracted).update(purpose).update(Buffer.of(1)).digest();
 }
 
 async function encrypt(plaintext: Uint8Array, publicKey: JsonWebKey, projectId: string, purpose: Purpose) {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Database, json } from '../db/database.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -17,6 +18,8 @@ export type Storing = 'stored' | 'gone' | 'duplicate' | 'replayed';
 export interface DeliveryStore {
   /** Resolves when it is on the database's disk. Throws a 503 problem when too many wait. */
   store(delivery: NewDelivery): Promise<Storing>;
+  /** Whether more than two hundred came in about the last second. */
+  isBusy(): boolean;
 }
 
 interface Waiting extends NewDelivery {
@@ -26,6 +29,8 @@ interface Waiting extends NewDelivery {
 
 const maxBatch = 200;
 const maxWaiting = 5_000;
+const busyFrom = 200;
+const gatherMs = 3;
 
 /**
  * Stores deliveries in groups: what comes while one group is being written makes the next, so that a burst costs few
@@ -36,11 +41,14 @@ export function createDeliveryStore(
   onStored: () => void,
 ): DeliveryStore {
   const waiting: Waiting[] = [];
+  let load = { count: 0, at: performance.now() };
   let writing = false;
 
   const write = async () => {
     writing = true;
     while (waiting.length > 0) {
+      // A commit for two costs nearly as much as one for ten.
+      if (decayed(load).count > busyFrom) await delay(gatherMs);
       const batch = takeBatch(waiting);
       try {
         await writeBatch(database, batch, now());
@@ -68,10 +76,19 @@ export function createDeliveryStore(
           );
           return;
         }
+        load = decayed(load);
+        load.count += 1;
         waiting.push({ ...delivery, resolve, reject });
         if (!writing) void write();
       }),
+    isBusy: () => decayed(load).count > busyFrom,
   };
+}
+
+/** What came counts less the longer ago it was: a third after a second. */
+function decayed({ count, at }: { count: number; at: number }) {
+  const now = performance.now();
+  return { count: count * Math.exp((at - now) / 1000), at: now };
 }
 
 /** From the front, without two that the database would have to tell apart in one statement. */

@@ -13,9 +13,14 @@ const maxFailures = 5;
 /**
  * Deals with the deliveries that wait, oldest first, each in a transaction of its own: it leads to one build or one
  * recorded reason, whatever dies in between. Several processes may do it at once; those of one hook are dealt with one
- * after the other.
+ * after the other. Before each it waits for `turn`.
  */
-export async function processDeliveries(context: ApiContext, signal: AbortSignal): Promise<void> {
+export async function processDeliveries(
+  context: ApiContext,
+  signal: AbortSignal,
+  turn: () => Promise<void>,
+): Promise<void> {
+  do await turn();
   while (!signal.aborted && (await processNext(context)));
 }
 
@@ -46,24 +51,35 @@ interface Waiting extends Binding {
   event: WebhookEvent | null;
   project_id: string;
   team_id: string;
+  revoking_at: Date | null;
 }
 
-/** The hook's row is locked, too, so that what follows sees what the delivery before it did. */
+/**
+ * The oldest that waits and that nobody else deals with. The hook's row is locked, too, so that what follows sees what
+ * the delivery before it did.
+ */
 async function lockNext(transaction: Database): Promise<Waiting | undefined> {
+  const next = await transaction
+    .selectFrom('webhook_delivery')
+    .select(['hook_binding_id', 'delivery'])
+    .where('processed_at', 'is', null)
+    .orderBy('received_at')
+    .limit(1)
+    .forUpdate()
+    .skipLocked()
+    .executeTakeFirst();
+  if (!next) return undefined;
   return await transaction
     .selectFrom('webhook_delivery')
     .innerJoin('hook_binding', 'hook_binding.id', 'webhook_delivery.hook_binding_id')
     .innerJoin('project', 'project.id', 'hook_binding.project_id')
     .select(['webhook_delivery.hook_binding_id', 'webhook_delivery.delivery', 'webhook_delivery.event'])
     .select(['hook_binding.branches', 'hook_binding.tags', 'hook_binding.events'])
-    .select(['project.id as project_id', 'project.team_id'])
-    .where('webhook_delivery.processed_at', 'is', null)
-    .where('project.revoking_at', 'is', null)
-    .orderBy('webhook_delivery.received_at')
-    .limit(1)
+    .select(['project.id as project_id', 'project.team_id', 'project.revoking_at'])
+    .where('webhook_delivery.hook_binding_id', '=', next.hook_binding_id)
+    .where('webhook_delivery.delivery', '=', next.delivery)
     // Not a full lock on the hook: new deliveries refer to it.
-    .forNoKeyUpdate(['webhook_delivery', 'hook_binding'])
-    .skipLocked()
+    .forNoKeyUpdate(['hook_binding'])
     .executeTakeFirst();
 }
 
@@ -76,9 +92,7 @@ interface Settled {
 
 async function settle(transaction: Database, waiting: Waiting, now: Date): Promise<Settled> {
   const { event, project_id: projectId, team_id: teamId } = waiting;
-  const verdict: Verdict = event
-    ? ((await madeBefore(transaction, waiting, event)) ?? judgeEvent(waiting, event))
-    : { ignored: 'Its content was lost.' };
+  const verdict = await judge(transaction, waiting);
   if (event?.event === 'push') await noteHead(transaction, waiting.hook_binding_id, event);
   let build: BuildRow | undefined;
   let number: number | undefined;
@@ -102,6 +116,13 @@ async function settle(transaction: Database, waiting: Waiting, now: Date): Promi
     superseded: number === undefined ? [] : await awaiting(transaction, projectId, number, build?.id),
     why: build ? 'A newer commit of the pull request came.' : 'The pull request was closed.',
   };
+}
+
+async function judge(transaction: Database, waiting: Waiting): Promise<Verdict> {
+  const { event, revoking_at } = waiting;
+  if (!event) return { ignored: 'Its content was lost.' };
+  if (revoking_at) return { ignored: 'The project is revoked.' };
+  return (await madeBefore(transaction, waiting, event)) ?? judgeEvent(waiting, event);
 }
 
 /** Says so when the event's commit was found, and built, before its webhook came; or was built for this very request. */

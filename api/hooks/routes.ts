@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Routes } from '../http/app-type.ts';
@@ -10,6 +11,10 @@ import { processDeliveries } from './process-deliveries.ts';
 
 // GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
 const maxBodyBytes = 25 * 1024 * 1024;
+
+// Senders wait for their answer, builds can wait: in a burst no more than twenty deliveries a second are dealt with.
+const pauseMs = 50;
+const pollMs = 1_000;
 
 const refusalStatus: Record<WebhookRefusal['code'], number> = {
   signature_missing: 401,
@@ -24,9 +29,18 @@ const refusalStatus: Record<WebhookRefusal['code'], number> = {
  */
 export const hookRoutes: Routes = async (app, { context }) => {
   const findFacts = createHookFacts(context);
-  const wake = createWaker(() => processDeliveries(context, context.stopping), context.log);
-  const deliveries = createDeliveryStore(context, wake.wake);
-  app.addHook('onClose', wake.idle);
+  const turn = async () => {
+    if (deliveries.isBusy()) await delay(pauseMs);
+  };
+  const work = () => processDeliveries(context, context.stopping, turn);
+  const waker = createWaker(work, context.log);
+  const deliveries = createDeliveryStore(context, waker.wake);
+  // Also what another process took and did not get to.
+  const timer = setInterval(waker.wake, pollMs).unref();
+  app.addHook('onClose', async () => {
+    clearInterval(timer);
+    await waker.idle();
+  });
 
   const refuse = async (facts: HookFacts, problem: ProblemError) => {
     const { id: subject, teamId } = facts;
@@ -57,6 +71,8 @@ export const hookRoutes: Routes = async (app, { context }) => {
     raw.post<{ Params: { id: string } }>(
       '/v1/hooks/:id',
       {
+        // What is accepted stands in the database, what is refused in the audit.
+        logLevel: 'warn',
         schema: { tags: ['hooks'], params: Type.Object({ id: Type.String() }), summary: 'Deliver a webhook' },
         // Before the body is read: it costs nobody memory that there is no hook for it.
         onRequest: async ({ headers, params }) => {

@@ -7,11 +7,13 @@ export interface Terraform {
   run(args: string[], expected?: number[]): Promise<{ code: number; output: string }>;
 }
 
-const timeoutMs = 5 * 60_000;
+const defaultTimeoutMs = 5 * 60_000;
 
 export function createTerraform(options: {
   folder: string;
   environment: Record<string, string>;
+  /** For each command; five minutes when left out. */
+  timeoutMs?: number;
   signal: AbortSignal;
 }): Terraform {
   const program = ['terraform', 'tofu'].find(
@@ -32,7 +34,7 @@ export function createTerraform(options: {
           ...options.environment,
         },
         stdio: ['ignore', 'pipe', 'pipe'],
-        signal: AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs)]),
+        signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs ?? defaultTimeoutMs)]),
         killSignal: 'SIGINT',
       });
       let output = '';

@@ -31,6 +31,8 @@ export interface StandIn {
   /** Requests or answers that are not as the host's published description has them. */
   violations: string[];
   fail(failure: Failure): void;
+  /** Asked about each request; may make it fail. */
+  limit: { of?: (method: string, path: string) => Failure | undefined };
   close(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export function createStandIn(
   const requests: string[] = [];
   const violations: string[] = [];
   const failures: Failure[] = [];
+  const limit: StandIn['limit'] = {};
   const pathOf = (request: FastifyRequest) => request.url.slice(basePath.length).split('?')[0] ?? '';
   const isOfApi = (request: FastifyRequest) => request.url.startsWith(`${basePath}/`);
   const guard = (work: () => void) => {
@@ -64,10 +67,13 @@ export function createStandIn(
       const query = new URL(request.url, 'http://host').searchParams;
       description?.operation(request.method, path).checkRequest(query, request.body ?? undefined);
     });
-    const failure = failures.find(
-      ({ method, path: pattern }) =>
-        (method === undefined || method === request.method) && (pattern === undefined || pattern.test(path)),
-    );
+    const failure =
+      limit.of?.(request.method, path) ??
+      failures.find(
+        ({ method, path: pattern }) =>
+          (method === undefined || method === request.method) &&
+          (pattern === undefined || pattern.test(path)),
+      );
     if (failure) await failAs(failure, failures, reply);
   });
   app.addHook('onSend', async (request, reply, payload) => {
@@ -82,6 +88,7 @@ export function createStandIn(
     app,
     requests,
     violations,
+    limit,
     fail: (failure: Failure) => void failures.push({ ...failure }),
     async listen(): Promise<string> {
       await app.listen({ port: 0, host: '127.0.0.1' });
@@ -92,7 +99,8 @@ export function createStandIn(
 
 async function failAs(failure: Failure, failures: Failure[], reply: FastifyReply): Promise<void> {
   failure.times = (failure.times ?? 1) - 1;
-  if (failure.times <= 0) failures.splice(failures.indexOf(failure), 1);
+  const index = failures.indexOf(failure);
+  if (failure.times <= 0 && index >= 0) failures.splice(index, 1);
   if (failure.how === 'silent') {
     reply.hijack();
     return;

@@ -1,0 +1,21 @@
+/** One measure of a benchmark, as its line in the output has it. */
+export interface Measure {
+  bench: string;
+  measure: string;
+  value: number;
+  unit: string;
+  /** What it is compared with, measured in the same run; null when the target is a number alone. */
+  against: string | null;
+  ratio: number | null;
+  target: string;
+  met: boolean;
+}
+
+/** Ends a benchmark: one JSON line for each measure. */
+export function report(measures: Measure[]): void {
+  for (const measure of measures) console.log(JSON.stringify(measure));
+}
+
+export function rounded(value: number, digits = 2): number {
+  return Number(value.toFixed(digits));
+}

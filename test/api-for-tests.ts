@@ -1,0 +1,63 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeApiKey } from '../api/auth/api-key.ts';
+import type { ApiReady } from '../cli/api-process.ts';
+import { type Client, createClient } from '../cli/client.ts';
+import { type EbbProcess, startEbbProcess } from '../cli/dev/child-process.ts';
+import { freePort } from '../queue/free-port.ts';
+
+/** The API alone as a process of its own, that a test may kill and start again at the same address. */
+export interface ApiForTests {
+  url: string;
+  adminKey: string;
+  client: Client;
+  /** Kills it without warning, and starts it again. */
+  killAndRestart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startApi(options: {
+  folder: string;
+  databaseUrl: string;
+  redisUrl: string;
+  signal: AbortSignal;
+}): Promise<ApiForTests> {
+  const { folder, signal } = options;
+  await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 });
+  const file = async (name: string, content: string) => {
+    await writeFile(join(folder, name), content, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const port = await freePort();
+  const adminKey = makeApiKey();
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const environment = {
+    EBB_LISTEN: `127.0.0.1:${port}`,
+    EBB_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    EBB_DATABASE_URL: options.databaseUrl,
+    EBB_REDIS_URL: options.redisUrl,
+    EBB_KEYS_DIR: join(folder, 'keys'),
+    EBB_KEY_ENCRYPTION_KEY_FILE: await file('kek.json', JSON.stringify(publicKey.export({ format: 'jwk' }))),
+    EBB_FIRST_ADMIN_KEY_FILE: await file('admin.key', adminKey),
+    EBB_FIRST_RUNNER_KEY_FILE: await file('runner.key', makeApiKey()),
+  };
+  const start = async () =>
+    await startEbbProcess<ApiReady>({
+      ...{ command: 'api', environment, signal },
+      logFile: join(folder, 'api.log'),
+    });
+  let api: EbbProcess<ApiReady> = await start();
+  const { url } = api.ready;
+  return {
+    url,
+    adminKey,
+    client: createClient({ endpoint: url, apiKey: adminKey }),
+    async killAndRestart() {
+      process.kill(api.pid, 'SIGKILL');
+      await api.gone;
+      api = await start();
+    },
+    stop: () => api.stop(),
+  };
+}
