@@ -36,15 +36,20 @@ export async function openTestContext(
     hookMasterKey: randomBytes(32),
   });
   const database = await openDatabase(location);
+  const signer = createSigner({
+    tokenKey: privateJwk(),
+    receiptKey: privateJwk(),
+    issuer: 'http://ebb.test',
+  });
   const context: ApiContext = {
     database,
-    auditRefusal: createRefusalAudit({ database, now: () => new Date(), log }),
+    auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     queue,
     sourceHosts: createSourceHosts(custody, { local: localKind(local.host), ...kinds }, (id, error) => {
       auditHostRefusal(context, id, error).catch((problem) => log.warn(String(problem)));
     }),
     custody,
-    signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
+    signer,
     publicUrl: 'http://ebb.test',
     now: () => new Date(),
     stopping: new AbortController().signal,

@@ -103,6 +103,7 @@ async function open(
     keyEncryptionKey: JSON.parse(configuration.EBB_KEY_ENCRYPTION_KEY),
     hookMasterKey: keys.hookMasterKey,
   });
+  const signer = createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL });
   const context: ApiContext = {
     database,
     queue,
@@ -112,8 +113,8 @@ async function open(
       );
     }),
     custody,
-    auditRefusal: createRefusalAudit({ database, now: () => new Date(), log }),
-    signer: createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL }),
+    auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
+    signer,
     publicUrl: configuration.EBB_PUBLIC_URL,
     now: () => new Date(),
     stopping: stop,

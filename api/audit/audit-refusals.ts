@@ -1,5 +1,5 @@
 import type { ApiContext } from '../context.ts';
-import { recordAudit } from './record-audit.ts';
+import { type Audited, recordAudit } from './record-audit.ts';
 
 const windowMs = 60 * 60_000;
 const maxInWindow = 10;
@@ -10,22 +10,14 @@ interface Window {
   count: number;
 }
 
-/** Something refused. Who is refused may try as often as he likes, so not every try is written down. */
-export interface Refusal {
-  teamId: string;
-  action: string;
-  actor: string;
-  subject: string;
-  detail: Record<string, unknown>;
-}
-
 /**
- * Records refusals: of one action and subject the first ten of an hour, then the first of the next hour with how many
- * were not recorded. A failure to record is logged and changes nothing for who was refused.
+ * Records refusals. Who is refused may try as often as he likes, so not every try is written down: of one action and
+ * subject the first ten of an hour, then the first of the next hour with how many were not recorded. A failure to
+ * record is logged and changes nothing for who was refused.
  */
-export function createRefusalAudit(context: Pick<ApiContext, 'database' | 'now' | 'log'>) {
+export function createRefusalAudit(context: Pick<ApiContext, 'database' | 'now' | 'signer' | 'log'>) {
   const windows = new Map<string, Window>();
-  return async (refusal: Refusal): Promise<void> => {
+  return async (refusal: Audited): Promise<void> => {
     const now = context.now();
     const name = `${refusal.action} ${refusal.subject} ${refusal.detail.code ?? ''}`;
     let window = windows.get(name);
@@ -40,7 +32,7 @@ export function createRefusalAudit(context: Pick<ApiContext, 'database' | 'now' 
     window.count += 1;
     if (window.count > maxInWindow) return;
     const detail = { ...refusal.detail, ...(unrecorded > 0 ? { unrecorded_before: unrecorded } : {}) };
-    await recordAudit(context.database, { ...refusal, detail, now }).catch((error) =>
+    await recordAudit(context, { ...refusal, detail }).catch((error) =>
       context.log.warn({ error: String(error) }, 'a refusal could not be written to the audit'),
     );
   };

@@ -12,14 +12,16 @@ export async function approveBuild(context: ApiContext, build: BuildRow, keyId: 
   const approved = await context.database.transaction().execute(async (transaction) => {
     const row = await transition(transaction, build.id, 'approve', 'queued', { reason: null });
     if (!row) return undefined;
-    await recordAudit(transaction, {
-      teamId: row.team_id,
-      now: context.now(),
-      action: 'build.approved',
-      actor: keyId,
-      subject: row.id,
-      detail: { pull_request: row.pull_request, commit: row.commit },
-    });
+    await recordAudit(
+      { ...context, database: transaction },
+      {
+        teamId: row.team_id,
+        action: 'build.approved',
+        actor: keyId,
+        subject: row.id,
+        detail: { pull_request: row.pull_request, commit: row.commit },
+      },
+    );
     return row;
   });
   if (approved) {

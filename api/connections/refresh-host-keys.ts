@@ -68,7 +68,7 @@ async function refresh(context: ApiContext, connection: Due, signal: AbortSignal
   const published = hostKeys.map((line) => line.split(' ').slice(0, 2).join(' '));
   if (published.length === 0) throw new SourceHostError('refused', 'The host publishes no SSH host keys.');
   if (isSame(published, connection.host_keys)) return;
-  const { database, now, log } = context;
+  const { database, log } = context;
   await database.transaction().execute(async (transaction) => {
     const changed = await transaction
       .updateTable('connection')
@@ -83,10 +83,13 @@ async function refresh(context: ApiContext, connection: Due, signal: AbortSignal
       before: connection.host_keys.map(fingerprint),
       after: published.map(fingerprint),
     };
-    await recordAudit(transaction, {
-      ...{ teamId: connection.team_id, now: now(), action: 'connection.host_keys_changed' },
-      ...{ actor: 'source host', subject: id, detail },
-    });
+    await recordAudit(
+      { ...context, database: transaction },
+      {
+        ...{ teamId: connection.team_id, action: 'connection.host_keys_changed' },
+        ...{ actor: 'source host', subject: id, detail },
+      },
+    );
     log.info({ connection: id }, 'a source host publishes other SSH host keys; they are pinned now');
   });
 }

@@ -73,14 +73,16 @@ async function swap(
     await transaction.deleteFrom('retired_deploy_key').where('id', '=', pending).execute();
     if (oldHostedId !== undefined)
       await insertRetiredKey({ database: transaction, now }, { ...row, source_host_id: oldHostedId });
-    await recordAudit(transaction, {
-      teamId,
-      now: now(),
-      action: 'deploy_key.rotated',
-      actor: 'ebb',
-      subject: row.id,
-      detail: { old_fingerprint: row.fingerprint, new_fingerprint: changed.fingerprint },
-    });
+    await recordAudit(
+      { ...context, database: transaction },
+      {
+        teamId,
+        action: 'deploy_key.rotated',
+        actor: 'ebb',
+        subject: row.id,
+        detail: { old_fingerprint: row.fingerprint, new_fingerprint: changed.fingerprint },
+      },
+    );
     return changed;
   });
 }

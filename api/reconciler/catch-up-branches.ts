@@ -77,10 +77,8 @@ interface Missed {
 }
 
 /** In one transaction: the head is known, and built if it should be, or neither. */
-async function catchUp(
-  { database, now, log }: ApiContext,
-  { hook, project, push }: Missed,
-): Promise<BuildRow | undefined> {
+async function catchUp(context: ApiContext, { hook, project, push }: Missed): Promise<BuildRow | undefined> {
+  const { database, now, log } = context;
   return await database.transaction().execute(async (transaction) => {
     // Its deliveries are dealt with under the same lock.
     const current = await transaction
@@ -99,10 +97,13 @@ async function catchUp(
     const { id: projectId, teamId } = project;
     const build = await insertBuild(transaction, { projectId, teamId, ...verdict.build }, now());
     const detail = { build: build.id, ref: push.ref, commit: push.commit };
-    await recordAudit(transaction, {
-      ...{ teamId, now: now(), action: 'hook_binding.caught_up', actor: 'ebb' },
-      ...{ subject: hook.id, detail },
-    });
+    await recordAudit(
+      { ...context, database: transaction },
+      {
+        ...{ teamId, action: 'hook_binding.caught_up', actor: 'ebb' },
+        ...{ subject: hook.id, detail },
+      },
+    );
     log.info({ hook_binding: hook.id, build: build.id }, 'a push was built whose webhook did not come');
     return build;
   });

@@ -36,13 +36,18 @@ export async function openSetting() {
     hookMasterKey: randomBytes(32),
   });
   const database = await openDatabase({ folder: 'memory://' });
+  const signer = createSigner({
+    tokenKey: privateJwk(),
+    receiptKey: privateJwk(),
+    issuer: 'http://ebb.test',
+  });
   const context: ApiContext = {
     database,
-    auditRefusal: createRefusalAudit({ database, now: () => new Date(), log }),
+    auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     queue,
     sourceHosts: createSourceHosts(custody, { local: localKind(withFaults(local.host, fault)) }),
     custody,
-    signer: createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' }),
+    signer,
     stopping: new AbortController().signal,
     publicUrl: 'http://ebb.test',
     now: () => new Date(),
