@@ -78,6 +78,8 @@ interface Webhook {
 }
 
 const example = webhookExample('ping');
+// Of one second, so that none is older than another whichever comes first.
+const began = new Date().toISOString();
 
 /** Of a hundred: pushes to be built, pushes to another branch, pings, forgeries. */
 function makeWebhook(index: number): Webhook {
@@ -96,6 +98,7 @@ function makeWebhook(index: number): Webhook {
           ref: kind === 'reason' ? 'refs/heads/other' : 'refs/heads/main',
           before: digest(index - hooks.length),
         },
+        at: began,
         ...{ commit: digest(index), message: `Commit ${index}`, author: 'Ada' },
       });
   const body = Buffer.from(JSON.stringify(payload));

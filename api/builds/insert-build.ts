@@ -15,7 +15,8 @@ export interface NewBuild {
   branch: string;
   commit: string;
   message: string;
-  pullRequest?: { number: number; fromFork: boolean };
+  /** `at`: when it was changed so, by the source host's clock. */
+  pullRequest?: { number: number; fromFork: boolean; at?: string };
 }
 
 const awaitingApproval = {
@@ -49,6 +50,7 @@ export async function insertBuild(transaction: Database, build: NewBuild, now: D
       trigger: build.trigger,
       ref: build.ref,
       pull_request: build.pullRequest?.number ?? null,
+      pull_request_at: build.pullRequest?.at ? new Date(build.pullRequest.at) : null,
       from_fork: build.pullRequest?.fromFork ?? false,
       status_version: 1,
       branch: build.branch,

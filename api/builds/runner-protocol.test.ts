@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { before, beforeEach, test } from 'node:test';
 import { describeApi } from '../../test/describe-api.ts';
 import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
+import { insertBuild } from './insert-build.ts';
 import { sweepOnce } from './sweep.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
@@ -37,6 +38,12 @@ describeApi('the protocol of runners', (given) => {
     id = (await created(admin, '/v1/builds', { project_id: project.id })).id;
   });
 
+  const ownTeam = async () =>
+    await given()
+      .context.database.selectFrom('project')
+      .select('team_id as id')
+      .where('id', '=', project.id)
+      .executeTakeFirstOrThrow();
   const read = async () => (await admin.call('GET', `/v1/builds/${id}`)).body;
   /** Claims the build as a runner that holds its lease; gives the specification and a client of the build's token. */
   async function claim(holder = `runner-1/${randomUUID()}`) {
@@ -60,6 +67,34 @@ describeApi('the protocol of runners', (given) => {
     return { specification: answer.body, token: answer.body.token as string, report, log };
   }
   const logText = async () => (await admin.call('GET', `/v1/builds/${id}/log`)).text;
+
+  test('a build of a fork that was let in gets no secret and no deployment, and none before it is let in', async () => {
+    const { context } = given();
+    const row = await context.database.transaction().execute(
+      async (transaction) =>
+        await insertBuild(
+          transaction,
+          {
+            ...{ projectId: project.id, teamId: (await ownTeam()).id, trigger: 'pull_request' },
+            // A fork may well call its branch main.
+            ...{ ref: 'refs/heads/main', branch: 'main', commit: project.head, message: 'From a fork' },
+            pullRequest: { number: 7, fromFork: true },
+          },
+          context.now(),
+        ),
+    );
+    id = row.id;
+    const early = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'runner-1/early' });
+    assert.deepEqual([early.status, early.body.code], [409, 'not_claimable']);
+    assert.equal(await context.queue.place(id), undefined);
+    assert.equal((await admin.call('POST', `/v1/builds/${id}/approve`)).status, 200);
+    const { specification } = await claim();
+    assert.deepEqual(specification.secrets, []);
+    assert.deepEqual(
+      specification.steps.map(({ phase }: { phase: string }) => phase),
+      ['setup', 'test'],
+    );
+  });
 
   test('a claim gives all that the build needs, with everything secret sealed', async () => {
     const { specification } = await claim();

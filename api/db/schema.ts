@@ -65,6 +65,8 @@ export interface Schema {
     events: HookEvent[];
     repository_id: string | null;
     reconciled_at: Generated<Date | null>;
+    compared_since: Generated<Date | null>;
+    log_read_to: Generated<Date | null>;
     source_host_id: string | null;
     version: Generated<number>;
     created_at: Date;
@@ -93,8 +95,17 @@ export interface Schema {
     event: WebhookEvent | null;
     processed_at: Date | null;
     reason: string | null;
+    /** A bigint, which drivers give as text. */
+    position: Generated<string>;
   };
-  branch_head: { hook_binding_id: string; branch: string; commit: string; asked: boolean };
+  branch_head: {
+    hook_binding_id: string;
+    branch: string;
+    commit: string;
+    asked: boolean;
+    at: Date | null;
+    position: string;
+  };
   audit_event: {
     id: string;
     team_id: string;
@@ -156,6 +167,7 @@ interface BuildTable extends MilestoneColumns {
   ref: string;
   branch: string;
   pull_request: Generated<number | null>;
+  pull_request_at: Generated<Date | null>;
   from_fork: Generated<boolean>;
   status_version: Generated<number>;
   status_reported: Generated<number>;

@@ -1,7 +1,7 @@
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict } from '../http/problem-error.ts';
-import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
+import { provesNothingHappened, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -71,8 +71,8 @@ async function addRow(context: ApiContext, project: ProjectAtHost, row: DeployKe
   try {
     hostedId = await addAtHost(project, row.public_key, signal);
   } catch (error) {
-    // Only after these answers the key is surely not there; after a timeout the row stays, to be completed.
-    if (error instanceof SourceHostError && error.code !== 'timeout') {
+    // Otherwise the key may be there: the row stays, to be completed.
+    if (provesNothingHappened(error)) {
       await deleteDeployKeyRow(context.database, row.id);
     }
     throw error;

@@ -74,6 +74,19 @@ test('the sealed private key opens to the seed of the public key, and its bytes 
   }
 });
 
+test('a key whose answer was lost on the way is completed by the next request, not added again', async () => {
+  setting.fault.after = (method) => {
+    if (method !== 'addDeployKey') return;
+    delete setting.fault.after;
+    throw new SourceHostError('unreachable', 'The connection broke.');
+  };
+  assert.equal((await create()).status, 503);
+  const left = await row();
+  const { status, body } = await create();
+  assert.equal(status, 201);
+  assert.deepEqual([body.id, body.public_key], [left?.id, left?.public_key]);
+});
+
 test('a second key is refused with the way to import the first', async () => {
   await create();
   const { status, body } = await create();
@@ -108,7 +121,7 @@ for (const [code, status, problem] of [
   ['repository_not_found', 422, 'repository_not_found'],
   ['refused', 422, 'source_host_refused'],
   ['key_in_use', 409, 'key_in_use'],
-  ['unreachable', 503, 'source_host_unreachable'],
+  ['rate_limited', 503, 'source_host_rate_limited'],
 ] as const) {
   test(`when the source host says ${code}, the caller is told and nothing stays`, async () => {
     setting.fault.before = (method) => {
@@ -251,6 +264,18 @@ test('a rotation that ends in the middle leaves the old key in use, and no new o
   const later = { ...setting.context, now: () => new Date(Date.now() + 180_000) };
   assert.equal(await removeRetiredKeys(later, signal(), projectId), 1);
   assert.ok(await setting.host.findDeployKey(repository(), first.source_host_id, signal()));
+});
+
+test('a rotation that the host puts off leaves nothing to clear up, however often it is tried', async () => {
+  const first = (await create()).body;
+  setting.fault.before = (method) => {
+    if (method === 'addDeployKey')
+      throw new SourceHostError('rate_limited', 'Too many requests.', { retryAfterSeconds: 5 });
+  };
+  const path = `/v1/deploy-keys/${first.id}`;
+  for (let count = 0; count < 3; count += 1)
+    assert.equal((await setting.call(team.token, 'PATCH', path, { rotation: 'x' })).status, 503);
+  assert.deepEqual(await retiredKeysOfProject(setting.context.database, projectId), []);
 });
 
 async function startBuild(state: 'starting' | 'errored' = 'starting'): Promise<string> {

@@ -27,6 +27,10 @@ export async function insertRetiredKey(
   return id;
 }
 
+export async function deleteRetiredKey(database: Database, id: string): Promise<void> {
+  await database.deleteFrom('retired_deploy_key').where('id', '=', id).execute();
+}
+
 /** Keys that were rotated out and are, for all we know, still at the source host. */
 export async function retiredKeysOfProject(database: Database, projectId: string): Promise<RetiredKeyRow[]> {
   return await database
@@ -61,7 +65,7 @@ export async function removeRetiredKeys(
       const project = await projectAtHost(context, { projectId: row.project_id });
       const hosted = await retiredKeyAtHost(project, row, signal);
       if (hosted) await removeAndConfirm(hosted, signal);
-      await context.database.deleteFrom('retired_deploy_key').where('id', '=', row.id).execute();
+      await deleteRetiredKey(context.database, row.id);
       removed += 1;
     } catch (error) {
       signal.throwIfAborted();

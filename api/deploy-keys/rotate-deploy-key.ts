@@ -2,12 +2,13 @@ import { sql } from 'kysely';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
+import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import type { DeployKeyRow } from './deploy-key-store.ts';
 import { addAtHost, hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
-import { insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
+import { deleteRetiredKey, insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
 import { makeSealedKey } from './sealed-key.ts';
 
 /**
@@ -27,7 +28,10 @@ export async function rotateDeployKey(
     const oldId = await settledKeyId(context.database, project, row, signal);
     const made = await makeSealedKey(context, project);
     const pending = await insertRetiredKey(context, { ...row, ...made, source_host_id: null });
-    const newHostedId = await addAtHost(project, made.public_key, signal);
+    const newHostedId = await addAtHost(project, made.public_key, signal).catch(async (error) => {
+      if (provesNothingHappened(error)) await deleteRetiredKey(context.database, pending);
+      throw error;
+    });
     const next = { ...made, source_host_id: newHostedId, rotation: rotation ?? null };
     const changed = await swap(context, row, next, { oldHostedId: oldId, pending, teamId: project.teamId });
     if (!changed) {
@@ -70,7 +74,7 @@ async function swap(
         .returningAll()
         .executeTakeFirst());
     if (!changed) return undefined;
-    await transaction.deleteFrom('retired_deploy_key').where('id', '=', pending).execute();
+    await deleteRetiredKey(transaction, pending);
     if (oldHostedId !== undefined)
       await insertRetiredKey({ database: transaction, now }, { ...row, source_host_id: oldHostedId });
     await recordAudit(

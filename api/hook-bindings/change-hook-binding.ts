@@ -4,7 +4,7 @@ import { applyPatch } from '../http/merge-patch.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { requireEvents } from './create-hook-binding.ts';
-import { type HookBindingRow, setBinding } from './hook-binding-store.ts';
+import { type HookBindingRow, hookBindingOfProject, setBinding } from './hook-binding-store.ts';
 import { addHookAtHost } from './hosted-hook.ts';
 
 /**
@@ -21,12 +21,15 @@ export async function changeHookBinding(
   if (!('events' in patch)) return await setBinding(context.database, wanted);
   const project = await projectAtHost(context, { projectId: row.project_id });
   requireEvents(project, wanted);
+  // The host first: when it does not take the change, the same request may be sent again.
+  const apply = (row: HookBindingRow) =>
+    addHookAtHost(context, project, row, signal).catch((error) => {
+      throw sourceHostProblem(error);
+    });
+  await apply(wanted);
   const changed = await setBinding(context.database, wanted);
-  if (!changed) return undefined;
-  try {
-    await addHookAtHost(context, project, changed, signal);
-  } catch (error) {
-    throw sourceHostProblem(error);
-  }
-  return changed;
+  if (changed) return changed;
+  const other = await hookBindingOfProject(context.database, row.project_id);
+  if (other) await apply(other);
+  return undefined;
 }

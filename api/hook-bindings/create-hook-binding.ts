@@ -73,7 +73,7 @@ async function pendingRow(
     created_at: context.now(),
   };
   if (!(await insertHookBinding(context.database, row))) throw alreadyThere(project);
-  return { ...row, version: 1, reconciled_at: null };
+  return { ...row, version: 1, reconciled_at: null, compared_since: null, log_read_to: null };
 }
 
 async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBindingRow, signal: AbortSignal) {

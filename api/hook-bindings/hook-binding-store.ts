@@ -32,7 +32,7 @@ export async function hookBindingOfTeam(database: Database, id: string, teamId: 
  */
 export async function insertHookBinding(
   database: Database,
-  hook: Omit<HookBindingRow, 'version' | 'reconciled_at'>,
+  hook: Omit<HookBindingRow, 'version' | 'reconciled_at' | 'compared_since' | 'log_read_to'>,
 ): Promise<boolean> {
   return await database.transaction().execute(async (transaction) => {
     const project = await transaction

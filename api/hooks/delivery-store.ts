@@ -50,12 +50,8 @@ export function createDeliveryStore(
       // A commit for two costs nearly as much as one for ten.
       if (decayed(load).count > busyFrom) await delay(gatherMs);
       const batch = takeBatch(waiting);
-      try {
-        await writeBatch(database, batch, now());
-        onStored();
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
+      await writeBatch(database, batch, now());
+      onStored();
     }
     writing = false;
   };
@@ -104,11 +100,28 @@ function takeBatch(waiting: Waiting[]): Waiting[] {
   return waiting.splice(0, count);
 }
 
+/** One that the database does not take does not keep it from taking the others. */
 async function writeBatch(database: Database, batch: Waiting[], now: Date): Promise<void> {
-  const rows = batch.map(({ hookId: hook, event, digest }) => ({
+  try {
+    await writeTogether(database, batch, now);
+  } catch (error) {
+    if (batch.length > 1 && isOfData(error)) {
+      for (const one of batch) await writeBatch(database, [one], now);
+    } else for (const { reject } of batch) reject(error);
+  }
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: class 22 is about what was to be stored. */
+function isOfData(error: unknown): boolean {
+  return String((error as { code?: unknown }).code).startsWith('22');
+}
+
+async function writeTogether(database: Database, batch: Waiting[], now: Date): Promise<void> {
+  const rows = batch.map(({ hookId: hook, event, digest }, place) => ({
+    place,
     hook,
     delivery: event.delivery,
-    digest: startsSomething(event) ? digest : null,
+    digest: startsSomething(event) && !event.bodyMayRepeat ? digest : null,
     event_name: event.event,
     ref: 'ref' in event ? event.ref : null,
     commit: 'commit' in event ? event.commit : null,
@@ -119,9 +132,10 @@ async function writeBatch(database: Database, batch: Waiting[], now: Date): Prom
       (hook_binding_id, delivery, received_at, body_digest, event_name, ref, commit, event)
     select hook, delivery, ${now}, decode(digest, 'hex'), event_name, ref, commit, event
     from jsonb_to_recordset(${json(rows)}) as incoming
-      (hook text, delivery text, digest text, event_name text, ref text, commit text, event jsonb)
+      (place integer, hook text, delivery text, digest text, event_name text, ref text, commit text, event jsonb)
     join hook_binding on hook_binding.id = hook
     join project on project.id = hook_binding.project_id and project.revoking_at is null
+    order by place
     on conflict do nothing
     returning hook_binding_id as hook, delivery
   `.execute(database);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { createHmac, randomUUID } from 'node:crypto';
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describeApi } from '../../test/describe-api.ts';
+import type { PushEvent } from '../source-hosts/webhook-event.ts';
 import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
+import { createDeliveryStore } from './delivery-store.ts';
 
 describeApi('webhooks', (given) => {
   let admin: Client;
@@ -101,10 +103,13 @@ describeApi('webhooks', (given) => {
       assert.deepEqual([answer.status, answer.body.code], [status, code]);
       assert.ok(answer.body.detail.length > 10);
     }
+    assert.match(cases[6][0].body.detail, /larger than 25 MiB/);
     assert.deepEqual(await builds(), []);
     const audit = (await admin.call('GET', `/v1/audit-events?subject=${hook.id}`)).body.items;
     const codes = new Set(audit.map(({ detail }: { detail: { code: string } }) => detail.code));
-    assert.deepEqual([...codes].sort(), ['malformed', 'signature_invalid', 'too_large', 'wrong_repository']);
+    assert.deepEqual([...codes].sort(), [
+      ...['body_too_large', 'malformed', 'signature_invalid', 'too_large', 'wrong_repository'],
+    ]);
   });
 
   test('what is refused again and again is written down ten times an hour', async () => {
@@ -127,6 +132,39 @@ describeApi('webhooks', (given) => {
     const { status, body } = await deliver(push(), { headers, body: bomb });
     assert.deepEqual([status, body.code], [415, 'encoding_not_supported']);
     assert.deepEqual(await builds(), []);
+  });
+
+  test('one that the database does not take does not keep it from taking those beside it', async () => {
+    const store = createDeliveryStore(given().context, () => {});
+    const event = (message: string): PushEvent => ({
+      ...{ event: 'push', delivery: randomUUID(), repository: 'shop', ref: 'refs/heads/main' },
+      ...{ before: '0'.repeat(40), commit: '1'.repeat(40), deleted: false, author: '', skip: false },
+      message,
+    });
+    const storing = ['first', 'half a character: \ud83d', 'third', 'fourth'].map((message) =>
+      store.store({ hookId: hook.id, event: event(message), digest: randomBytes(32).toString('hex') }),
+    );
+    assert.deepEqual(
+      (await Promise.allSettled(storing)).map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+    );
+  });
+
+  test('the same body under another id counts where the source host vouches for the id', async () => {
+    const store = createDeliveryStore(given().context, () => {});
+    const digest = randomBytes(32).toString('hex');
+    const event = (delivery: string): PushEvent => ({
+      ...{ event: 'push', delivery, repository: 'shop', ref: 'refs/heads/main', before: '0'.repeat(40) },
+      ...{ commit: '1'.repeat(40), deleted: false, message: '', author: '', skip: false },
+      bodyMayRepeat: true,
+    });
+    const [one, two] = [randomUUID(), randomUUID()];
+    for (const [delivery, storing] of [
+      [one, 'stored'],
+      [two, 'stored'],
+      [one, 'duplicate'],
+    ] as const)
+      assert.equal(await store.store({ hookId: hook.id, event: event(delivery), digest }), storing);
   });
 
   test('a delivery that comes again starts nothing again, also at the same moment', async () => {

@@ -31,7 +31,7 @@ function judgePush({ branches, tags, events }: Binding, event: PushEvent): Verdi
 }
 
 function judgePullRequest({ branches, events }: Binding, event: PullRequestEvent): Verdict {
-  const { number, ref, commit, headBranch, baseBranch, fromFork, title } = event;
+  const { number, ref, commit, headBranch, baseBranch, fromFork, title, at } = event;
   if (!events.includes('pull_request')) return { ignored: 'The hook binding is not bound to pull requests.' };
   if (event.action === 'closed') return { ignored: `Pull request ${number} was closed.`, closed: number };
   if (event.action === 'other') return { ignored: 'This change of a pull request starts no build.' };
@@ -41,7 +41,7 @@ function judgePullRequest({ branches, events }: Binding, event: PullRequestEvent
   if (!fromFork && events.includes('push') && matches(headBranch, branches)) {
     return { ignored: `The push to ${headBranch} starts the build of this commit.` };
   }
-  const pullRequest = { number, fromFork };
+  const pullRequest = { number, fromFork, ...(at ? { at } : {}) };
   const build = { trigger: 'pull_request' as const, ref, branch: headBranch, commit, message: title };
   return { build: { ...build, pullRequest } };
 }

@@ -5,8 +5,10 @@ import type { BuildRow } from '../builds/state-machine.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { Binding } from '../hook-bindings/hook-binding-store.ts';
-import type { PushEvent, WebhookEvent } from '../source-hosts/webhook-event.ts';
-import { judgeEvent, shortName, type Verdict } from './judge-event.ts';
+import { noteHead } from '../reconciler/branch-heads.ts';
+import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
+import { judgeEvent, type Verdict } from './judge-event.ts';
+import { whyLate } from './late-event.ts';
 
 const maxFailures = 5;
 
@@ -48,6 +50,7 @@ async function processNext(context: ApiContext): Promise<boolean> {
 interface Waiting extends Binding {
   hook_binding_id: string;
   delivery: string;
+  position: string;
   event: WebhookEvent | null;
   project_id: string;
   team_id: string;
@@ -63,7 +66,7 @@ async function lockNext(transaction: Database): Promise<Waiting | undefined> {
     .selectFrom('webhook_delivery')
     .select(['hook_binding_id', 'delivery'])
     .where('processed_at', 'is', null)
-    .orderBy('received_at')
+    .orderBy('position')
     .limit(1)
     .forUpdate()
     .skipLocked()
@@ -74,6 +77,7 @@ async function lockNext(transaction: Database): Promise<Waiting | undefined> {
     .innerJoin('hook_binding', 'hook_binding.id', 'webhook_delivery.hook_binding_id')
     .innerJoin('project', 'project.id', 'hook_binding.project_id')
     .select(['webhook_delivery.hook_binding_id', 'webhook_delivery.delivery', 'webhook_delivery.event'])
+    .select('webhook_delivery.position')
     .select(['hook_binding.branches', 'hook_binding.tags', 'hook_binding.events'])
     .select(['project.id as project_id', 'project.team_id', 'project.revoking_at'])
     .where('webhook_delivery.hook_binding_id', '=', next.hook_binding_id)
@@ -93,7 +97,7 @@ interface Settled {
 async function settle(transaction: Database, waiting: Waiting, now: Date): Promise<Settled> {
   const { event, project_id: projectId, team_id: teamId } = waiting;
   const verdict = await judge(transaction, waiting);
-  if (event?.event === 'push') await noteHead(transaction, waiting.hook_binding_id, event);
+  if (event?.event === 'push') await noteHead(transaction, waiting, event);
   let build: BuildRow | undefined;
   let number: number | undefined;
   if ('build' in verdict) {
@@ -122,69 +126,8 @@ async function judge(transaction: Database, waiting: Waiting): Promise<Verdict> 
   const { event, revoking_at } = waiting;
   if (!event) return { ignored: 'Its content was lost.' };
   if (revoking_at) return { ignored: 'The project is revoked.' };
-  return (await madeBefore(transaction, waiting, event)) ?? judgeEvent(waiting, event);
-}
-
-/** Says so when the event's commit was found, and built, before its webhook came; or was built for this very request. */
-async function madeBefore(
-  transaction: Database,
-  { hook_binding_id, project_id }: Waiting,
-  event: WebhookEvent,
-): Promise<Verdict | undefined> {
-  if (event.event === 'push' && event.ref.startsWith('refs/heads/')) {
-    const head = await transaction
-      .selectFrom('branch_head')
-      .selectAll()
-      .where('hook_binding_id', '=', hook_binding_id)
-      .where('branch', '=', shortName(event.ref))
-      .executeTakeFirst();
-    if (head?.asked && head.commit === event.commit)
-      return {
-        ignored: 'This push was seen at the source host before its webhook came, and dealt with then.',
-      };
-  }
-  if (event.event === 'pull_request' && event.action === 'changed') {
-    const build = await transaction
-      .selectFrom('build')
-      .select('number')
-      .where('project_id', '=', project_id)
-      .where('pull_request', '=', event.number)
-      .where('commit', '=', event.commit)
-      .where('state', '<>', 'cancelled')
-      .executeTakeFirst();
-    if (build) return { ignored: `Build ${build.number} is of this commit of the pull request.` };
-  }
-  return undefined;
-}
-
-async function noteHead(
-  transaction: Database,
-  hookId: string,
-  { ref, before, commit, deleted }: PushEvent,
-): Promise<void> {
-  if (!ref.startsWith('refs/heads/')) return;
-  const branch = shortName(ref);
-  const head = await transaction
-    .selectFrom('branch_head')
-    .selectAll()
-    .where('hook_binding_id', '=', hookId)
-    .where('branch', '=', branch)
-    .executeTakeFirst();
-  // A head that was asked for is newer than a webhook that comes late, unless that goes on from it.
-  if (head?.asked && head.commit !== before) return;
-  if (deleted) {
-    await transaction
-      .deleteFrom('branch_head')
-      .where('hook_binding_id', '=', hookId)
-      .where('branch', '=', branch)
-      .execute();
-    return;
-  }
-  await transaction
-    .insertInto('branch_head')
-    .values({ hook_binding_id: hookId, branch, commit, asked: false })
-    .onConflict((on) => on.columns(['hook_binding_id', 'branch']).doUpdateSet({ commit, asked: false }))
-    .execute();
+  const late = await whyLate(transaction, waiting, event);
+  return late === undefined ? judgeEvent(waiting, event) : { ignored: late };
 }
 
 async function awaiting(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Routes } from '../http/app-type.ts';
 import { notFound, ProblemError } from '../http/problem-error.ts';
@@ -68,6 +68,12 @@ export const hookRoutes: Routes = async (app, { context }) => {
     raw.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) =>
       done(null, body),
     );
+    raw.setErrorHandler<FastifyError>(async (error, request) => {
+      const facts = await findFacts((request.params as { id: string }).id);
+      if (!facts || error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error;
+      const detail = `The body is larger than ${maxBodyBytes / 1024 / 1024} MiB.`;
+      throw await refuse(facts, new ProblemError(413, 'body_too_large', detail));
+    });
     raw.post<{ Params: { id: string } }>(
       '/v1/hooks/:id',
       {

@@ -1,20 +1,73 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { type Database, json } from '../db/database.ts';
+import type { Schema } from '../db/schema.ts';
 import type { Branch } from '../source-hosts/source-host.ts';
+import type { PushEvent, WebhookEvent } from '../source-hosts/webhook-event.ts';
 
-/** Notes heads as known; `asked` when no webhook told of them, so that one that comes late starts nothing. */
+type Head = Selectable<Schema['branch_head']>;
+
+const branchRef = 'refs/heads/';
+// The source host's clock and ours differ a little, and what it lists may be a moment old.
+const clocksMs = 60_000;
+
+/** What is known of the branch of a ref; undefined for a tag. */
+export async function findHead(database: Database, hookId: string, ref: string): Promise<Head | undefined> {
+  if (!ref.startsWith(branchRef)) return undefined;
+  return await database
+    .selectFrom('branch_head')
+    .selectAll()
+    .where('hook_binding_id', '=', hookId)
+    .where('branch', '=', ref.slice(branchRef.length))
+    .executeTakeFirst();
+}
+
+/** Whether it happened before a time, both by the source host's clock; false where one is not known. */
+export function isOlder({ at }: WebhookEvent, than: Date | null): boolean {
+  return at !== undefined && than !== null && Date.parse(at) < than.getTime();
+}
+
+/** Notes heads as they were listed at `at`; `asked` when no webhook told of them, so that one that comes late starts nothing. */
 export async function setHeads(
   database: Database,
   hookId: string,
   branches: Branch[],
-  asked = false,
+  { at, asked = false }: { at: Date; asked?: boolean },
 ): Promise<void> {
   if (branches.length === 0) return;
   await sql`
-    insert into branch_head (hook_binding_id, branch, commit, asked)
-    select ${hookId}, name, commit, ${asked} from jsonb_to_recordset(${json(branches)}) as b (name text, commit text)
-    on conflict (hook_binding_id, branch) do update set commit = excluded.commit, asked = excluded.asked
+    insert into branch_head (hook_binding_id, branch, commit, asked, at, position)
+    select ${hookId}, name, commit, ${asked}, ${new Date(at.getTime() - clocksMs)}, (
+      select coalesce(max(position), 0) from webhook_delivery where hook_binding_id = ${hookId}
+    )
+    from jsonb_to_recordset(${json(branches)}) as b (name text, commit text)
+    on conflict (hook_binding_id, branch) do update
+      set commit = excluded.commit, asked = excluded.asked, at = excluded.at, position = excluded.position
   `.execute(database);
+}
+
+/** Notes what a webhook told of a branch, unless something newer is known. */
+export async function noteHead(
+  database: Database,
+  { hook_binding_id, position }: { hook_binding_id: string; position: string },
+  event: PushEvent,
+): Promise<void> {
+  const { ref, before, commit, deleted, at } = event;
+  if (!ref.startsWith(branchRef)) return;
+  const head = await findHead(database, hook_binding_id, ref);
+  // A head that was asked for is newer than a webhook that comes late, unless that goes on from it.
+  if (head?.asked && head.commit !== before) return;
+  if (isOlder(event, head?.at ?? null)) return;
+  const branch = ref.slice(branchRef.length);
+  if (deleted) {
+    if (head) await removeHead(database, hook_binding_id, branch, head.commit);
+    return;
+  }
+  const told = { commit, asked: false, at: at === undefined ? null : new Date(at), position };
+  await database
+    .insertInto('branch_head')
+    .values({ hook_binding_id, branch, ...told })
+    .onConflict((on) => on.columns(['hook_binding_id', 'branch']).doUpdateSet(told))
+    .execute();
 }
 
 /** Forgets a branch that is gone, unless a webhook has told of a new commit of it since. */

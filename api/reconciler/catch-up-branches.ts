@@ -11,7 +11,7 @@ import type { Branch } from '../source-hosts/source-host.ts';
 import type { PushEvent } from '../source-hosts/webhook-event.ts';
 import { asksToSkip, firstLine, isObjectId, isRef } from '../source-hosts/webhook-parsing.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
-import { removeHead, setHeads } from './branch-heads.ts';
+import { findHead, removeHead, setHeads } from './branch-heads.ts';
 
 const maxBuilds = 20;
 const callMs = 15_000;
@@ -21,8 +21,8 @@ export interface Compared {
   project: ProjectAtHost;
   /** As they are at the source host. */
   branches: Branch[];
-  /** There is nothing to compare with yet: all of it is taken as known. */
-  isFirst: boolean;
+  /** When they were asked for. */
+  at: Date;
 }
 
 /**
@@ -31,12 +31,11 @@ export interface Compared {
  */
 export async function catchUpBranches(
   context: ApiContext,
-  { hook, project, branches, isFirst }: Compared,
+  { hook, project, branches, at }: Compared,
   signal: AbortSignal,
 ): Promise<void> {
   const { database } = context;
-  const usable = branches.filter(({ name, commit }) => isRef(`refs/heads/${name}`) && isObjectId(commit));
-  if (isFirst) return await setHeads(database, hook.id, usable);
+  const usable = usableOf(branches);
   const rows = await database
     .selectFrom('branch_head')
     .selectAll()
@@ -63,21 +62,43 @@ export async function catchUpBranches(
       ...{ message: firstLine(described.message), author: firstLine(described.author) },
       skip: asksToSkip(described.message),
     };
-    const build = await catchUp(context, { hook, project, push });
+    const build = await catchUp(context, { hook, project, push, at });
     if (!build) continue;
     await enqueueAccepted(context, build);
     builds += 1;
   }
 }
 
-interface Missed {
-  hook: HookBindingRow;
-  project: ProjectAtHost;
+/** Takes the branches as known, as they are before anything is compared. */
+export async function noteFirstHeads(
+  { database }: Pick<ApiContext, 'database'>,
+  hookId: string,
+  branches: Branch[],
+  at: Date,
+): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    await setHeads(transaction, hookId, usableOf(branches), { at });
+    await transaction
+      .updateTable('hook_binding')
+      .set({ compared_since: at, reconciled_at: at })
+      .where('id', '=', hookId)
+      .execute();
+  });
+}
+
+function usableOf(branches: Branch[]): Branch[] {
+  return branches.filter(({ name, commit }) => isRef(`refs/heads/${name}`) && isObjectId(commit));
+}
+
+interface Missed extends Omit<Compared, 'branches'> {
   push: PushEvent;
 }
 
 /** In one transaction: the head is known, and built if it should be, or neither. */
-async function catchUp(context: ApiContext, { hook, project, push }: Missed): Promise<BuildRow | undefined> {
+async function catchUp(
+  context: ApiContext,
+  { hook, project, push, at }: Missed,
+): Promise<BuildRow | undefined> {
   const { database, now, log } = context;
   return await database.transaction().execute(async (transaction) => {
     // Its deliveries are dealt with under the same lock.
@@ -90,7 +111,7 @@ async function catchUp(context: ApiContext, { hook, project, push }: Missed): Pr
     if (!current) return undefined;
     const branch = push.ref.slice('refs/heads/'.length);
     const wasTold = await isTold(transaction, hook.id, push);
-    await setHeads(transaction, hook.id, [{ name: branch, commit: push.commit }], !wasTold);
+    await setHeads(transaction, hook.id, [{ name: branch, commit: push.commit }], { at, asked: !wasTold });
     if (wasTold) return undefined;
     const verdict = judgeEvent(current, push);
     if (!('build' in verdict)) return undefined;
@@ -109,14 +130,16 @@ async function catchUp(context: ApiContext, { hook, project, push }: Missed): Pr
   });
 }
 
-/** Whether a webhook told of this head, be it dealt with already or not. */
+/** Whether a webhook told of this head since the known one, be it dealt with already or not. */
 async function isTold(transaction: Database, hookId: string, push: PushEvent): Promise<boolean> {
+  const known = await findHead(transaction, hookId, push.ref);
   const row = await transaction
     .selectFrom('webhook_delivery')
     .select('delivery')
     .where('hook_binding_id', '=', hookId)
     .where('ref', '=', push.ref)
     .where('commit', '=', push.commit)
+    .where(({ or, eb }) => or([eb('processed_at', 'is', null), eb('position', '>', known?.position ?? '0')]))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;

@@ -35,6 +35,16 @@ export class SourceHostError extends Error {
   }
 }
 
+const answeredNo: ReadonlySet<string> = new Set<SourceHostErrorCode>([
+  ...(['repository_not_found', 'repository_moved', 'unauthorized'] as const),
+  ...(['rate_limited', 'refused', 'key_in_use'] as const),
+]);
+
+/** Whether the host's answer shows that nothing was done. After a broken connection or no answer it may have been. */
+export function provesNothingHappened(error: unknown): boolean {
+  return error instanceof SourceHostError && answeredNo.has(error.code);
+}
+
 /** What the call gives; `otherwise` when the thing, or its whole repository, is not there. */
 export async function unlessGone<T>(call: () => Promise<T>): Promise<T | undefined>;
 export async function unlessGone<T, D>(call: () => Promise<T>, otherwise: D): Promise<T | D>;

@@ -94,6 +94,25 @@ describe('gitlab, beside another client of its API', () => {
     assert.deepEqual([...gitlab.project('acme/shop').statuses.values()], ['pending']);
   });
 
+  test('the same push made again is another event, since GitLab says nothing in it that differs', () => {
+    const secret = Buffer.alloc(32, 5);
+    const body = Buffer.from(
+      JSON.stringify({
+        ...{ object_kind: 'tag_push', ref: 'refs/tags/v1', before: '0'.repeat(40), after: '1'.repeat(40) },
+        project: { id: 1, path_with_namespace: 'acme/shop' },
+      }),
+    );
+    const parse = (id: string) => {
+      const headers = { 'idempotency-key': id, 'x-gitlab-token': hookSecretText(secret) };
+      return kind.parseWebhook({ headers, body, secret });
+    };
+    for (const id of ['one', 'two']) {
+      const event = parse(id);
+      assert.ok(!isRefusal(event));
+      assert.deepEqual([event.delivery, event.bodyMayRepeat], [id, true]);
+    }
+  });
+
   test('a hook that was disabled after failures is seen', async () => {
     const host = open(gitlab);
     const url = 'https://ebb.example.com/v1/hooks/2';

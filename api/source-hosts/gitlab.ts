@@ -22,6 +22,7 @@ import {
   type JsonObject,
   parseObject,
   refuse,
+  timeOf,
 } from './webhook-parsing.ts';
 
 /** GitLab, gitlab.com or an own one. Its limits count all requests of a minute; changes are spread a little. */
@@ -222,7 +223,8 @@ const parseGitlabWebhook: ParseWebhook = (request) => {
     const detail = 'The body must be a JSON object with "project", its "id" and "path_with_namespace".';
     return refuse('malformed', detail);
   }
-  const about = { delivery, repository, repositoryId };
+  // A push says no time of its own; its id is signed, or the secret itself is sent.
+  const about = { delivery, repository, repositoryId, bodyMayRepeat: true as const };
   if (payload.object_kind === 'push' || payload.object_kind === 'tag_push') return parsePush(payload, about);
   if (payload.object_kind === 'merge_request') return parseMergeRequest(payload, about);
   return { event: 'other', ...about };
@@ -255,7 +257,7 @@ function isPath(value: unknown): value is string {
   return typeof value === 'string' && /^[\w.-]{1,255}(\/[\w.-]{1,255}){1,21}$/.test(value);
 }
 
-type About = Pick<WebhookEvent, 'delivery' | 'repository' | 'repositoryId'>;
+type About = Pick<WebhookEvent, 'delivery' | 'repository' | 'repositoryId' | 'bodyMayRepeat'>;
 
 function parsePush(payload: JsonObject, about: About): WebhookEvent | WebhookRefusal {
   const { ref, before, after, checkout_sha: head, commits } = payload;
@@ -287,11 +289,13 @@ function parseMergeRequest(payload: JsonObject, about: About): WebhookEvent | We
       '"object_attributes" must have "last_commit" with its "id", "source_branch" and "target_branch".';
     return refuse('malformed', detail);
   }
+  const at = timeOf(request.updated_at);
   const isNew = action === 'open' || action === 'reopen' || (action === 'update' && oldrev !== undefined);
   const isOver = action === 'close' || action === 'merge';
   return {
     event: 'pull_request',
     ...about,
+    ...(at ? { at } : {}),
     action: isNew ? 'changed' : isOver ? 'closed' : 'other',
     number: iid,
     ref: `refs/merge-requests/${iid}/head`,

@@ -20,6 +20,10 @@ interface AnyEvent {
   repository: string;
   /** The repository's own id, which a rename does not change, where the host has one. */
   repositoryId?: string;
+  /** When it happened, by the clock of a host that says so: RFC 3339, UTC. */
+  at?: string;
+  /** The host says nothing that differs when the same happens again, and vouches for the delivery's id. */
+  bodyMayRepeat?: true;
 }
 
 export interface PushEvent extends AnyEvent {

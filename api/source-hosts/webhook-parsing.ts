@@ -68,11 +68,20 @@ export function isRef(value: unknown): value is string {
 export function firstLine(value: unknown): string {
   if (typeof value !== 'string') return '';
   const [line = ''] = value.slice(0, 2_000).split('\n', 1);
-  return line
-    .replace(/\p{Cc}/gu, ' ')
-    .toWellFormed()
-    .trim()
-    .slice(0, 500);
+  return (
+    line
+      .replace(/\p{Cc}/gu, ' ')
+      .trim()
+      .slice(0, 500)
+      // Last, because a cut may leave half a character.
+      .toWellFormed()
+  );
+}
+
+/** A time as RFC 3339 in UTC, of such a text or of seconds since 1970; undefined when it is neither. */
+export function timeOf(value: unknown): string | undefined {
+  const time = new Date(typeof value === 'number' ? value * 1000 : typeof value === 'string' ? value : NaN);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
 /** An id that a source host gave: number or word; undefined when it is neither. */

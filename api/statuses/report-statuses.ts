@@ -11,7 +11,7 @@ const callMs = 15_000;
 const claimMs = 120_000;
 const perConnection = 5;
 const longestPauseMs = 600_000;
-const maxFailures = 12;
+const triedForMs = 3 * 86_400_000;
 
 /**
  * Tells source hosts the states of builds that changed since they were last told; resolves with how many were told.
@@ -99,7 +99,7 @@ async function settle(
   await database.updateTable('build').set(fields).where('id', '=', id).execute();
 }
 
-/** `told` also when it never can be. */
+/** `told` also when it never can be, or was tried for days. */
 async function report(
   context: ApiContext,
   host: SourceHost,
@@ -116,15 +116,31 @@ async function report(
     return 'told';
   } catch (error) {
     signal.throwIfAborted();
-    const code = error instanceof SourceHostError ? error.code : undefined;
-    if (error instanceof SourceHostError && code === 'rate_limited') {
-      return { pauseMs: (error.retryAfterSeconds ?? 60) * 1000, failures: 0 };
-    }
-    const mayHelp = code === undefined || code === 'unreachable' || code === 'timeout';
-    if (mayHelp && build.status_failures < maxFailures) {
-      return { pauseMs: Math.min(2_000 * 2 ** build.status_failures, longestPauseMs), failures: 1 };
-    }
-    context.log.warn({ build: build.id, reason: String(error) }, 'a source host was not told of a build');
+    const verdict = judgeFailure(build, error, context.now());
+    if (verdict !== 'given up') return verdict;
+    const reason = error instanceof Error ? error.message : String(error);
+    context.log.warn({ build: build.id, reason }, 'a source host was not told of a build');
+    await context.auditRefusal({
+      ...{ teamId: build.team_id, action: 'commit_status.refused', actor: 'source host' },
+      ...{ subject: build.project_id, detail: { build: build.id, commit: build.commit, reason } },
+    });
     return 'told';
   }
+}
+
+function judgeFailure(
+  { status_failures, queued_at, finished_at }: Due,
+  error: unknown,
+  now: Date,
+): 'given up' | { pauseMs: number; failures: number } {
+  const code = error instanceof SourceHostError ? error.code : undefined;
+  if (error instanceof SourceHostError && code === 'rate_limited')
+    return { pauseMs: (error.retryAfterSeconds ?? 60) * 1000, failures: 0 };
+  const isOld = now.getTime() - (finished_at ?? queued_at).getTime() > triedForMs;
+  if (isOld) return 'given up';
+  // Somebody may give the connection another credential.
+  if (code === 'unauthorized') return { pauseMs: longestPauseMs, failures: 0 };
+  const mayHelp = code === undefined || code === 'unreachable' || code === 'timeout';
+  if (!mayHelp) return 'given up';
+  return { pauseMs: Math.min(2_000 * 2 ** status_failures, longestPauseMs), failures: 1 };
 }

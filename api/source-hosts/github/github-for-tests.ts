@@ -62,10 +62,7 @@ export interface GithubStandIn extends StandIn {
   remove(name: string): void;
   /** Delivers an event to the hooks of a repository that want it; a payload that is not as published throws. */
   deliver(repository: string, event: string, payload: Json): Promise<void>;
-  openPullRequest(
-    repository: string,
-    request: { number: number; commit: string; branch: string; fork?: boolean; action?: string },
-  ): Promise<void>;
+  openPullRequest(repository: string, request: Parameters<typeof pullRequestPayload>[1]): Promise<void>;
   /** While true, deliveries are lost: the log says that they failed. */
   losing: boolean;
   /** Resolves when every delivery was answered. */

@@ -31,7 +31,7 @@ export function repositoryPayload(
   };
 }
 
-/** What GitHub sends for a push, from the published example of one. */
+/** What GitHub sends for a push, from the published example of one; it happened now unless the push says when. */
 export function pushPayload(repository: Json, push: PushEvent): Json {
   const example = webhookExample('push', ({ head_commit }) => head_commit !== null);
   const head = example.head_commit as Json;
@@ -46,16 +46,21 @@ export function pushPayload(repository: Json, push: PushEvent): Json {
           ...{ id: push.commit, message: push.skip ? `${push.message} [skip ci]` : push.message },
           author: { ...(head.author as Json), name: push.author },
         },
-    repository: { ...(example.repository as Json), ...identity(repository) },
+    repository: {
+      ...(example.repository as Json),
+      ...identity(repository),
+      pushed_at: Math.floor((push.at === undefined ? Date.now() : Date.parse(push.at)) / 1000),
+    },
   };
 }
 
 /** What GitHub sends for a pull request, from the published example of one. */
 export function pullRequestPayload(
   repository: Json,
-  request: { number: number; commit: string; branch: string; fork?: boolean; action?: string },
+  request: { number: number; commit: string; branch: string; fork?: boolean; action?: string; at?: string },
 ): Json {
   const { number, commit, branch, fork = false, action = 'opened' } = request;
+  const updated_at = request.at ?? new Date().toISOString();
   const example = webhookExample('pull_request', (one) => one.action === 'opened');
   const pull = example.pull_request as Json & { head: Json; base: Json };
   const here = { ...(pull.base.repo as Json), ...identity(repository) };
@@ -68,7 +73,7 @@ export function pullRequestPayload(
       ...pull,
       // GitHub has it since the examples were written.
       auto_merge: null,
-      number,
+      ...{ number, updated_at },
       head: { ...pull.head, ref: branch, sha: commit, repo: there },
       base: { ...pull.base, ref: 'main', repo: here },
     },

@@ -12,6 +12,7 @@ import {
   parseObject,
   refuse,
   refuseUnsigned,
+  timeOf,
 } from '../webhook-parsing.ts';
 
 type About = Pick<WebhookEvent, 'delivery' | 'repository' | 'repositoryId'>;
@@ -68,10 +69,12 @@ function parsePush(payload: JsonObject, about: About): WebhookEvent | WebhookRef
     return refuse('malformed', '"before" and "after" must be full object ids.');
   }
   const head = asObject(payload.head_commit);
+  const at = timeOf(asObject(payload.repository)?.pushed_at);
   const deleted = isZeros(after);
   return {
     event: 'push',
     ...about,
+    ...(at ? { at } : {}),
     ref,
     before,
     // Of an annotated tag `after` is the tag itself.
@@ -101,9 +104,11 @@ function parsePullRequest(payload: JsonObject, about: About): WebhookEvent | Web
     return refuse('malformed', detail);
   }
   const from = idOf(asObject(head?.repo)?.id);
+  const at = timeOf(request?.updated_at);
   return {
     event: 'pull_request',
     ...about,
+    ...(at ? { at } : {}),
     action: changes.includes(String(action)) ? 'changed' : action === 'closed' ? 'closed' : 'other',
     number,
     ref: `refs/pull/${number}/head`,

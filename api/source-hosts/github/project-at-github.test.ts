@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { refreshHostKeys } from '../../connections/refresh-host-keys.ts';
 import { reconcileHooks } from '../../reconciler/reconcile-hooks.ts';
 import { reportStatuses } from '../../statuses/report-statuses.ts';
-import { commit } from '../../test-client.ts';
+import { commit, send, signIn } from '../../test-client.ts';
 import { type ClientKey, createGitClient, type GitClient } from '../git-client.ts';
 import {
   connect,
@@ -12,7 +12,7 @@ import {
   openGithubContext,
 } from './github-project-for-tests.ts';
 
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(300_000);
 
 describe('a project at GitHub', () => {
   let given: GithubContext;
@@ -44,12 +44,21 @@ describe('a project at GitHub', () => {
   const deliveries = async (binding: { id: string }, wanted: number) => {
     for (;;) {
       const { body } = await given.admin.call('GET', `/v1/hook-bindings/${binding.id}/deliveries`);
-      const done = body.items.filter((item: { processed_at: unknown }) => item.processed_at !== null);
+      const done = body.items.filter(
+        ({ build, reason }: { build: unknown; reason: unknown }) => build !== null || reason !== null,
+      );
       if (done.length >= wanted) return done;
       signal.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
+  /** As if the pause before the next try had passed. */
+  const due = async ({ id }: { id: string }) =>
+    await given.context.database
+      .updateTable('build')
+      .set({ status_retry_at: null })
+      .where('id', '=', id)
+      .execute();
   /** As if the five minutes between two looks had passed. */
   const reconcile = async () => {
     await given.context.database.updateTable('hook_binding').set({ reconciled_at: long }).execute();
@@ -110,6 +119,78 @@ describe('a project at GitHub', () => {
       .execute();
     assert.equal(await reportStatuses(given.context, signal), 1);
     assert.equal(given.github.repository(repository).statuses.length, 1);
+  });
+
+  test('a status that GitHub would not take from a revoked token is shown once there is another', async () => {
+    const { repository, project } = await declareAtGithub(given);
+    await push(repository, 'Revoked meanwhile');
+    const [build] = await builds(project, 1);
+    given.github.token.revoked = true;
+    assert.equal(await reportStatuses(given.context, signal), 0);
+    given.github.token.revoked = false;
+    assert.equal(await reportStatuses(given.context, signal), 0, 'not at once');
+    await due(build);
+    assert.equal(await reportStatuses(given.context, signal), 1);
+    assert.equal(given.github.repository(repository).statuses.length, 1);
+  });
+
+  test('a missing permission for statuses is in the audit', async () => {
+    const { repository, project } = await declareAtGithub(given);
+    await push(repository, 'No permission');
+    const [build] = await builds(project, 1);
+    given.github.fail({
+      ...{ method: 'POST', path: new RegExp(`${repository}/statuses`), status: 403 },
+      body: {
+        message: 'Resource not accessible by personal access token',
+        documentation_url: 'https://docs',
+      },
+    });
+    await reportStatuses(given.context, signal);
+    const { body } = await given.admin.call('GET', `/v1/audit-events?subject=${project.id}`);
+    const [refused] = body.items;
+    assert.deepEqual([refused.action, refused.detail.build], ['commit_status.refused', build.id]);
+  });
+
+  test('why a build has no VM yet is shown beside its commit', async () => {
+    const { repository, project } = await declareAtGithub(given);
+    await push(repository, 'No capacity');
+    const [build] = await builds(project, 1);
+    const runner = await signIn(given, given.keys.runner);
+    const claim = await runner.call('POST', `/v1/builds/${build.id}/claim`, { lease_holder: 'runner-1/a' });
+    assert.equal(claim.status, 200, claim.text);
+    await send(given, {
+      ...{ method: 'POST', url: `/v1/builds/${build.id}/waiting` },
+      headers: { authorization: `Bearer ${claim.body.token}` },
+      payload: { attempt: 1, reason: 'No capacity in 3 zones, next try in 20 s.' },
+    });
+    await reportStatuses(given.context, signal);
+    const shown = given.github.repository(repository).statuses.at(-1);
+    assert.deepEqual(
+      [shown?.state, shown?.description],
+      ['pending', `Build ${build.number} waits: No capacity in 3 zones, next try in 20 s.`],
+    );
+  });
+
+  test('a change of a hook that GitHub puts off may be sent again as it was', async () => {
+    const { binding, repository } = await declareAtGithub(given);
+    const { headers } = await given.admin.call('GET', `/v1/hook-bindings/${binding.id}`);
+    given.github.fail({
+      ...{ method: 'PATCH', path: /hooks/, status: 403, headers: { 'retry-after': '1' } },
+      body: { message: 'You have exceeded a secondary rate limit.', documentation_url: 'https://docs' },
+    });
+    const change = () =>
+      given.admin.call(
+        'PATCH',
+        `/v1/hook-bindings/${binding.id}`,
+        { branches: ['main', 'next'], events: ['push'] },
+        { 'if-match': String(headers.etag) },
+      );
+    assert.equal((await change()).status, 503);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const { status, body } = await change();
+    assert.deepEqual([status, body.branches], [200, ['main', 'next']]);
+    const [hook] = given.github.repository(repository).hooks.values();
+    assert.deepEqual(hook?.events, ['push']);
   });
 
   test('deliveries that were lost are asked for again, and start one build each', async () => {
