@@ -70,12 +70,13 @@ describeApi('the protocol of runners', (given) => {
 
   test('a build of a fork that was let in gets no secret and no deployment, and none before it is let in', async () => {
     const { context } = given();
+    const { id: teamId } = await ownTeam();
     const row = await context.database.transaction().execute(
       async (transaction) =>
         await insertBuild(
           transaction,
           {
-            ...{ projectId: project.id, teamId: (await ownTeam()).id, trigger: 'pull_request' },
+            ...{ projectId: project.id, teamId, trigger: 'pull_request' },
             // A fork may well call its branch main.
             ...{ ref: 'refs/heads/main', branch: 'main', commit: project.head, message: 'From a fork' },
             pullRequest: { number: 7, fromFork: true },
