@@ -2,7 +2,7 @@ import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
-import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
+import { provesNothingHappened, SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -81,8 +81,8 @@ async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBind
   try {
     hostedId = await addHookAtHost(context, project, row, signal);
   } catch (error) {
-    // Only after these answers the hook is surely not there; after a timeout the row stays, to be completed.
-    if (error instanceof SourceHostError && error.code !== 'timeout') {
+    // Otherwise the hook may be there, and the row stays, to be completed.
+    if (error instanceof SourceHostError && provesNothingHappened(error)) {
       await deleteHookBindingRow(context.database, row.id);
     }
     throw error;

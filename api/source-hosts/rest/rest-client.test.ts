@@ -106,6 +106,8 @@ describe('requests to a source host', () => {
       },
     ];
     await assert.rejects(client()(request()), { code: 'refused', message: /larger than/ });
+    const create = client()(request({ method: 'POST', body: {} }));
+    await assert.rejects(create, { code: 'unreachable' }, 'it may have been done');
     answers = [(_request, response) => void response.writeHead(200).write('{', () => response.destroy())];
     await assert.rejects(client()(request()), { code: 'unreachable' });
   });

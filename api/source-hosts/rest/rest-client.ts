@@ -102,7 +102,7 @@ async function send(
       redirect: 'manual',
       signal: AbortSignal.any([signal, limit]),
     });
-    const text = await readText(response);
+    const text = await readText(response, method);
     if (response.status === 304 && known) return known;
     const answer = { status: response.status, headers: response.headers, body: parse(text) };
     if (method === 'GET' && response.status === 200) memory.keep(url, answer, text.length);
@@ -119,13 +119,16 @@ async function send(
   }
 }
 
-async function readText(response: Response): Promise<string> {
+async function readText(response: Response, method: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > maxBytes)
-      throw new SourceHostError('refused', `The host's answer is larger than ${maxBytes} bytes.`);
+    if (size > maxBytes) {
+      // What changes something may have done so, whatever the answer looks like.
+      const code = method === 'GET' ? 'refused' : 'unreachable';
+      throw new SourceHostError(code, `The host's answer is larger than ${maxBytes} bytes.`);
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
