@@ -32,7 +32,7 @@ describe('requests to a source host', () => {
   const client = (memory = new HostMemory({ create: 0, change: 0 })) =>
     createRestClient({ host: 'The host', baseUrl: url, headers: { accept: 'application/json' }, memory });
   const request = (more: Partial<RestRequest> = {}): RestRequest => ({
-    ...{ method: 'GET', path: '/thing', headers: { authorization: 'secret' } },
+    ...{ method: 'GET', path: '/thing', authorize: async () => ({ authorization: 'secret' }) },
     signal: AbortSignal.timeout(30_000),
     ...more,
   });
