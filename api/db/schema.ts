@@ -145,6 +145,7 @@ type Declared = Omit<Project, 'team' | 'created_at'>;
 
 interface ProjectTable extends Declared {
   team_id: string;
+  repository_id: Generated<string | null>;
   build_count: Generated<number>;
   version: Generated<number>;
   public_key: JsonWebKey;

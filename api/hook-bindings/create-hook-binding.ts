@@ -2,7 +2,7 @@ import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
-import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
+import { provesNothingHappened, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -16,7 +16,7 @@ import {
   setBinding,
   setHostedHookId,
 } from './hook-binding-store.ts';
-import { addHookAtHost, hostedEvents, hostedHook } from './hosted-hook.ts';
+import { addHookAtHost, hostedEvents, hostedHook, isAsSet } from './hosted-hook.ts';
 
 interface Wanted {
   projectId: string;
@@ -25,7 +25,8 @@ interface Wanted {
 }
 
 /**
- * Binds a hook: row first, then the source host, so that the next call completes what a crash left.
+ * Binds a hook: row first, then the source host, so that the next call completes what a crash left, and sets right what
+ * was edited there.
  * Throws problems: 404, 409 `hook_binding_exists`, and what the source host says.
  */
 export async function createHookBinding(
@@ -37,32 +38,32 @@ export async function createHookBinding(
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   requireEvents(project, wanted.binding);
   try {
-    const row = await pendingRow(context, project, wanted.binding, signal);
-    await noteBaseline(context, project, row, signal);
-    return await addRow(context, project, row, signal);
+    const pending = await pendingRow(context, project, wanted.binding, signal);
+    // What a hook that was there has missed is no baseline.
+    if (pending.row.compared_since === null) await noteBaseline(context, project, pending.row, signal);
+    return await addRow(context, project, pending, signal);
   } catch (error) {
     throw sourceHostProblem(error);
   }
 }
 
-/** The row to bring to the source host: one that a crash left, else a new one. */
+/** The row to bring to the source host; `fresh` when there was none before, and so nothing at the source host either. */
+interface Pending {
+  row: HookBindingRow;
+  fresh: boolean;
+}
+
 async function pendingRow(
   context: ApiContext,
   project: ProjectAtHost,
   binding: Binding,
   signal: AbortSignal,
-): Promise<HookBindingRow> {
+): Promise<Pending> {
   const left = await hookBindingOfProject(context.database, project.id);
-  if (left?.source_host_id === null) {
-    const updated = await setBinding(context.database, { ...left, ...binding });
-    if (updated) return updated;
-  } else if (left?.source_host_id) {
-    const hook = hostedHook(project, left.source_host_id);
-    const found = await unlessGone(() => withDeadline(signal, 15_000, hook.find));
-    if (found?.active) throw alreadyThere(project);
-    // Somebody deleted it at the host or the host gave it up: it makes room for a new one.
-    if (found) await removeAndConfirm(hook, signal);
-    await deleteHookBindingRow(context.database, left.id);
+  if (left) {
+    const kept = await keepRow(context, project, left, signal);
+    const updated = kept && (await setBinding(context.database, { ...left, ...binding }));
+    if (updated) return { row: updated, fresh: false };
   }
   const row = {
     id: newId('hook', context.now().getTime()),
@@ -73,16 +74,41 @@ async function pendingRow(
     created_at: context.now(),
   };
   if (!(await insertHookBinding(context.database, row))) throw alreadyThere(project);
-  return { ...row, version: 1, reconciled_at: null, compared_since: null, log_read_to: null };
+  const unseen = { reconciled_at: null, compared_since: null, log_read_to: null };
+  return { row: { ...row, version: 1, ...unseen }, fresh: true };
 }
 
-async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBindingRow, signal: AbortSignal) {
+/**
+ * Whether a row that is there is to be completed: a crash left it, or its hook was edited at the source host or given
+ * up by it, and is set right in its place, so that what it missed meanwhile is caught up. Throws 409 when nothing is amiss.
+ */
+async function keepRow(
+  context: ApiContext,
+  project: ProjectAtHost,
+  left: HookBindingRow,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (left.source_host_id === null) return true;
+  const { find } = hostedHook(project, left.source_host_id);
+  const found = await unlessGone(() => withDeadline(signal, 15_000, find));
+  if (isAsSet(context, left.id, found)) throw alreadyThere(project);
+  // Somebody deleted it at the source host: the row makes room for a new one.
+  if (!found) await deleteHookBindingRow(context.database, left.id);
+  return found !== undefined;
+}
+
+async function addRow(
+  context: ApiContext,
+  project: ProjectAtHost,
+  { row, fresh }: Pending,
+  signal: AbortSignal,
+): Promise<HookBindingRow> {
   let hostedId: string;
   try {
     hostedId = await addHookAtHost(context, project, row, signal);
   } catch (error) {
-    // Only after these answers the hook is surely not there; after a timeout the row stays, to be completed.
-    if (error instanceof SourceHostError && error.code !== 'timeout') {
+    // Otherwise the hook may be there, by this attempt or the one that left the row, which stays to be completed.
+    if (fresh && provesNothingHappened(error)) {
       await deleteHookBindingRow(context.database, row.id);
     }
     throw error;

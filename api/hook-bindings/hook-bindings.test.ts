@@ -69,19 +69,21 @@ test('branches change in place; null restores the default; a stale ETag changes 
   assert.deepEqual((await setting.call(team.token, 'GET', path)).body, restored.body);
 });
 
-test('a hook that was added when the answer got lost is completed by the next request', async () => {
-  setting.fault.after = (method) => {
-    if (method === 'addHook') throw new SourceHostError('timeout', 'The host did not answer.');
-  };
-  assert.equal((await create()).status, 503);
-  const pending = await row();
-  assert.equal(pending?.source_host_id, null);
-  delete setting.fault.after;
-  const { status, body } = await create({ branches: ['next'] });
-  assert.equal(status, 201);
-  assert.equal(body.id, pending?.id);
-  assert.deepEqual(body.branches, ['next']);
-});
+for (const code of ['timeout', 'unreachable'] as const) {
+  test(`a hook that was added when the answer got lost (${code}) is completed by the next request`, async () => {
+    setting.fault.after = (method) => {
+      if (method === 'addHook') throw new SourceHostError(code, 'The answer was lost.');
+    };
+    assert.equal((await create()).status, 503);
+    const pending = await row();
+    assert.equal(pending?.source_host_id, null);
+    delete setting.fault.after;
+    const { status, body } = await create({ branches: ['next'] });
+    assert.equal(status, 201);
+    assert.equal(body.id, pending?.id);
+    assert.deepEqual(body.branches, ['next']);
+  });
+}
 
 test('when the source host refuses, the caller is told and nothing stays', async () => {
   setting.fault.before = (method) => {

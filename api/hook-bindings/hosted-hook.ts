@@ -3,6 +3,7 @@ import type { ApiContext } from '../context.ts';
 import { unlessGone } from '../source-hosts/errors.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
 import type { HostedThing } from '../source-hosts/remove-and-confirm.ts';
+import type { HostedHook } from '../source-hosts/source-host.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type HookBindingRow, setHostedHookId } from './hook-binding-store.ts';
 
@@ -13,21 +14,31 @@ export function hookUrl(context: Pick<ApiContext, 'publicUrl'>, id: string): str
   return `${context.publicUrl}/v1/hooks/${id}`;
 }
 
+/** Whether the source host delivers to this binding, and as Ebb has set it up. */
+export function isAsSet(
+  context: Pick<ApiContext, 'publicUrl'>,
+  id: string,
+  found: HostedHook | undefined,
+): found is HostedHook {
+  return found?.active === true && found.url === hookUrl(context, id);
+}
+
 /** Those of a binding's events that the source host has at all. */
 export function hostedEvents(project: ProjectAtHost, events: readonly HookEvent[]): HookEvent[] {
   return events.filter((event) => project.events.includes(event));
 }
 
-/** Adds the hook at the source host; adding the same url again tells the same id. Throws a SourceHostError. */
+/** Adds the hook at the source host, or sets right the one that is there; gives its id. Throws a SourceHostError. */
 export async function addHookAtHost(
   context: ApiContext,
   project: ProjectAtHost,
-  { id, events }: Pick<HookBindingRow, 'id' | 'events'>,
+  { id, events, source_host_id: hostedId }: Pick<HookBindingRow, 'id' | 'events' | 'source_host_id'>,
   signal: AbortSignal,
 ): Promise<string> {
   const secret = context.custody.hookSecret(id);
   try {
-    const hook = { url: hookUrl(context, id), secret, events: hostedEvents(project, events) };
+    const url = hookUrl(context, id);
+    const hook = { id: hostedId ?? undefined, url, secret, events: hostedEvents(project, events) };
     const added = await withDeadline(signal, callMs, (inTime) =>
       project.host.addHook(project.repository, hook, inTime),
     );

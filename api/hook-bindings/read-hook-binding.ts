@@ -6,13 +6,14 @@ import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-ho
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type HookBindingRow, hookBindingOfTeam } from './hook-binding-store.ts';
-import { hookUrl, hostedEvents, hostedHook, settledHookId } from './hosted-hook.ts';
+import { hookUrl, hostedEvents, hostedHook, isAsSet, settledHookId } from './hosted-hook.ts';
 
 const driftCheckMs = 3_000;
 
 /**
- * A hook as it stands at the source host, with the events that it has there: one that was deleted or pointed elsewhere
- * there, or that the host gave up, is 404, so that Terraform plans it anew. When the host cannot be asked, the answer is what Ebb last knew.
+ * A hook as it stands at the source host, with the events that it has there: one that was deleted, pointed elsewhere or
+ * weakened there, or that the host gave up, is 404, so that Terraform plans it anew. When the host cannot be asked, the
+ * answer is what Ebb last knew.
  */
 export async function readHookBinding(
   context: ApiContext,
@@ -27,7 +28,7 @@ export async function readHookBinding(
     if (hostedId === undefined) throw notFound('hook binding', id);
     const { find } = hostedHook(project, hostedId);
     const found = await unlessGone(() => withDeadline(signal, driftCheckMs, find));
-    if (!found?.active || found.url !== hookUrl(context, id)) throw notFound('hook binding', id);
+    if (!isAsSet(context, id, found)) throw notFound('hook binding', id);
     return { ...row, source_host_id: hostedId, events: eventsNow(project, row.events, found.events) };
   } catch (error) {
     if (!(error instanceof SourceHostError) || row.source_host_id === null) throw sourceHostProblem(error);

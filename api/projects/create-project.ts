@@ -20,13 +20,14 @@ export async function createProject(
   const declared = body as Required<ProjectCreation>;
   checkEnvironment(declared.environment);
   checkImage(declared);
-  await checkRepository(context, teamId, declared);
+  const repositoryId = await checkRepository(context, teamId, declared);
   const id = newId('prj');
   const key = await context.custody.createProjectKey(id);
   const made = await insertProject(context.database, {
     ...declared,
     id,
     team_id: teamId,
+    repository_id: repositoryId ?? null,
     public_key: key.publicKey,
     wrapped_private_key: key.wrappedPrivateKey,
     created_at: context.now(),
@@ -43,11 +44,12 @@ export async function createProject(
   return toProject(row);
 }
 
+/** Gives the repository's id at the source host, where it has one. */
 async function checkRepository(
   context: ApiContext,
   teamId: string,
   project: Required<ProjectCreation>,
-): Promise<void> {
+): Promise<string | undefined> {
   const connection = await findConnection(context.database, teamId, project.connection_id);
   if (!connection)
     throw invalidField('connection_id', `There is no connection ${project.connection_id} in this team.`);
@@ -58,7 +60,7 @@ async function checkRepository(
       `Its kind ${connection.kind} is not served by this installation of Ebb.`,
     );
   try {
-    await host.inspect(project.repository, AbortSignal.timeout(hostTimeoutMs));
+    return (await host.inspect(project.repository, AbortSignal.timeout(hostTimeoutMs))).id;
   } catch (error) {
     if (error instanceof SourceHostError && error.code === 'repository_not_found')
       throw invalidField('repository', error.message);

@@ -68,6 +68,7 @@ export async function listProjects(
 
 export interface NewProject extends Omit<Project, 'team' | 'created_at'> {
   team_id: string;
+  repository_id: string | null;
   public_key: Schema['project']['public_key'];
   wrapped_private_key: string;
   created_at: Date;

@@ -3,7 +3,7 @@
  * - `repository_moved`: it has another name now.
  * - `unauthorized`: the host does not take the connection's credential.
  * - `rate_limited`: the host wants fewer requests; `retryAfterSeconds` says when to try again.
- * - `unreachable`: the host does not answer; trying again may help.
+ * - `unreachable`: the host does not answer, or fails; what was asked may have happened, and trying again may help.
  * - `timeout`: it did not answer in time; what was asked may or may not have happened.
  * - `refused`: it answered no; trying again does not help.
  * - `key_in_use`: it knows this SSH key already, for somebody else.
@@ -35,14 +35,18 @@ export class SourceHostError extends Error {
   }
 }
 
-const answeredNo: ReadonlySet<string> = new Set<SourceHostErrorCode>([
+// `unreachable` is not among them: a host may have done what was asked before its answer got lost.
+const withoutEffect: readonly SourceHostErrorCode[] = [
   ...(['repository_not_found', 'repository_moved', 'unauthorized'] as const),
   ...(['rate_limited', 'refused', 'key_in_use'] as const),
-]);
+];
 
-/** Whether the host's answer shows that nothing was done. After a broken connection or no answer it may have been. */
+/**
+ * Whether the host surely did nothing of the call that threw this. Says nothing of calls before it: what one of them
+ * may have left is still there.
+ */
 export function provesNothingHappened(error: unknown): boolean {
-  return error instanceof SourceHostError && answeredNo.has(error.code);
+  return error instanceof SourceHostError && withoutEffect.includes(error.code);
 }
 
 /** What the call gives; `otherwise` when the thing, or its whole repository, is not there. */

@@ -134,17 +134,20 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
         await ask({ method: 'DELETE', path, signal, follow: true });
         return 'removed' as const;
       }, 'absent' as const),
-    async addHook(repository, { url, secret, events }, signal) {
+    async addHook(repository, { id, url, secret, events }, signal) {
       const path = `${at(repository)}/hooks`;
       const config = { url, content_type: 'json', secret: hookSecretText(secret) };
+      const wanted = { config, events, active: true, branch_filter: '*' };
+      const renew = async (hook: string) => {
+        const request = { method: 'PATCH' as const, path: `${path}/${encodeURIComponent(hook)}`, signal };
+        return (await unlessGone(() => change(repository, { ...request, body: wanted }))) && { id: hook };
+      };
+      const renewed = id === undefined ? undefined : await renew(id);
+      if (renewed) return renewed;
       const hooks = listOf(await get(`${path}?limit=${pageSize}`, signal));
       const same = hooks.find((hook) => inner(hook, 'config').url === url);
-      if (same) {
-        const body = { config, events, active: true };
-        await change(repository, { method: 'PATCH', path: `${path}/${idOf(same)}`, body, signal });
-        return { id: idOf(same) };
-      }
-      const body = { type: 'gitea', config, events, active: true };
+      if (same) return (await renew(idOf(same))) ?? { id: idOf(same) };
+      const body = { type: 'gitea', ...wanted };
       return { id: idOf(objectOf(await change(repository, { method: 'POST', path, body, signal }))) };
     },
     findHook: (repository, id, signal) =>
@@ -156,7 +159,7 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
           id: idOf(hook),
           url: textOf(config, 'url'),
           events: known.filter((event) => events.includes(event)),
-          active: hook.active === true && config.content_type === 'json',
+          active: hook.active === true && config.content_type === 'json' && isUnfiltered(hook.branch_filter),
         };
       }),
     removeHook: (repository, id, signal) =>
@@ -193,6 +196,11 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
       await change(repository, { method: 'POST', path, body, signal });
     },
   };
+}
+
+/** Nothing, or a pattern that every branch fits. */
+function isUnfiltered(filter: unknown): boolean {
+  return filter === undefined || filter === '' || filter === '*';
 }
 
 /**

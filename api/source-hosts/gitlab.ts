@@ -137,7 +137,7 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         async () => await remove(`${at(repository)}/deploy_keys/${encodeURIComponent(id)}`, signal),
         'absent' as const,
       ),
-    async addHook(repository, { url, secret, events }, signal) {
+    async addHook(repository, { id, url, secret, events }, signal) {
       const path = `${at(repository)}/hooks`;
       const body = {
         url,
@@ -148,9 +148,17 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         tag_push_events: events.includes('push'),
         merge_requests_events: events.includes('pull_request'),
         enable_ssl_verification: true,
+        push_events_branch_filter: '',
+        branch_filter_strategy: 'all_branches',
       };
       const hooks = listOf(await get(`${path}?per_page=100`, signal));
-      const same = hooks.find((hook) => hook.url === url);
+      let same = hooks.find((hook) => idOf(hook) === id) ?? hooks.find((hook) => hook.url === url);
+      // Changing it does not make GitLab deliver again.
+      if (same?.alert_status === 'disabled') {
+        const old = `${path}/${idOf(same)}`;
+        await unlessGone(() => change(repository, { method: 'DELETE', path: old, signal }));
+        same = undefined;
+      }
       const answer = await (same
         ? change(repository, { method: 'PUT', path: `${path}/${idOf(same)}`, body, signal })
         : change(repository, { method: 'POST', path, body, signal }));
@@ -162,8 +170,7 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         const events: HookEvent[] = [];
         if (hook.push_events === true && hook.tag_push_events === true) events.push('push');
         if (hook.merge_requests_events === true) events.push('pull_request');
-        // After many failures it is disabled until somebody turns it on again; after a few, for a while.
-        return { id: idOf(hook), url: textOf(hook, 'url'), events, active: hook.alert_status !== 'disabled' };
+        return { id: idOf(hook), url: textOf(hook, 'url'), events, active: deliversAll(hook) };
       }),
     removeHook: (repository, id, signal) =>
       unlessGone(
@@ -200,6 +207,14 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
       }
     },
   };
+}
+
+/** Whether it delivers everything, to us alone. Neither of its secrets is ever shown, nor that there is none. */
+function deliversAll(hook: Record<string, unknown>): boolean {
+  const isFiltered =
+    hook.branch_filter_strategy !== 'all_branches' && (hook.push_events_branch_filter ?? '') !== '';
+  // After many failures it is disabled until somebody turns it on again; after a few, for a while.
+  return hook.alert_status !== 'disabled' && hook.enable_ssl_verification !== false && !isFiltered;
 }
 
 /**

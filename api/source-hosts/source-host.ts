@@ -30,7 +30,10 @@ export interface SourceHost {
   /** When it resolves, the key opens nothing any more. A repository that is gone has no key: `absent`. */
   removeDeployKey(repository: string, id: string, signal: AbortSignal): Promise<Removal>;
 
-  /** Adding a hook with the same url again gives the same id and renews its secret and events. */
+  /**
+   * Adding a hook with the same url again, or with its id, renews all that Ebb set; the id is the same unless the host
+   * needs a new hook for that.
+   */
   addHook(repository: string, hook: NewHook, signal: AbortSignal): Promise<{ id: string }>;
   findHook(repository: string, id: string, signal: AbortSignal): Promise<HostedHook | undefined>;
   /** When it resolves, nothing more is delivered. A repository that is gone has no hook: `absent`. */
@@ -81,6 +84,8 @@ export interface HostedDeployKey extends NewDeployKey {
 }
 
 export interface NewHook {
+  /** The hook that is to be like this, where there is one already; if it is gone, another is added. */
+  id?: string | undefined;
   url: string;
   /** Signs what is delivered; the caller wipes it after the call. */
   secret: Buffer;
@@ -91,7 +96,10 @@ export interface HostedHook {
   id: string;
   url: string;
   events: HookEvent[];
-  /** False when the host has stopped delivering, or delivers in a way that Ebb does not understand. */
+  /**
+   * False when the host has stopped delivering, delivers to whoever answers (without TLS verification), leaves out
+   * something (a filter of its own), or delivers in a way that Ebb does not take (without a signature, not as JSON).
+   */
   active: boolean;
 }
 

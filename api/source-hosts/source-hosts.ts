@@ -11,7 +11,9 @@ import type { ParseWebhook } from './webhook-event.ts';
 export type HostConnection = { connection_id: string } & Pick<
   Selectable<Schema['connection']>,
   'kind' | 'url' | 'ssh_address' | 'app_id' | 'installation_id' | 'host_keys' | 'sealed_credential'
->;
+> &
+  // Of a project, where it is about one: so that its repository is found under another name.
+  Partial<Pick<Selectable<Schema['project']>, 'repository' | 'repository_id'>>;
 
 export const hostColumns = [
   'connection.id as connection_id',
@@ -35,6 +37,8 @@ export interface HostAccess {
   /** Pinned SSH host keys, OpenSSH lines. */
   hostKeys: string[];
   connectionId: string;
+  /** The repository that the calls are about, when its id at the host is known: a rename does not change that. */
+  repository?: { name: string; id: string } | undefined;
   /** Token or private key; opened for one call, the caller wipes it. */
   credential(): Promise<Buffer>;
 }
@@ -77,6 +81,7 @@ export function createSourceHosts(
       installationId: connection.installation_id ?? undefined,
       hostKeys: connection.host_keys,
       connectionId: connection.connection_id,
+      repository: repositoryOf(connection),
       credential: () => openCredential(custody, connection),
     });
   return {
@@ -87,6 +92,10 @@ export function createSourceHosts(
       return host && tellRefusals(host, (error) => onRefused(connection.connection_id, error));
     },
   };
+}
+
+function repositoryOf({ repository: name, repository_id: id }: HostConnection): HostAccess['repository'] {
+  return name === undefined || typeof id !== 'string' ? undefined : { name, id };
 }
 
 const telling = ['unauthorized', 'repository_not_found', 'repository_moved'];

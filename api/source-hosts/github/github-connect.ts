@@ -1,16 +1,8 @@
 import { SourceHostError } from '../errors.ts';
 import { inner, listOf, objectOf, textOf } from '../rest/fields.ts';
 import { isStatus } from '../rest/rest-error.ts';
-import { type GithubApi, namesOf, type Permission, type Permissions } from './github-api.ts';
-
-/** All that Ebb ever does at GitHub, and so all that a credential should be able to do. */
-export const neededPermissions: Permissions = {
-  administration: 'write',
-  repository_hooks: 'write',
-  contents: 'read',
-  statuses: 'write',
-  metadata: 'read',
-};
+import type { GithubApi } from './github-api.ts';
+import { namesOf, neededPermissions, type Permission, type Permissions } from './github-permissions.ts';
 
 /** Checks the credential and its permissions. Throws SourceHostError `unauthorized`, or `refused` with what is missing. */
 export async function checkCredential(api: GithubApi, signal: AbortSignal): Promise<void> {

@@ -10,7 +10,11 @@ import { githubKind } from './github-kind.ts';
 /** The kind `github` with github.com being the stand-in at `url`, and no pause between changes. */
 export function githubAt(site: () => { url: string; sshAddress: string }): HostKind {
   const kind = githubKind({ create: 0, change: 0 });
-  return { ...kind, open: (access) => kind.open({ ...access, ...site() }) };
+  const open: HostKind['open'] = (access) => {
+    const { url, sshAddress } = site();
+    return kind.open({ ...access, url, sshAddress });
+  };
+  return { ...kind, open };
 }
 
 /** The control plane with GitHub beside it, both listening on loopback. */
@@ -37,11 +41,17 @@ export type GithubContext = Awaited<ReturnType<typeof openGithubContext>>;
 let count = 0;
 
 /** A repository at GitHub, declared as a project with its deploy key and hook. */
-export async function declareAtGithub({ github, admin }: GithubContext, hook: object = {}) {
+export async function declareAtGithub(
+  { github, admin }: GithubContext,
+  hook: object = {},
+  by: 'token' | 'app' = 'token',
+) {
   const name = `shop-${++count}`;
   const repository = `acme/${name}`;
   const { folder } = await github.addRepository(repository);
-  const connection = await connect(admin, { token: github.token.value });
+  const { id: app_id, installationId: installation_id, privateKey: private_key } = github.githubApp;
+  const app = { app_id, installation_id, private_key };
+  const connection = await connect(admin, by === 'app' ? app : { token: github.token.value });
   const project = await created(admin, '/v1/projects', {
     ...{ connection_id: connection.id, name, repository },
   });

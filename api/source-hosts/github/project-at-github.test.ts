@@ -265,19 +265,26 @@ describe('a project at GitHub', () => {
     assert.equal((await builds(project, 1)).length, 1);
   });
 
-  test('destroying removes key and hook there, even when the repository has another name now', async () => {
-    const { repository, project, deployKey, binding } = await declareAtGithub(given);
-    given.github.rename(repository, `${repository}-new`);
-    const read = await given.admin.call('GET', `/v1/hook-bindings/${binding.id}`);
-    assert.equal(read.status, 200);
-    assert.equal((await given.admin.call('DELETE', `/v1/hook-bindings/${binding.id}`)).status, 204);
-    assert.equal((await given.admin.call('DELETE', `/v1/deploy-keys/${deployKey.id}`)).status, 204);
-    const { keys, hooks } = given.github.repository(`${repository}-new`);
-    assert.deepEqual([keys.size, hooks.size], [0, 0]);
-    const again = await given.admin.call('POST', '/v1/deploy-keys', { project_id: project.id });
-    assert.equal(again.status, 422);
-    assert.match(again.body.detail, new RegExp(`${repository}-new`));
-  });
+  for (const by of ['token', 'app'] as const) {
+    for (const isTakenAgain of [false, true]) {
+      const also = isTakenAgain ? ' and another has the old one' : '';
+      test(`destroying removes key and hook there, even when the repository has another name now${also} (by ${by})`, async () => {
+        const { admin, github } = given;
+        const { repository, project, deployKey, binding } = await declareAtGithub(given, {}, by);
+        github.rename(repository, `${repository}-new`);
+        if (isTakenAgain) await github.addRepository(repository);
+        assert.equal((await admin.call('GET', `/v1/hook-bindings/${binding.id}`)).status, 200);
+        assert.equal((await admin.call('GET', `/v1/deploy-keys/${deployKey.id}`)).status, 200);
+        assert.equal((await admin.call('DELETE', `/v1/hook-bindings/${binding.id}`)).status, 204);
+        assert.equal((await admin.call('DELETE', `/v1/deploy-keys/${deployKey.id}`)).status, 204);
+        const { keys, hooks } = github.repository(`${repository}-new`);
+        assert.deepEqual([keys.size, hooks.size], [0, 0]);
+        const again = await admin.call('POST', '/v1/hook-bindings', { project_id: project.id });
+        assert.deepEqual([again.status, again.body.code], [422, 'repository_moved']);
+        if (!isTakenAgain || by === 'app') assert.match(again.body.detail, new RegExp(`${repository}-new`));
+      });
+    }
+  }
 
   test('what GitHub forbids is told with its fix', async () => {
     const { admin, github } = given;
@@ -362,13 +369,13 @@ describe('a project at GitHub', () => {
     const connection = await connect(admin, app);
     const { body } = await admin.call('GET', `/v1/connections/${connection.id}`);
     assert.deepEqual(body.host_keys, github.hostKeys);
-    const { name } = await github.addRepository('acme/by-app');
+    const { name, id } = await github.addRepository('acme/by-app');
     const project = await admin.call('POST', '/v1/projects', {
       ...{ connection_id: connection.id, name: 'by-app', repository: name },
     });
     await admin.call('POST', '/v1/deploy-keys', { project_id: project.body.id });
     assert.deepEqual(github.githubApp.minted.at(-1), {
-      repositories: ['by-app'],
+      repositories: [id],
       permissions: { administration: 'write' },
     });
   });

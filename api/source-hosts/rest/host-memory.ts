@@ -10,6 +10,7 @@ export interface Pace {
 
 const longestWaitMs = 5_000;
 const maxAnswers = 100;
+const maxIds = 1_000;
 const maxAnswerLength = 64 * 1024;
 
 /**
@@ -19,6 +20,7 @@ const maxAnswerLength = 64 * 1024;
 export class HostMemory {
   readonly #pace: Pace;
   readonly #answers = new Map<string, RestAnswer>();
+  readonly #ids = new Map<string, string>();
   #nextChangeAt = 0;
   #closedUntil = 0;
 
@@ -39,12 +41,29 @@ export class HostMemory {
       throw later(`Many changes wait for their turn at ${host}, which limits how fast`, at - now);
     }
     this.#nextChangeAt = at + (method === 'POST' ? this.#pace.create : this.#pace.change);
-    if (at > now) await sleep(at - now, undefined, { signal });
+    if (at <= now) return;
+    await sleep(at - now, undefined, { signal });
+    if (this.#closedUntil > Date.now())
+      throw later(`${host} asked for fewer requests`, this.#closedUntil - Date.now());
   }
 
   /** Sends nothing more for these seconds. */
   close(seconds: number): void {
     this.#closedUntil = Math.max(this.#closedUntil, Date.now() + seconds * 1000);
+  }
+
+  /** The id that a repository of this name had when it was last looked up. */
+  idOf(repository: string): string | undefined {
+    return this.#ids.get(repository);
+  }
+
+  keepId(repository: string, id: string): void {
+    if (this.#ids.size >= maxIds) this.forgetId(this.#ids.keys().next().value ?? '');
+    this.#ids.set(repository, id);
+  }
+
+  forgetId(repository: string): void {
+    this.#ids.delete(repository);
   }
 
   answerOf(path: string): RestAnswer | undefined {

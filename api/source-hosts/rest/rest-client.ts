@@ -23,9 +23,11 @@ export interface RestRequest {
   /** Begins with a slash; each part of it is encoded already. */
   path: string;
   body?: unknown;
-  /** The credential, and what else only this request needs. */
-  headers: Record<string, string>;
+  /** Gives the headers with the credential, once it is this request's turn. */
+  authorize(): Promise<Record<string, string>>;
   signal: AbortSignal;
+  /** A POST that changes nothing: it waits for no turn among changes, and is tried again like a GET. */
+  repeatable?: boolean;
   /** Whether to go where a renamed repository is now; otherwise that throws `repository_moved`. */
   follow?: boolean;
 }
@@ -65,27 +67,27 @@ function sameSite(host: string, baseUrl: string, target: URL): string {
 }
 
 async function sendPatiently(parts: RestClientParts, request: RestRequest, url: string): Promise<RestAnswer> {
-  const mayRepeat = request.method !== 'POST';
+  const { method, repeatable = method !== 'POST', signal } = request;
   for (let attempt = 1; ; attempt += 1) {
-    await parts.memory.turn(parts.host, request.method, request.signal);
-    const outcome = await send(parts, request, url).catch((error: unknown) => error);
-    const isLast = !mayRepeat || attempt === attempts;
+    await parts.memory.turn(parts.host, method === 'POST' && repeatable ? 'GET' : method, signal);
+    const credential = await request.authorize();
+    const outcome = await send(parts, request, { url, credential }).catch((error: unknown) => error);
+    const isLast = !repeatable || attempt === attempts;
     if (!(outcome instanceof Error)) {
       const answer = outcome as RestAnswer;
       if (answer.status < 500 || answer.headers.has('retry-after') || isLast) return answer;
     } else if (isLast || !(outcome instanceof SourceHostError) || outcome.code !== 'unreachable') {
       throw outcome;
     }
-    await sleep(200 * 3 ** (attempt - 1) * (0.5 + Math.random()), undefined, { signal: request.signal });
+    await sleep(200 * 3 ** (attempt - 1) * (0.5 + Math.random()), undefined, { signal });
   }
 }
 
 async function send(
   { host, headers, memory }: RestClientParts,
-  request: RestRequest,
-  url: string,
+  { method, body, signal }: RestRequest,
+  { url, credential }: { url: string; credential: Record<string, string> },
 ): Promise<RestAnswer> {
-  const { method, body, signal } = request;
   const known = method === 'GET' ? memory.answerOf(url) : undefined;
   const etag = known?.headers.get('etag');
   const limit = AbortSignal.timeout(requestMs);
@@ -96,13 +98,13 @@ async function send(
         ...headers,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(etag ? { 'if-none-match': etag } : {}),
-        ...request.headers,
+        ...credential,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       redirect: 'manual',
       signal: AbortSignal.any([signal, limit]),
     });
-    const text = await readText(response);
+    const text = await readText(response, method);
     if (response.status === 304 && known) return known;
     const answer = { status: response.status, headers: response.headers, body: parse(text) };
     if (method === 'GET' && response.status === 200) memory.keep(url, answer, text.length);
@@ -119,13 +121,16 @@ async function send(
   }
 }
 
-async function readText(response: Response): Promise<string> {
+async function readText(response: Response, method: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > maxBytes)
-      throw new SourceHostError('refused', `The host's answer is larger than ${maxBytes} bytes.`);
+    if (size > maxBytes) {
+      // What changes something may have done so, whatever the answer looks like.
+      const code = method === 'GET' ? 'refused' : 'unreachable';
+      throw new SourceHostError(code, `The host's answer is larger than ${maxBytes} bytes.`);
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -18,6 +18,8 @@ export interface Failure {
   body?: unknown;
   /** Never answers, or ends the connection in the middle of the answer. */
   how?: 'silent' | 'cut-off';
+  /** `after`: what was asked is done, and only the answer is lost. Otherwise nothing is done. */
+  when?: 'before' | 'after';
   /** How many requests it meets; default 1. */
   times?: number;
 }
@@ -50,6 +52,7 @@ export function createStandIn(
   const violations: string[] = [];
   const failures: Failure[] = [];
   const limit: StandIn['limit'] = {};
+  const losingAnswer = new WeakMap<FastifyRequest, Failure>();
   const pathOf = (request: FastifyRequest) => request.url.slice(basePath.length).split('?')[0] ?? '';
   const isOfApi = (request: FastifyRequest) => request.url.startsWith(`${basePath}/`);
   const guard = (work: () => void) => {
@@ -74,15 +77,20 @@ export function createStandIn(
           (method === undefined || method === request.method) &&
           (pattern === undefined || pattern.test(path)),
       );
-    if (failure) await failAs(failure, failures, reply);
+    if (!failure) return;
+    useUp(failure, failures);
+    if (failure.when === 'after') losingAnswer.set(request, failure);
+    else await failAs(failure, reply);
   });
   app.addHook('onSend', async (request, reply, payload) => {
-    if (!isOfApi(request) || typeof payload !== 'string' || payload === '') return payload;
+    if (!isOfApi(request)) return payload;
     guard(() => {
+      if (typeof payload !== 'string' || payload === '') return;
       const operation = description?.operation(request.method, pathOf(request));
       operation?.checkResponse(reply.statusCode, JSON.parse(payload));
     });
-    return payload;
+    const failure = losingAnswer.get(request);
+    return failure ? await loseAnswer(failure, reply) : payload;
   });
   return {
     app,
@@ -97,26 +105,43 @@ export function createStandIn(
   };
 }
 
-async function failAs(failure: Failure, failures: Failure[], reply: FastifyReply): Promise<void> {
+function useUp(failure: Failure, failures: Failure[]): void {
   failure.times = (failure.times ?? 1) - 1;
   const index = failures.indexOf(failure);
   if (failure.times <= 0 && index >= 0) failures.splice(index, 1);
-  if (failure.how === 'silent') {
+}
+
+const serverError = { message: 'Server Error', documentation_url: 'https://docs.example.com' };
+
+async function failAs({ how, status, headers, body }: Failure, reply: FastifyReply): Promise<void> {
+  if (how !== undefined) {
     reply.hijack();
-    return;
-  }
-  if (failure.how === 'cut-off') {
-    reply.hijack();
-    reply.raw.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
-    reply.raw.write('{"id":');
-    setTimeout(() => reply.raw.destroy(), 20);
+    if (how === 'cut-off') cutOff(reply);
     return;
   }
   await reply
-    .code(failure.status ?? 500)
-    .headers(failure.headers ?? {})
-    .send(failure.body ?? { message: 'Server Error', documentation_url: 'https://docs.example.com' });
+    .code(status ?? 500)
+    .headers(headers ?? {})
+    .send(body ?? serverError);
 }
+
+/** Gives what is sent in place of the answer, if anything is. */
+async function loseAnswer({ how, status, headers, body }: Failure, reply: FastifyReply): Promise<string> {
+  if (how === 'cut-off') cutOff(reply);
+  if (how !== undefined) return await new Promise<string>(() => {});
+  reply.code(status ?? 500).headers({ 'content-type': 'application/json', ...headers });
+  reply.removeHeader('content-length');
+  return JSON.stringify(body ?? serverError);
+}
+
+function cutOff({ raw }: FastifyReply): void {
+  raw.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
+  raw.write('{"id":');
+  setTimeout(() => raw.destroy(), 20);
+}
+
+/** How long a stand-in waits for the git behind it. */
+export const inTime = () => AbortSignal.timeout(10_000);
 
 /** Real repositories, real SSH: what a stand-in keeps its git in. Names are in lower case. */
 export interface GitBehind {

@@ -2,7 +2,7 @@ import type { HostAccess } from '../source-hosts.ts';
 import { createRestClient, type RestClientParts, type RestRequest } from './rest-client.ts';
 import type { RestAnswer } from './rest-error.ts';
 
-export type TokenRequest = Omit<RestRequest, 'headers'>;
+export type TokenRequest = Omit<RestRequest, 'authorize' | 'repeatable'>;
 
 /** A host's REST API with the token of one connection, which `authorize` puts into headers. */
 export function createTokenClient(
@@ -11,10 +11,11 @@ export function createTokenClient(
   authorize: (token: string) => Record<string, string>,
 ): (request: TokenRequest) => Promise<RestAnswer> {
   const client = createRestClient(parts);
-  return async (request) => {
-    const token = await withCredential(access, (credential) => credential.toString('utf8'));
-    return await client({ ...request, headers: authorize(token) });
-  };
+  return async (request) =>
+    await client({
+      ...request,
+      authorize: () => withCredential(access, (credential) => authorize(credential.toString('utf8'))),
+    });
 }
 
 /** Uses a connection's credential and wipes it. */
