@@ -22,6 +22,7 @@ type StoredHook = Partial<ProjectHookSchema> & {
 interface GitlabProject {
   id: number;
   name: string;
+  folder: string;
   keys: Map<number, Partial<DeployKeySchema> & { id: number; gitId: string }>;
   hooks: Map<number, StoredHook>;
   statuses: Map<string, string>;
@@ -192,8 +193,8 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
     ...{ ...stand, url: '', token: `glpat-${randomUUID()}`, scopes: ['api'], signs: true, git },
     project: find,
     async addProject(name) {
-      await git.createRepository(name);
-      const added = { id: nextId(), name, keys: new Map(), hooks: new Map(), statuses: new Map() };
+      const folder = await git.createRepository(name);
+      const added = { id: nextId(), name, folder, keys: new Map(), hooks: new Map(), statuses: new Map() };
       projects.set(name, added);
       return added;
     },
