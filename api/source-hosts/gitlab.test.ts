@@ -43,6 +43,7 @@ async function start() {
   const close = async () => {
     await gitlab.close();
     await rm(root, { recursive: true });
+    assert.deepEqual(gitlab.violations, []);
   };
   return { gitlab, close };
 }
@@ -54,6 +55,11 @@ testSourceHost('gitlab', async () => {
     ...{ repository: 'acme/shop', otherRepository: 'acme/tools', missingRepository: 'acme/nowhere' },
     sharesDeployKeys: true,
     authorizeDeveloper: gitlab.git.authorizeUser,
+    openPullRequest: gitlab.openMergeRequest,
+    statusesOf: (name, commit) =>
+      [...gitlab.project(name).statuses]
+        .filter(([named]) => named.startsWith(commit))
+        .map(([named, state]) => ({ state, context: named.slice(commit.length + 1) })),
   };
 });
 
