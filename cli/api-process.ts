@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { startChains } from '../api/audit/append-to-chain.ts';
 import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runEvery } from '../api/background.ts';
@@ -59,6 +60,7 @@ export async function runApiProcess(options: {
     });
     opened.push(server.close);
     const firstKeys = await prepareTeams(context, configuration);
+    await startChains(context);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
       ...runBackground(context, stop),
