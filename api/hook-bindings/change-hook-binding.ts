@@ -3,8 +3,9 @@ import type { ApiContext } from '../context.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { bindHook } from './bind-hook.ts';
 import { requireEvents } from './create-hook-binding.ts';
-import { type HookBindingRow, setBinding } from './hook-binding-store.ts';
+import type { HookBindingRow } from './hook-binding-store.ts';
 import { addHookAtHost } from './hosted-hook.ts';
 
 /**
@@ -14,14 +15,14 @@ import { addHookAtHost } from './hosted-hook.ts';
 export async function changeHookBinding(
   context: ApiContext,
   row: HookBindingRow,
-  patch: Record<string, unknown>,
+  { patch, ...by }: { patch: Record<string, unknown>; teamId: string; keyId: string },
   signal: AbortSignal,
 ): Promise<HookBindingRow | undefined> {
   const wanted = applyPatch(hookBinding.changeable, row, patch);
-  if (!('events' in patch)) return await setBinding(context.database, wanted);
+  if (!('events' in patch)) return await bindHook(context, row, wanted, by);
   const project = await projectAtHost(context, { projectId: row.project_id });
   requireEvents(project, wanted);
-  const changed = await setBinding(context.database, wanted);
+  const changed = await bindHook(context, row, wanted, by);
   if (!changed) return undefined;
   try {
     await addHookAtHost(context, project, changed, signal);

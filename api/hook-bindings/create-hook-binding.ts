@@ -1,5 +1,7 @@
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
+import { transact } from '../db/transact.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
 import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
@@ -7,13 +9,13 @@ import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-ho
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
+import { bindHook } from './bind-hook.ts';
+import { forgetHookBinding } from './forget-hook-binding.ts';
 import {
   type Binding,
-  deleteHookBindingRow,
   type HookBindingRow,
   hookBindingOfProject,
   insertHookBinding,
-  setBinding,
   setHostedHookId,
 } from './hook-binding-store.ts';
 import { addHookAtHost, hostedEvents, hostedHook } from './hosted-hook.ts';
@@ -22,6 +24,8 @@ interface Wanted {
   projectId: string;
   teamId: string;
   binding: Binding;
+  /** API key of who asks. */
+  keyId: string;
 }
 
 /**
@@ -37,9 +41,9 @@ export async function createHookBinding(
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   requireEvents(project, wanted.binding);
   try {
-    const row = await pendingRow(context, project, wanted.binding, signal);
+    const row = await pendingRow(context, project, wanted, signal);
     await noteBaseline(context, project, row, signal);
-    return await addRow(context, project, row, signal);
+    return await addRow(context, { project, row, keyId: wanted.keyId }, signal);
   } catch (error) {
     throw sourceHostProblem(error);
   }
@@ -49,12 +53,12 @@ export async function createHookBinding(
 async function pendingRow(
   context: ApiContext,
   project: ProjectAtHost,
-  binding: Binding,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<HookBindingRow> {
   const left = await hookBindingOfProject(context.database, project.id);
   if (left?.source_host_id === null) {
-    const updated = await setBinding(context.database, { ...left, ...binding });
+    const updated = await bindHook(context, left, wanted.binding, wanted);
     if (updated) return updated;
   } else if (left?.source_host_id) {
     const hook = hostedHook(project, left.source_host_id);
@@ -62,28 +66,40 @@ async function pendingRow(
     if (found?.active) throw alreadyThere(project);
     // Somebody deleted it at the host or the host gave it up: it makes room for a new one.
     if (found) await removeAndConfirm(hook, signal);
-    await deleteHookBindingRow(context.database, left.id);
+    const why = 'The source host had it no longer, or had given it up.';
+    await forgetHookBinding(context, { project, id: left.id, keyId: wanted.keyId, why });
   }
   const row = {
     id: newId('hook', context.now().getTime()),
     project_id: project.id,
-    ...binding,
+    ...wanted.binding,
     repository_id: (await inspect(project, signal)).id ?? null,
     source_host_id: null,
     created_at: context.now(),
   };
-  if (!(await insertHookBinding(context.database, row))) throw alreadyThere(project);
+  await transact(context, async (inside) => {
+    if (!(await insertHookBinding(inside.database, row))) throw alreadyThere(project);
+    await recordAudit(inside, {
+      ...{ teamId: project.teamId, action: 'hook_binding.created', actor: wanted.keyId, subject: row.id },
+      detail: { project: project.id, ...wanted.binding },
+    });
+  });
   return { ...row, version: 1, reconciled_at: null };
 }
 
-async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBindingRow, signal: AbortSignal) {
+async function addRow(
+  context: ApiContext,
+  { project, row, keyId }: { project: ProjectAtHost; row: HookBindingRow; keyId: string },
+  signal: AbortSignal,
+) {
   let hostedId: string;
   try {
     hostedId = await addHookAtHost(context, project, row, signal);
   } catch (error) {
     // Only after these answers the hook is surely not there; after a timeout the row stays, to be completed.
     if (error instanceof SourceHostError && error.code !== 'timeout') {
-      await deleteHookBindingRow(context.database, row.id);
+      const why = 'The source host did not take it.';
+      await forgetHookBinding(context, { project, id: row.id, keyId, why });
     }
     throw error;
   }
