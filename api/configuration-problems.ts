@@ -58,7 +58,7 @@ function keyEncryptionKeyProblems(text: string): string[] {
 }
 
 /** The keys come from a folder or, where the disk does not last, from three variables. */
-function apiKeyProblems(values: Values): string[] {
+export function apiKeyProblems(values: Values): string[] {
   const given = keyVariables.filter((name) => values[name]);
   if (values.EBB_KEYS_DIR) {
     if (given.length === 0) return [];

@@ -1,7 +1,7 @@
 import { type Static, type TObject, Type } from 'typebox';
 import { ConfigurationError, readVariables } from '../contract/environment.ts';
 import { apiKeyPattern } from './auth/api-key.ts';
-import { databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
+import { apiKeyProblems, databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
 import type { DatabaseLocation } from './db/database.ts';
 import { databaseLocation, databaseVariables } from './db/database-configuration.ts';
 import { underPlatformName, withPlatformVariables } from './platform-variables.ts';
@@ -113,6 +113,19 @@ export function readDatabaseConfiguration(environment: NodeJS.ProcessEnv): {
 } {
   const configuration = readJudged(DatabaseEnvironment, environment, databaseProblems);
   return { location: databaseLocation(configuration), teamName: configuration.EBB_TEAM };
+}
+
+const { EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY } = ApiEnvironment.properties;
+const OperatorEnvironment = Type.Object({
+  ...DatabaseEnvironment.properties,
+  ...{ EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY },
+});
+
+/** The same for what changes the database, and signs the audit entry of it with the API's own keys. */
+export function readOperatorConfiguration(environment: NodeJS.ProcessEnv) {
+  const judge = (values: Values) => [...databaseProblems(values), ...apiKeyProblems(values)];
+  const configuration = readJudged(OperatorEnvironment, environment, judge);
+  return { ...configuration, location: databaseLocation(configuration) };
 }
 
 /** Reads the variables and judges what is well-formed, so that all problems are shown at once. */

@@ -18,7 +18,7 @@ export async function send({ app }: TestContext, options: InjectOptions) {
     status: answer.statusCode,
     headers: answer.headers,
     text: answer.body,
-    body: type.includes('json') && answer.body !== '' ? answer.json() : undefined,
+    body: /[/+]json/.test(type) && answer.body !== '' ? answer.json() : undefined,
   };
 }
 

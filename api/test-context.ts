@@ -55,7 +55,7 @@ export async function openTestContext(
     stopping: new AbortController().signal,
     log,
   };
-  const keys = await firstStart(context.database, { teamName: 'acme', now: context.now() });
+  const keys = await firstStart(context, { teamName: 'acme' });
   if (!keys) throw new Error('The database of a test must be empty.');
   const app = await buildApp(context);
   return {

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { startChains } from '../api/audit/append-to-chain.ts';
 import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runEvery } from '../api/background.ts';
@@ -15,9 +16,8 @@ import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
-import { type ApiKeys, parseApiKeys } from '../api/signing/api-keys.ts';
 import { createSigner } from '../api/signing/create-signer.ts';
-import { loadOrCreateApiKeys } from '../api/signing/key-files.ts';
+import { readApiKeys } from '../api/signing/read-api-keys.ts';
 import { hostKinds } from '../api/source-hosts/host-kinds.ts';
 import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
@@ -59,6 +59,7 @@ export async function runApiProcess(options: {
     });
     opened.push(server.close);
     const firstKeys = await prepareTeams(context, configuration);
+    await startChains(context);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
       ...runBackground(context, stop),
@@ -83,7 +84,7 @@ async function open(
   stop: AbortSignal,
   opened: (() => Promise<unknown>)[],
 ) {
-  const keys = await apiKeys(configuration);
+  const keys = await readApiKeys(configuration);
   const database = await openPrepared(configuration);
   opened.push(() => database.destroy());
   const queue = await createRedisQueue({
@@ -139,31 +140,21 @@ async function openPrepared(configuration: ApiConfiguration): Promise<Database> 
 
 /** Where the database is prepared by others, the first keys are too: a platform would keep what is printed in its log. */
 async function prepareTeams(
-  { database, now, log }: ApiContext,
+  context: ApiContext,
   { EBB_MIGRATE, EBB_TEAM, EBB_FIRST_ADMIN_KEY, EBB_FIRST_RUNNER_KEY }: ApiConfiguration,
 ): Promise<ApiReady['firstKeys']> {
   if (EBB_MIGRATE) {
     const keys = { admin: EBB_FIRST_ADMIN_KEY, runner: EBB_FIRST_RUNNER_KEY };
-    const first = await firstStart(database, { teamName: EBB_TEAM, now: now(), keys });
+    const first = await firstStart(context, { teamName: EBB_TEAM, keys });
     if (!first || (keys.admin && keys.runner)) return undefined;
     return {
       ...(keys.admin ? {} : { admin: first.admin }),
       ...(keys.runner ? {} : { runner: first.runner }),
     };
   }
-  const team = await database.selectFrom('team').select('id').limit(1).executeTakeFirst();
-  if (!team) log.warn('there is no team yet, so nobody can sign in: run `ebb first-team`');
+  const team = await context.database.selectFrom('team').select('id').limit(1).executeTakeFirst();
+  if (!team) context.log.warn('there is no team yet, so nobody can sign in: run `ebb first-team`');
   return undefined;
-}
-
-async function apiKeys(configuration: ApiConfiguration): Promise<ApiKeys> {
-  if (configuration.EBB_KEYS_DIR) return await loadOrCreateApiKeys(configuration.EBB_KEYS_DIR);
-  const { EBB_TOKEN_KEY = '', EBB_RECEIPT_KEY = '', EBB_HOOK_MASTER_KEY = '' } = configuration;
-  return parseApiKeys({
-    tokenKey: EBB_TOKEN_KEY,
-    receiptKey: EBB_RECEIPT_KEY,
-    hookMasterKey: EBB_HOOK_MASTER_KEY,
-  });
 }
 
 function cannotListen(error: NodeJS.ErrnoException, { EBB_LISTEN }: ApiConfiguration): Error {

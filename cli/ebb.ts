@@ -8,6 +8,7 @@ import { CliError } from './cli-error.ts';
 import { apiCommand } from './commands/api.ts';
 import { apiKeyCommand } from './commands/api-key.ts';
 import { approveCommand } from './commands/approve.ts';
+import { auditCommand } from './commands/audit.ts';
 import { buildCommand } from './commands/build.ts';
 import { devCommand } from './commands/dev.ts';
 import { firstTeamCommand } from './commands/first-team.ts';
@@ -27,7 +28,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, logs and approve where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -41,6 +42,7 @@ for (const command of [
   buildCommand,
   logsCommand,
   approveCommand,
+  auditCommand,
   verifyCommand,
   providerCommand,
 ]) {

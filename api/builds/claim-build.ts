@@ -4,10 +4,14 @@ import { issueBuildToken } from '../auth/build-token.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
+import { transact } from '../db/transact.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
-import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { logLimitBytes } from './append-log.ts';
+import { releaseProjectKey } from './release-project-key.ts';
 import { type BuildRow, transition } from './state-machine.ts';
+
+const cannotBuild =
+  'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
 
 /**
  * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
@@ -19,36 +23,18 @@ export async function claimBuild(
   buildId: string,
   leaseHolder: string,
 ): Promise<BuildSpecification> {
-  const { database } = context;
-  const claimed = await transition(database, buildId, 'claim', 'starting', {
-    lease_holder: leaseHolder,
-    attempt: sql`attempt + 1`,
-    started_at: sql`coalesce(started_at, ${context.now()})`,
-    reason: null,
-    vm_ready_at: null,
-    checkout_done_at: null,
-    first_step_at: null,
-    vm_gone_at: null,
+  const released = await transact(context, async (inside) => {
+    const build = await claim(inside, buildId, leaseHolder);
+    const released = await releaseProjectKey(inside, principal, build);
+    if (!released)
+      await transition(inside.database, buildId, 'end', 'errored', {
+        reason: cannotBuild,
+        finished_at: context.now(),
+      });
+    return released;
   });
-  const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
-  if (!build) throw await unclaimable(context, buildId);
-  const project = await database
-    .selectFrom('project')
-    .innerJoin('connection', 'connection.id', 'project.connection_id')
-    .innerJoin('deploy_key', 'deploy_key.project_id', 'project.id')
-    .selectAll('project')
-    .select(hostColumns)
-    .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
-    .where('project.id', '=', build.project_id)
-    .where('project.revoking_at', 'is', null)
-    .executeTakeFirst();
-  const host = project && context.sourceHosts.of(project);
-  if (!project?.wrapped_private_key || !host) {
-    const reason =
-      'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
-    await transition(database, buildId, 'end', 'errored', { reason, finished_at: context.now() });
-    throw conflict('cannot_build', reason);
-  }
+  if (!released) throw conflict('cannot_build', cannotBuild);
+  const { build, project, host, wrappedKey, secrets } = released;
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);
   return {
@@ -68,16 +54,32 @@ export async function claimBuild(
     ref: build.ref,
     commit: build.commit,
     clone: { kind: project.kind, user, host: address, port, path, host_keys: project.host_keys },
-    wrapped_private_key: project.wrapped_private_key,
+    wrapped_private_key: wrappedKey,
     deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
-    // Who wrote it may not push: no secret is his to read.
-    secrets: build.from_fork ? [] : await sealedSecrets(context, project.id),
+    secrets,
     environment: project.environment,
     steps: stepsOf(project, build),
     timeout_seconds: project.timeout_minutes * 60,
     image: project.image,
     memory_mib: project.memory_mib,
   };
+}
+
+async function claim(context: ApiContext, buildId: string, leaseHolder: string): Promise<BuildRow> {
+  const { database, now } = context;
+  const claimed = await transition(database, buildId, 'claim', 'starting', {
+    lease_holder: leaseHolder,
+    attempt: sql`attempt + 1`,
+    started_at: sql`coalesce(started_at, ${now()})`,
+    reason: null,
+    vm_ready_at: null,
+    checkout_done_at: null,
+    first_step_at: null,
+    vm_gone_at: null,
+  });
+  const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
+  if (!build) throw await unclaimable(context, buildId);
+  return build;
 }
 
 async function claimedBefore(
@@ -108,19 +110,6 @@ function stepsOf(
     { phase: 'deploy', commands: deploy },
   ];
   return steps.filter(({ commands }) => commands.length > 0);
-}
-
-async function sealedSecrets(
-  { database }: ApiContext,
-  projectId: string,
-): Promise<BuildSpecification['secrets']> {
-  const rows = await database
-    .selectFrom('secret')
-    .select(['name', 'phases', 'sealed_value'])
-    .where('project_id', '=', projectId)
-    .orderBy('name')
-    .execute();
-  return rows.map(({ name, phases, sealed_value }) => ({ name, phases, value: sealed_value }));
 }
 
 async function unclaimable({ database }: ApiContext, buildId: string) {

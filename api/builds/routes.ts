@@ -39,7 +39,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       requireProject(request.principal, request.body.project_id);
       return await once(context, request, reply, async () =>
-        toBuild(context, await createBuild(context, request.principal.teamId, request.body)),
+        toBuild(context, await createBuild(context, request.principal, request.body)),
       );
     },
   );
@@ -68,7 +68,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
       if (finalStates.includes(row.state)) return await toBuild(context, row);
-      await cancelBuild(context, row.id, 'Cancelled by request.');
+      await cancelBuild(context, row.id, 'Cancelled by request.', request.principal.keyId);
       reply.code(202);
       return await toBuild(context, await find(request.principal, row.id));
     },

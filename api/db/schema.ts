@@ -106,15 +106,15 @@ export interface Schema {
     at: Date | null;
     position: string;
   };
-  audit_event: {
-    id: string;
-    team_id: string;
-    at: Date;
-    action: string;
-    actor: string;
-    subject: string;
-    detail: Record<string, unknown>;
+  audit_event: AuditTable & {
+    seq: number;
+    previous: string;
+    hash: string;
+    key_id: string;
+    signature: string;
   };
+  audit_head: { team_id: string; seq: number; hash: string; at: Date };
+  unchained_audit_event: AuditTable;
   revocation: {
     project_id: string;
     steps: RevocationStep[];
@@ -139,6 +139,16 @@ export interface Schema {
     body: unknown;
     created_at: Date;
   };
+}
+
+interface AuditTable {
+  id: string;
+  team_id: string;
+  at: Date;
+  action: string;
+  actor: string;
+  subject: string;
+  detail: Record<string, unknown>;
 }
 
 type Declared = Omit<Project, 'team' | 'created_at'>;

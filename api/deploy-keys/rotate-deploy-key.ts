@@ -19,7 +19,7 @@ import { makeSealedKey } from './sealed-key.ts';
 export async function rotateDeployKey(
   context: ApiContext,
   row: DeployKeyRow,
-  rotation: string | undefined,
+  { rotation, keyId }: { rotation: string | undefined; keyId: string },
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
   if (row.rotation === (rotation ?? null)) return row;
@@ -33,7 +33,12 @@ export async function rotateDeployKey(
       throw error;
     });
     const next = { ...made, source_host_id: newHostedId, rotation: rotation ?? null };
-    const changed = await swap(context, row, next, { oldHostedId: oldId, pending, teamId: project.teamId });
+    const changed = await swap(context, row, next, {
+      oldHostedId: oldId,
+      pending,
+      teamId: project.teamId,
+      keyId,
+    });
     if (!changed) {
       await removeAndConfirm(hostedDeployKey(project, newHostedId), signal);
       throw conflict(
@@ -53,9 +58,10 @@ async function swap(
   context: ApiContext,
   row: DeployKeyRow,
   next: Omit<DeployKeyRow, 'id' | 'project_id' | 'version' | 'created_at'>,
-  { oldHostedId, pending, teamId }: { oldHostedId: string | undefined; pending: string; teamId: string },
+  by: { oldHostedId: string | undefined; pending: string; teamId: string; keyId: string },
 ): Promise<DeployKeyRow | undefined> {
   const { database, now } = context;
+  const { oldHostedId, pending, teamId, keyId } = by;
   return await database.transaction().execute(async (transaction) => {
     const project = await transaction
       .selectFrom('project')
@@ -82,7 +88,7 @@ async function swap(
       {
         teamId,
         action: 'deploy_key.rotated',
-        actor: 'ebb',
+        actor: keyId,
         subject: row.id,
         detail: { old_fingerprint: row.fingerprint, new_fingerprint: changed.fingerprint },
       },

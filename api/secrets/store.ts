@@ -55,29 +55,27 @@ export async function listSecrets(
 }
 
 /**
- * The project is locked against a revocation that begins meanwhile: it would destroy the secrets and miss this one.
+ * Run it in a transaction. The project is locked against a revocation that begins meanwhile: it would destroy the secrets and miss this one.
  */
 export async function insertSecret(
-  database: Database,
+  transaction: Database,
   row: Omit<SecretRow, 'version'>,
 ): Promise<'made' | 'name_taken' | 'project_revoked'> {
-  return await database.transaction().execute(async (transaction) => {
-    const live = await transaction
-      .selectFrom('project')
-      .select('id')
-      .where('id', '=', row.project_id)
-      .where('revoking_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
-    if (!live) return 'project_revoked';
-    const made = await transaction
-      .insertInto('secret')
-      .values({ ...row, phases: json(row.phases) })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .executeTakeFirst();
-    return made ? 'made' : 'name_taken';
-  });
+  const live = await transaction
+    .selectFrom('project')
+    .select('id')
+    .where('id', '=', row.project_id)
+    .where('revoking_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (!live) return 'project_revoked';
+  const made = await transaction
+    .insertInto('secret')
+    .values({ ...row, phases: json(row.phases) })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return made ? 'made' : 'name_taken';
 }
 
 export async function updateSecret(
@@ -93,6 +91,8 @@ export async function updateSecret(
   return result.numUpdatedRows === 1n;
 }
 
-export async function deleteSecret(database: Database, id: string): Promise<void> {
-  await database.deleteFrom('secret').where('id', '=', id).execute();
+/** False when somebody else did. */
+export async function deleteSecret(database: Database, id: string): Promise<boolean> {
+  const { numDeletedRows } = await database.deleteFrom('secret').where('id', '=', id).executeTakeFirst();
+  return numDeletedRows === 1n;
 }

@@ -8,6 +8,7 @@ import {
   sign,
 } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
+import { auditHeadType, canonicalJson } from '../../contract/audit-chain.ts';
 import type { DsseEnvelope } from '../../contract/receipt.ts';
 import type { Signer } from './signer.ts';
 
@@ -26,6 +27,10 @@ export function createSigner(options: {
 }): Signer {
   const token = loadKey(options.tokenKey);
   const receipt = loadKey(options.receiptKey);
+  const signOf = (type: string, payload: Buffer) => {
+    const bytes = preAuthenticationEncoding(type, payload);
+    return { keyid: receipt.id, sig: sign(null, bytes, receipt.privateKey).toString('base64') };
+  };
   return {
     signToken: (claims, expiresInSeconds) =>
       new SignJWT(claims)
@@ -48,8 +53,12 @@ export function createSigner(options: {
     },
     signStatement(statement): DsseEnvelope {
       const payload = Buffer.from(JSON.stringify(statement));
-      const sig = sign(null, preAuthenticationEncoding(payload), receipt.privateKey).toString('base64');
-      return { payloadType, payload: payload.toString('base64'), signatures: [{ keyid: receipt.id, sig }] };
+      return { payloadType, payload: payload.toString('base64'), signatures: [signOf(payloadType, payload)] };
+    },
+    signAuditHead(head) {
+      const payload = Buffer.from(canonicalJson(head));
+      const signatures = [signOf(auditHeadType, payload)];
+      return { payloadType: auditHeadType, payload: payload.toString('base64'), signatures };
     },
     jwks: () => ({
       keys: [
@@ -61,11 +70,8 @@ export function createSigner(options: {
 }
 
 /** What DSSE signs: https://github.com/secure-systems-lab/dsse/blob/master/protocol.md */
-function preAuthenticationEncoding(payload: Buffer): Buffer {
-  return Buffer.concat([
-    Buffer.from(`DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `),
-    payload,
-  ]);
+function preAuthenticationEncoding(type: string, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
 }
 
 interface LoadedKey {

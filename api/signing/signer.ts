@@ -1,4 +1,5 @@
 import type { JsonWebKey } from 'node:crypto';
+import type { AuditHead, SignedAuditHead } from '../../contract/audit.ts';
 import type { DsseEnvelope } from '../../contract/receipt.ts';
 
 /** The API's Ed25519 keys: one signs access tokens, another signs receipts, so that neither stands in for the other. */
@@ -9,6 +10,8 @@ export interface Signer {
   verifyToken(token: string): Promise<Record<string, unknown>>;
   /** Wraps an in-toto Statement in a signed DSSE envelope. */
   signStatement(statement: Record<string, unknown>): DsseEnvelope;
+  /** Signs the head of an audit chain with the receipt key, in an envelope of a type of its own. */
+  signAuditHead(head: AuditHead): SignedAuditHead;
   /** Public keys, for /.well-known/jwks.json (RFC 7517). */
   jwks(): { keys: JsonWebKey[] };
 }

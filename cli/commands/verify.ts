@@ -1,45 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
-import { endpointFromEnvironment } from '../client.ts';
+import { parseJson, readPublicKeys } from '../public-keys.ts';
 import { describeReceipt, verifyReceipt } from '../verify/verify-receipt.ts';
+import { verifyAuditCommand } from './verify-audit.ts';
 
 /** `ebb verify FILE`: checks a receipt's signature and content, without trusting anybody. */
 export function verifyCommand(): Command {
-  return new Command('verify')
-    .description(
-      'Check a receipt: that it was signed by this Ebb, and that what it states is complete and in order.',
-    )
-    .argument('<receipt>', 'file with the receipt (JSON), or - for standard input')
-    .option(
-      '--jwks <file>',
-      "file with Ebb's public keys (/.well-known/jwks.json); without it they are asked of EBB_ENDPOINT",
-    )
-    .action(async (path: string, options: { jwks?: string }) => {
-      const receipt = parse(path === '-' ? await readInput() : await readFile(path, 'utf8'), path);
-      const jwks = options.jwks
-        ? parse(await readFile(options.jwks, 'utf8'), options.jwks)
-        : await publicKeys();
-      const verdict = verifyReceipt({ envelope: receipt.envelope ?? receipt, jwks });
-      if (!verdict.ok) throw new CliError(`The receipt does not hold: ${verdict.problem}`);
-      console.log(`The receipt holds. Signed with key ${verdict.keyid}.`);
-      for (const line of describeReceipt(verdict.statement)) console.log(`  ${line}`);
-    });
-}
-
-function parse(text: string, path: string) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new CliError(`${path} is not JSON.`);
-  }
-}
-
-async function publicKeys() {
-  const endpoint = endpointFromEnvironment(process.env);
-  const answer = await fetch(`${endpoint}/.well-known/jwks.json`, { signal: AbortSignal.timeout(10_000) });
-  if (!answer.ok) throw new CliError(`${endpoint} answered ${answer.status} when asked for its public keys.`);
-  return await answer.json();
+  return (
+    new Command('verify')
+      .description(
+        'Check a receipt: that it was signed by this Ebb, and that what it states is complete and in order.',
+      )
+      .argument('<receipt>', 'file with the receipt (JSON), or - for standard input')
+      .option(
+        '--jwks <file>',
+        "file with Ebb's public keys (/.well-known/jwks.json); without it they are asked of EBB_ENDPOINT",
+      )
+      .action(async (path: string, options: { jwks?: string }) => {
+        const receipt = parseJson(path === '-' ? await readInput() : await readFile(path, 'utf8'), path);
+        const jwks = await readPublicKeys(options.jwks);
+        const verdict = verifyReceipt({ envelope: receipt.envelope ?? receipt, jwks });
+        if (!verdict.ok) throw new CliError(`The receipt does not hold: ${verdict.problem}`);
+        console.log(`The receipt holds. Signed with key ${verdict.keyid}.`);
+        for (const line of describeReceipt(verdict.statement)) console.log(`  ${line}`);
+      })
+      // What comes after the name of a subcommand is the subcommand's.
+      .enablePositionalOptions()
+      .addCommand(verifyAuditCommand())
+  );
 }
 
 async function readInput(): Promise<string> {

@@ -36,7 +36,7 @@ export function verifyReceipt({ envelope, jwks }: { envelope: unknown; jwks: unk
 }
 
 /** `DSSEv1 LENGTH TYPE LENGTH PAYLOAD`, lengths in bytes. */
-function preAuthenticationEncoding(type: string, payload: Buffer): Buffer {
+export function preAuthenticationEncoding(type: string, payload: Buffer): Buffer {
   const head = `DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);
 }
@@ -50,14 +50,14 @@ function isSignedBy(jwk: JsonWebKey, bytes: Buffer, signature: Buffer): boolean 
 }
 
 /** An Ed25519 key by its id (RFC 8037). */
-function keyOf(jwks: unknown, keyid: string): JsonWebKey | undefined {
+export function keyOf(jwks: unknown, keyid: string): JsonWebKey | undefined {
   const keys = (jwks as { keys?: unknown } | null | undefined)?.keys;
   if (!Array.isArray(keys)) return undefined;
   return keys.find((key) => key?.kid === keyid && key.kty === 'OKP' && key.crv === 'Ed25519');
 }
 
 /** Bytes of canonical base64 alone, so that no two texts are the same receipt. */
-function strictBase64(text: string): Buffer | undefined {
+export function strictBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : undefined;
 }
