@@ -12,6 +12,8 @@ import { connectDatabase, type Database, openDatabase } from '../api/db/database
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import { eraseLogs } from '../api/logs/erase-logs.ts';
+import { sealClearLogs } from '../api/logs/seal-clear-logs.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
@@ -192,6 +194,8 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     // Revocations that a dead process or an absent source host left open.
     every(60, 'the resumption of revocations', () => resumeRevocations(context, stop)),
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
+    every(60, 'the sealing of logs of before', () => sealClearLogs(context, stop)),
+    every(60, 'the deletion of destroyed logs', () => eraseLogs(context, stop)),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];
 }

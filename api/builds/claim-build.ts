@@ -5,8 +5,8 @@ import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
+import { logLimitBytes } from '../logs/append-log.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
-import { logLimitBytes } from './append-log.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ApiContext } from '../context.ts';
-import { readLog } from './read-log.ts';
+import { readLog } from '../logs/read-log.ts';
 import { type BuildRow, finalStates } from './state-machine.ts';
 import { findBuild, toBuild } from './store.ts';
 
@@ -60,7 +60,7 @@ async function sendLog(
     offset += bytes.length;
     await send(response, `id: ${offset}\nevent: log\ndata: ${data}\n\n`, signal);
   };
-  for await (const chunk of readLog(context.database, row.id, from)) {
+  for await (const chunk of readLog(context, row, from)) {
     const bytes = Buffer.concat([rest, chunk.data]);
     // A character that is split over chunks waits for its other half, so that ids stay byte offsets.
     const whole = wholeCharacters(bytes);

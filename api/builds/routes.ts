@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { Build, BuildCreation } from '../../contract/build.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
@@ -8,11 +7,12 @@ import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
+import { requireLogs } from '../logs/log-key.ts';
+import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
 import { streamEvents } from './event-stream.ts';
-import { readLog } from './read-log.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { finalStates } from './state-machine.ts';
 import { findBuild, listBuilds, toBuild } from './store.ts';
@@ -99,11 +99,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      const chunks = readLog(context.database, row.id, request.query.offset ?? 0);
-      const bytes = (async function* () {
-        for await (const { data } of chunks) yield data;
-      })();
-      return reply.type('text/plain; charset=utf-8').send(Readable.from(bytes, { objectMode: false }));
+      return await sendLog(context, row, request.query.offset ?? 0, reply);
     },
   );
 
@@ -112,6 +108,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     { preHandler: readLogs, schema: { tags, params: IdParams } },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
+      await requireLogs(context, row.project_id);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const from = Number(request.headers['last-event-id'] ?? 0);

@@ -79,7 +79,7 @@ export interface Schema {
     created_at: Date;
   };
   build: BuildTable;
-  build_log: { build_id: string; position: number; data: Uint8Array };
+  build_log: { build_id: string; position: number; data: Uint8Array; sealed: Generated<boolean> };
   webhook_delivery: {
     hook_binding_id: string;
     delivery: string;
@@ -138,6 +138,9 @@ interface ProjectTable extends Declared {
   version: Generated<number>;
   public_key: JsonWebKey;
   wrapped_private_key: string | null;
+  wrapped_log_key: Generated<Uint8Array | null>;
+  logs_destroyed_at: Generated<Date | null>;
+  logs_erased_at: Generated<Date | null>;
   created_at: Date;
   revoking_at: Date | null;
   revoked_at: Date | null;
