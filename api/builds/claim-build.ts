@@ -8,6 +8,7 @@ import { conflict, notFound } from '../http/problem-error.ts';
 import { logLimitBytes } from '../logs/append-log.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { type BuildRow, transition } from './state-machine.ts';
+import { supportOf } from './support-build.ts';
 
 /**
  * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
@@ -49,6 +50,7 @@ export async function claimBuild(
     await transition(database, buildId, 'end', 'errored', { reason, finished_at: context.now() });
     throw conflict('cannot_build', reason);
   }
+  const support = await supportOf(context, build);
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);
   return {
@@ -70,10 +72,10 @@ export async function claimBuild(
     clone: { kind: project.kind, user, host: address, port, path, host_keys: project.host_keys },
     wrapped_private_key: project.wrapped_private_key,
     deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
-    // Who wrote it may not push: no secret is his to read.
-    secrets: build.from_fork ? [] : await sealedSecrets(context, project.id),
-    environment: project.environment,
-    steps: stepsOf(project, build),
+    // Who wrote it may not push, or is no member of the team: no secret is his to read.
+    secrets: build.from_fork || build.access_grant_id ? [] : await sealedSecrets(context, project.id),
+    environment: support && !support.seesEnvironment ? {} : project.environment,
+    steps: support?.steps ?? stepsOf(project, build),
     timeout_seconds: project.timeout_minutes * 60,
     image: project.image,
     memory_mib: project.memory_mib,

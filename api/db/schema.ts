@@ -1,5 +1,6 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Generated } from 'kysely';
+import type { GrantScope } from '../../contract/access-grant.ts';
 import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build.ts';
 import type { Connection } from '../../contract/connection.ts';
 import type { HookEvent } from '../../contract/hook-binding.ts';
@@ -104,6 +105,31 @@ export interface Schema {
     subject: string;
     detail: Record<string, unknown>;
   };
+  access_grant: {
+    id: string;
+    team_id: string;
+    project_id: string | null;
+    reason: string;
+    scope: GrantScope[];
+    notify: string[];
+    ends_at: Date;
+    created_at: Date;
+    created_by: string;
+    ended_at: Date | null;
+    deleted_at: Date | null;
+  };
+  mail: {
+    id: string;
+    team_id: string;
+    recipient: string;
+    subject: string;
+    body: string;
+    created_at: Date;
+    due_at: Date;
+    attempts: Generated<number>;
+    sent_at: Generated<Date | null>;
+    given_up_at: Generated<Date | null>;
+  };
   revocation: {
     project_id: string;
     steps: RevocationStep[];
@@ -160,6 +186,8 @@ interface BuildTable extends MilestoneColumns {
   branch: string;
   pull_request: Generated<number | null>;
   from_fork: Generated<boolean>;
+  access_grant_id: Generated<string | null>;
+  support_commands: Generated<string[] | null>;
   status_version: Generated<number>;
   status_reported: Generated<number>;
   status_failures: Generated<number>;

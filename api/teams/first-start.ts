@@ -1,10 +1,8 @@
-import { scopes } from '../../contract/token.ts';
+import { teamScopes } from '../../contract/token.ts';
 import { createApiKey } from '../auth/api-key.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
-
-/** The team that runner keys belong to; it owns no projects. */
-export const operators = 'ebb-operators';
+import { operators } from './operators.ts';
 
 /**
  * Makes the first team, its admin API key and a runner key when there is no team yet. The keys are those of
@@ -34,7 +32,7 @@ export async function firstStart(
         ...key,
         teamId: team.id,
         secret: options.keys?.admin,
-        scopes: scopes.filter((scope) => scope !== 'runner'),
+        scopes: [...teamScopes],
       }),
       runner: await createApiKey(transaction, {
         ...key,

@@ -1,0 +1,30 @@
+import type { BuildSpecification } from '../../contract/runner.ts';
+import { grantLasts } from '../access-grants/end-of-grant.ts';
+import type { ApiContext } from '../context.ts';
+import { conflict } from '../http/problem-error.ts';
+import { type BuildRow, transition } from './state-machine.ts';
+
+/**
+ * What a build under an access grant runs instead of the project's commands, and whether it may see the environment; undefined
+ * for any other build. Ends the build and throws 409 `grant_ended` when the grant has ended meanwhile.
+ */
+export async function supportOf(
+  { database, now }: ApiContext,
+  build: BuildRow,
+): Promise<{ steps: BuildSpecification['steps']; seesEnvironment: boolean } | undefined> {
+  if (build.access_grant_id === null) return undefined;
+  const grant = await database
+    .selectFrom('access_grant')
+    .select(['scope', 'ends_at', 'ended_at', 'deleted_at'])
+    .where('id', '=', build.access_grant_id)
+    .executeTakeFirstOrThrow();
+  if (!grantLasts(grant, now())) {
+    const reason = 'The access grant it was to run under has ended.';
+    await transition(database, build.id, 'end', 'cancelled', { reason, finished_at: now() });
+    throw conflict('grant_ended', reason);
+  }
+  return {
+    steps: [{ phase: 'test', commands: build.support_commands ?? [] }],
+    seesEnvironment: grant.scope.includes('environment'),
+  };
+}
