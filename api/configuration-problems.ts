@@ -1,6 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
 import { certificateProblems } from '../contract/verified-tls.ts';
+import { smtpUrlProblems } from './mail/smtp-address.ts';
 import { toEd25519, toMasterKey } from './signing/api-keys.ts';
 
 /** The values to judge; what is undefined, or malformed and known to be, is left alone. */
@@ -23,8 +24,28 @@ export function unsafeProblems(values: Values): string[] {
     ),
     ...judge('EBB_REDIS_CA', (text) => certificateProblems('EBB_REDIS_CA', text)),
     ...databaseProblems(values),
+    ...mailProblems(values),
     ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
     ...apiKeyProblems(values),
+  ];
+}
+
+/** Mails go to a server, to the log of a developer's machine, or nowhere; then access grants cannot be given. */
+function mailProblems(values: Values): string[] {
+  const { EBB_SMTP_URL: url, EBB_MAIL_FROM: from, EBB_SMTP_CA: ca, EBB_MAIL_TO_LOG: toLog } = values;
+  const reachable = values.EBB_LISTEN !== undefined && !isLoopback(splitHostPort(values.EBB_LISTEN).host);
+  return [
+    ...(url ? smtpUrlProblems(url) : []),
+    ...(Boolean(url) !== Boolean(from)
+      ? ['EBB_SMTP_URL and EBB_MAIL_FROM go together. Set both, or none to send no mail.']
+      : []),
+    ...(ca ? certificateProblems('EBB_SMTP_CA', ca) : []),
+    ...(toLog === 'true' && url ? ['EBB_MAIL_TO_LOG and EBB_SMTP_URL are both set. Keep one of them.'] : []),
+    ...(toLog === 'true' && (reachable || values.EBB_BEHIND_TLS_ROUTER === 'true')
+      ? [
+          'EBB_MAIL_TO_LOG is for development on one machine, but others can reach this API. Set EBB_SMTP_URL.',
+        ]
+      : []),
   ];
 }
 

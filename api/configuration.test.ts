@@ -84,6 +84,20 @@ test('the keys come from a folder or from variables, whole and not from both', (
   assert.match(twice[0] ?? '', /^EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same/);
 });
 
+test('mails go to a server by an address that is whole, or to the log of a machine that nobody else reaches', () => {
+  const mail = { EBB_SMTP_URL: 'smtps://u:secret@mail.example.com', EBB_MAIL_FROM: 'ebb@example.com' };
+  assert.deepEqual(problems({ ...basis, ...mail }), []);
+  assert.deepEqual(problems({ ...basis, EBB_MAIL_TO_LOG: 'true' }), []);
+  assert.match(problems({ ...basis, ...mail, EBB_MAIL_FROM: '' })[0] ?? '', /go together/);
+  assert.match(problems({ ...basis, ...mail, EBB_MAIL_FROM: 'ebb' })[0] ?? '', /^EBB_MAIL_FROM must match/);
+  const weak = { ...mail, EBB_SMTP_URL: `${mail.EBB_SMTP_URL}/?tls.rejectUnauthorized=false` };
+  const [said = ''] = problems({ ...basis, ...weak });
+  assert.match(said, /^EBB_SMTP_URL has something after the port/);
+  assert.ok(!said.includes('secret'));
+  assert.match(problems({ ...basis, ...mail, EBB_MAIL_TO_LOG: 'true' })[0] ?? '', /both set/);
+  assert.match(problems({ ...routed, EBB_MAIL_TO_LOG: 'true' })[0] ?? '', /for development on one machine/);
+});
+
 test('a file that cannot be read is one problem and not two', () => {
   const { EBB_KEYS_DIR: _, ...keyless } = basis;
   const absent = problems({ ...keyless, ...keys, EBB_TOKEN_KEY: '', EBB_TOKEN_KEY_FILE: '/nowhere' });

@@ -68,6 +68,25 @@ const ApiEnvironment = Type.Object({
     default: 0,
     description: 'SSH port of the built-in source host; any free one when 0.',
   }),
+  EBB_SMTP_URL: Type.Optional(
+    Type.String({
+      pattern: '^smtps?://',
+      description:
+        'Mail server that tells teams of uses of their access grants: smtps://user:password@host:port, or smtp:// with STARTTLS. Without it no grant can be given.',
+    }),
+  ),
+  EBB_SMTP_CA: Type.Optional(
+    Type.String({
+      description: "Certificates to trust instead of the public authorities': the mail server's, PEM.",
+    }),
+  ),
+  EBB_MAIL_FROM: Type.Optional(
+    Type.String({ format: 'email', description: 'Address that mails come from: ebb@example.com.' }),
+  ),
+  EBB_MAIL_TO_LOG: Type.Boolean({
+    default: false,
+    description: 'true on a developer’s machine, to count mails in the log instead of sending them.',
+  }),
   EBB_MIGRATE: Type.Boolean({
     default: true,
     description: 'false when `ebb migrate` and `ebb first-team` prepare the database instead of the start.',

@@ -12,6 +12,7 @@ import { createRefusalAudit } from './audit/audit-refusals.ts';
 import type { ApiContext } from './context.ts';
 import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
+import type { Mail } from './mail/mailer.ts';
 import { createSigner } from './signing/create-signer.ts';
 import { localKind } from './source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
@@ -36,6 +37,7 @@ export async function openTestContext(
     hookMasterKey: randomBytes(32),
   });
   const database = await openDatabase(location);
+  const mails: Mail[] = [];
   const signer = createSigner({
     tokenKey: privateJwk(),
     receiptKey: privateJwk(),
@@ -54,6 +56,7 @@ export async function openTestContext(
     now: () => new Date(),
     stopping: new AbortController().signal,
     log,
+    mailer: { send: async (mail) => void mails.push(mail) },
   };
   const keys = await firstStart(context, { teamName: 'acme' });
   if (!keys) throw new Error('The database of a test must be empty.');
@@ -62,6 +65,8 @@ export async function openTestContext(
     context,
     app,
     keys,
+    /** What was mailed so far. */
+    mails,
     /** What was logged so far, one JSON object a line. */
     logged: () => lines.join(''),
     /** Private half of the key-encryption key. */

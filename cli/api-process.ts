@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { endGrants } from '../api/access-grants/end-grant.ts';
 import { startChains } from '../api/audit/append-to-chain.ts';
 import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
@@ -13,6 +14,12 @@ import { connectDatabase, type Database, openDatabase } from '../api/db/database
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import { eraseLogs } from '../api/logs/erase-logs.ts';
+import { sealClearLogs } from '../api/logs/seal-clear-logs.ts';
+import { createLogMailer } from '../api/mail/log-mailer.ts';
+import type { Mailer } from '../api/mail/mailer.ts';
+import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
+import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
@@ -120,6 +127,7 @@ async function open(
     now: () => new Date(),
     stopping: stop,
     log,
+    mailer: mailerOf(configuration, log),
   };
   return { context, source };
 }
@@ -167,6 +175,14 @@ function cannotListen(error: NodeJS.ErrnoException, { EBB_LISTEN }: ApiConfigura
   return reason ? new CliError(`EBB_LISTEN is ${EBB_LISTEN}, ${reason}.`) : error;
 }
 
+function mailerOf(
+  { EBB_SMTP_URL: url, EBB_MAIL_FROM: from, EBB_SMTP_CA: ca, EBB_MAIL_TO_LOG: toLog }: ApiConfiguration,
+  log: Logger,
+): Mailer | undefined {
+  if (url && from) return createSmtpMailer({ url, from, ...(ca ? { ca } : {}) });
+  return toLog ? createLogMailer(log) : undefined;
+}
+
 function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
   return cert && key ? { tls: { cert, key } } : {};
 }
@@ -183,6 +199,11 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     // Revocations that a dead process or an absent source host left open.
     every(60, 'the resumption of revocations', () => resumeRevocations(context, stop)),
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
+    every(2, 'the end of access grants', () => endGrants(context, stop)),
+    every(2, 'the sending of mails', () => sendMails(context, stop)),
+    every(3600, 'the deletion of old mails', () => forgetMails(context)),
+    every(60, 'the sealing of logs of before', () => sealClearLogs(context, stop)),
+    every(60, 'the deletion of destroyed logs', () => eraseLogs(context, stop)),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];
 }

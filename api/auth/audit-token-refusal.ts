@@ -1,5 +1,5 @@
 import type { ApiContext } from '../context.ts';
-import { operators } from '../teams/first-start.ts';
+import { operators } from '../teams/operators.ts';
 import type { ApiKeyRow } from './api-key.ts';
 import type { OAuthError } from './oauth-error.ts';
 

@@ -6,9 +6,10 @@ import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
-import { logLimitBytes } from './append-log.ts';
+import { logLimitBytes } from '../logs/append-log.ts';
 import { releaseProjectKey } from './release-project-key.ts';
 import { type BuildRow, transition } from './state-machine.ts';
+import { grantEnded, supportOf } from './support-build.ts';
 
 const cannotBuild =
   'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
@@ -25,16 +26,19 @@ export async function claimBuild(
 ): Promise<BuildSpecification> {
   const released = await transact(context, async (inside) => {
     const build = await claim(inside, buildId, leaseHolder);
+    const support = await supportOf(inside, build);
+    if (support === 'grant_ended') return support;
     const released = await releaseProjectKey(inside, principal, build);
     if (!released)
       await transition(inside.database, buildId, 'end', 'errored', {
         reason: cannotBuild,
         finished_at: context.now(),
       });
-    return released;
+    return released && { ...released, support };
   });
+  if (released === 'grant_ended') throw conflict('grant_ended', grantEnded);
   if (!released) throw conflict('cannot_build', cannotBuild);
-  const { build, project, host, wrappedKey, secrets } = released;
+  const { build, project, host, wrappedKey, secrets, support } = released;
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);
   return {
@@ -57,8 +61,8 @@ export async function claimBuild(
     wrapped_private_key: wrappedKey,
     deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
     secrets,
-    environment: project.environment,
-    steps: stepsOf(project, build),
+    environment: support && !support.seesEnvironment ? {} : project.environment,
+    steps: support?.steps ?? stepsOf(project, build),
     timeout_seconds: project.timeout_minutes * 60,
     image: project.image,
     memory_mib: project.memory_mib,

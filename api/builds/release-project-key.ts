@@ -25,8 +25,8 @@ export async function releaseProjectKey(context: ApiContext, { keyId }: Principa
   const host = project && context.sourceHosts.of(project);
   const wrappedKey = project?.wrapped_private_key;
   if (!wrappedKey || !host) return undefined;
-  // Who wrote it may not push: no secret is his to read.
-  const secrets = build.from_fork ? [] : await sealedSecrets(context, project.id);
+  // Who wrote it may not push, or is no member of the team: no secret is his to read.
+  const secrets = build.from_fork || build.access_grant_id ? [] : await sealedSecrets(context, project.id);
   const detail = {
     ...{ build: build.id, attempt: build.attempt, deploy_key: project.fingerprint },
     secrets: secrets.map(({ name }) => name),

@@ -13,8 +13,8 @@ import { requireBuild, requireScope } from '../auth/require-scope.ts';
 import { json } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
+import { appendLog } from '../logs/append-log.ts';
 import { signBuildReceipt } from '../receipts/sign-build-receipt.ts';
-import { appendLog } from './append-log.ts';
 import { beginPhase } from './begin-phase.ts';
 import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
@@ -137,7 +137,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
       },
       async (request, reply) => {
         const row = await ownBuild(request.principal, request.params.id);
-        await appendLog(context, row.id, request.query, request.body as Buffer);
+        await appendLog(context, row, request.query, request.body as Buffer);
         return reply.code(204).send();
       },
     );

@@ -17,11 +17,13 @@ export interface Custody {
   hookSecret(hookBindingId: string): Buffer;
   /** The key that seals a connection's credential, 32 bytes, derived and never stored; the caller wipes it. */
   connectionKey(connectionId: string): Buffer;
+  /** The key that wraps the key of a project's logs, 32 bytes, derived and never stored; the caller wipes it. */
+  logWrappingKey(projectId: string): Buffer;
 }
 
 /**
  * @param options.keyEncryptionKey public JWK (EC P-256) whose private half only runners hold
- * @param options.hookMasterKey 32 bytes that hook secrets and the keys of connections are derived from (RFC 5869)
+ * @param options.hookMasterKey 32 bytes that hook secrets and the keys of connections and logs are derived from (RFC 5869)
  */
 export function createCustody(options: { keyEncryptionKey: JsonWebKey; hookMasterKey: Buffer }): Custody {
   const derive = createDerivation(options.hookMasterKey);
@@ -41,6 +43,7 @@ export function createCustody(options: { keyEncryptionKey: JsonWebKey; hookMaste
     seal: (plaintext, to) => encrypt(plaintext, to.publicKey, to.projectId, to.purpose),
     hookSecret: (id) => derive(`ebb hook secret ${id}`),
     connectionKey: (id) => derive(`ebb connection credential ${id}`),
+    logWrappingKey: (id) => derive(`ebb log key ${id}`),
   };
 }
 

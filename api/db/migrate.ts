@@ -4,6 +4,7 @@ import { statements as sourceHosts } from './migrations/0002-source-hosts.ts';
 import { statements as leaseHolders } from './migrations/0003-lease-holders.ts';
 import { statements as hostsOfOthers } from './migrations/0004-hosts-of-others.ts';
 import { statements as auditChain } from './migrations/0005-audit-chain.ts';
+import { statements as accessGrants } from './migrations/0006-access-grants.ts';
 import { statements as repositoryIds } from './migrations/0011-repository-ids.ts';
 import { statements as orderOfEvents } from './migrations/0012-order-of-events.ts';
 import type { Schema } from './schema.ts';
@@ -14,6 +15,7 @@ const migrations = [
   { name: '0003-lease-holders', statements: leaseHolders },
   { name: '0004-hosts-of-others', statements: hostsOfOthers },
   { name: '0005-audit-chain', statements: auditChain },
+  { name: '0006-access-grants', statements: accessGrants },
   { name: '0011-repository-ids', statements: repositoryIds },
   { name: '0012-order-of-events', statements: orderOfEvents },
 ];

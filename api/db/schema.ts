@@ -1,5 +1,6 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Generated } from 'kysely';
+import type { GrantScope } from '../../contract/access-grant.ts';
 import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build.ts';
 import type { Connection } from '../../contract/connection.ts';
 import type { HookEvent } from '../../contract/hook-binding.ts';
@@ -81,7 +82,7 @@ export interface Schema {
     created_at: Date;
   };
   build: BuildTable;
-  build_log: { build_id: string; position: number; data: Uint8Array };
+  build_log: { build_id: string; position: number; data: Uint8Array; sealed: Generated<boolean> };
   webhook_delivery: {
     hook_binding_id: string;
     delivery: string;
@@ -115,6 +116,31 @@ export interface Schema {
   };
   audit_head: { team_id: string; seq: number; hash: string; at: Date };
   unchained_audit_event: AuditTable;
+  access_grant: {
+    id: string;
+    team_id: string;
+    project_id: string | null;
+    reason: string;
+    scope: GrantScope[];
+    notify: string[];
+    ends_at: Date;
+    created_at: Date;
+    created_by: string;
+    ended_at: Date | null;
+    deleted_at: Date | null;
+  };
+  mail: {
+    id: string;
+    team_id: string;
+    recipient: string;
+    subject: string;
+    body: string;
+    created_at: Date;
+    due_at: Date;
+    attempts: Generated<number>;
+    sent_at: Generated<Date | null>;
+    given_up_at: Generated<Date | null>;
+  };
   revocation: {
     project_id: string;
     steps: RevocationStep[];
@@ -160,6 +186,9 @@ interface ProjectTable extends Declared {
   version: Generated<number>;
   public_key: JsonWebKey;
   wrapped_private_key: string | null;
+  wrapped_log_key: Generated<Uint8Array | null>;
+  logs_destroyed_at: Generated<Date | null>;
+  logs_erased_at: Generated<Date | null>;
   created_at: Date;
   revoking_at: Date | null;
   revoked_at: Date | null;
@@ -180,6 +209,8 @@ interface BuildTable extends MilestoneColumns {
   pull_request: Generated<number | null>;
   pull_request_at: Generated<Date | null>;
   from_fork: Generated<boolean>;
+  access_grant_id: Generated<string | null>;
+  support_commands: Generated<string[] | null>;
   status_version: Generated<number>;
   status_reported: Generated<number>;
   status_failures: Generated<number>;

@@ -1,4 +1,5 @@
 import type { Database } from '../db/database.ts';
+import { logsDestroyedAt } from '../logs/erase-logs.ts';
 
 /**
  * Destroys what could open the project's secrets, and the secrets: after this, whatever backups hold of them is
@@ -7,7 +8,7 @@ import type { Database } from '../db/database.ts';
 export async function destroySecrets(database: Database, projectId: string): Promise<number> {
   await database
     .updateTable('project')
-    .set({ wrapped_private_key: null })
+    .set({ wrapped_private_key: null, wrapped_log_key: null, logs_destroyed_at: logsDestroyedAt })
     .where('id', '=', projectId)
     .execute();
   const { numDeletedRows } = await database

@@ -1,11 +1,9 @@
-import { scopes } from '../../contract/token.ts';
+import { teamScopes } from '../../contract/token.ts';
 import type { AuditContext } from '../audit/record-audit.ts';
 import { hashApiKey, makeApiKey, type NewApiKey, registerApiKey } from '../auth/api-key.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
-
-/** The team that runner keys belong to; it owns no projects. */
-export const operators = 'ebb-operators';
+import { operators } from './operators.ts';
 
 /**
  * Makes the first team, its admin API key and a runner key when there is no team yet. The keys are those of
@@ -30,14 +28,13 @@ export async function firstStart(
     if (!made) return undefined;
     const team = { id: newId('team'), name: options.teamName, created_at: at };
     await database.insertInto('team').values(team).execute();
-    const forTeam = scopes.filter((scope) => scope !== 'runner');
     const register = async (key: Pick<NewApiKey, 'teamId' | 'scopes'>, secret = makeApiKey()) => {
       const named = { ...key, name: 'first start', now: at };
       await registerApiKey(inside, { key: named, secretHash: hashApiKey(secret), actor: 'ebb' });
       return secret;
     };
     return {
-      admin: await register({ teamId: team.id, scopes: forTeam }, options.keys?.admin),
+      admin: await register({ teamId: team.id, scopes: [...teamScopes] }, options.keys?.admin),
       runner: await register({ teamId: made.id, scopes: ['runner'] }, options.keys?.runner),
     };
   });

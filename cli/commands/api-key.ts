@@ -3,12 +3,10 @@ import { hashApiKey, listApiKeys, makeApiKey, registerApiKey, revokeApiKey } fro
 import { readDatabaseConfiguration } from '../../api/configuration.ts';
 import { connectDatabase, type Database } from '../../api/db/database.ts';
 import { requireMigrated } from '../../api/db/migrate.ts';
-import { operators } from '../../api/teams/first-start.ts';
-import { type Scope, scopes } from '../../contract/token.ts';
+import { operators } from '../../api/teams/operators.ts';
+import { operatorScopes, type Scope, teamScopes } from '../../contract/token.ts';
 import { CliError } from '../cli-error.ts';
 import { operator, withOperatorContext } from '../operator-context.ts';
-
-const forTeams: readonly Scope[] = scopes.filter((scope) => scope !== 'runner');
 
 /** `ebb api-key`: for who operates Ebb, straight in the database. With PGlite the API must be stopped meanwhile. */
 export function apiKeyCommand(): Command {
@@ -20,22 +18,23 @@ export function apiKeyCommand(): Command {
     .description('Make an API key and show it, once.')
     .option('--team <team>', 'team that it is for; EBB_TEAM when absent')
     .option('--runner', 'for a runner instead of a team')
-    .option('--scopes <scopes>', 'what it may do, separated by commas', forTeams.join(','))
+    .option('--operators', 'for who operates Ebb instead of a team; --scopes is operator, core_crew or both')
+    .option('--scopes <scopes>', 'what it may do, separated by commas; all that a team may when absent')
     .option(
       '--hash <hash>',
       'of a key that ebb api-key generate made elsewhere, so that nothing secret is shown here',
     )
     .option('--name <name>', 'what it is for, to tell it from others', 'made by ebb api-key')
-    .action((options: { team?: string; runner?: true; scopes: string; name: string; hash?: string }) =>
+    .action((options: CreateOptions) =>
       withOperatorContext(async (context, teamName) => {
-        const team = options.runner ? operators : (options.team ?? teamName);
+        const team = options.runner || options.operators ? operators : (options.team ?? teamName);
         const row = await context.database
           .selectFrom('team')
           .select('id')
           .where('name', '=', team)
           .executeTakeFirst();
         if (!row) throw new CliError(`There is no team ${team}. The first start of ebb api makes the first.`);
-        const granted = options.runner ? (['runner'] as Scope[]) : parseScopes(options.scopes);
+        const granted = options.runner ? (['runner'] as Scope[]) : parseScopes(team, options.scopes);
         const key = { teamId: row.id, name: options.name, scopes: granted, now: new Date() };
         const secret = options.hash === undefined ? makeApiKey() : undefined;
         const secretHash = secret === undefined ? parseHash(options.hash ?? '') : hashApiKey(secret);
@@ -75,17 +74,32 @@ export function apiKeyCommand(): Command {
   return command;
 }
 
+interface CreateOptions {
+  team?: string;
+  runner?: true;
+  operators?: true;
+  scopes?: string;
+  name: string;
+  hash?: string;
+}
+
 function parseHash(text: string): Buffer {
   if (!/^[0-9a-f]{64}$/.test(text))
     throw new CliError('--hash must be 64 hexadecimal digits, as ebb api-key generate shows them.');
   return Buffer.from(text, 'hex');
 }
 
-function parseScopes(text: string): Scope[] {
-  const asked = text.split(',').map((scope) => scope.trim());
-  const unknown = asked.filter((scope) => !forTeams.includes(scope as Scope));
-  if (unknown.length > 0)
-    throw new CliError(`There is no scope ${unknown.join(', ')}. Choose of ${forTeams.join(', ')}.`);
+/** A team's key may do what a team may, the operators' what is theirs alone: nobody has both. */
+function parseScopes(team: string, text: string | undefined): Scope[] {
+  const allowed: readonly Scope[] = team === operators ? operatorScopes : teamScopes;
+  if (text === undefined && team === operators)
+    throw new CliError(`--scopes is not given. Choose of ${allowed.join(', ')}.`);
+  const asked = (text ?? allowed.join(',')).split(',').map((scope) => scope.trim());
+  const refused = asked.filter((scope) => !allowed.includes(scope as Scope));
+  if (refused.length > 0)
+    throw new CliError(
+      `The team ${team} cannot have the scope ${refused.join(', ')}. Choose of ${allowed.join(', ')}.`,
+    );
   return asked as Scope[];
 }
 

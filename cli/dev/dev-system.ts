@@ -129,6 +129,7 @@ function apiEnvironment(options: DevSystemOptions, paths: Paths, port: number): 
     EBB_KEYS_DIR: paths.apiKeys,
     EBB_KEY_ENCRYPTION_KEY_FILE: `${paths.keyEncryptionKey}.pub`,
     EBB_LOCAL_SOURCE_DIR: paths.source,
+    EBB_MAIL_TO_LOG: 'true',
     EBB_FIRST_ADMIN_KEY_FILE: join(paths.keys, 'admin.key'),
     EBB_FIRST_RUNNER_KEY_FILE: join(paths.keys, 'runner.key'),
   };
