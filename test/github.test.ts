@@ -120,6 +120,9 @@ test('applied as plain HCL: what was changed at GitHub by hand is seen by plan a
   for (const change of [
     () => Object.assign([...hooks.values()][0] ?? {}, { active: false }),
     () => Object.assign([...hooks.values()][0] ?? {}, { events: ['push'] }),
+    () => Object.assign([...hooks.values()][0]?.config ?? {}, { url: 'https://elsewhere.example.com/' }),
+    () => Object.assign([...hooks.values()][0]?.config ?? {}, { insecure_ssl: '1' }),
+    () => void delete [...hooks.values()][0]?.config.secret,
     () => hooks.clear(),
     () => keys.clear(),
   ]) {
@@ -127,6 +130,7 @@ test('applied as plain HCL: what was changed at GitHub by hand is seen by plan a
     assert.equal(await planned(), 2, String(change));
     await terraform.run(['apply', '-auto-approve']);
     assert.equal(await planned(), 0, String(change));
+    assert.equal(hooks.size, 1, String(change));
   }
   const [hook] = hooks.values();
   assert.deepEqual([hook?.active, hook?.events], [true, ['push', 'pull_request']]);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientKey, cloneUrl, createGitClient, type GitClient } from './git-client.ts';
 import type { NewHook, SourceHost } from './source-host.ts';
-import { isRefusal, type ParseWebhook, type PushEvent } from './webhook-event.ts';
+import { isRefusal, type ParseWebhook, type PullRequestEvent, type PushEvent } from './webhook-event.ts';
 import { type ReceivedWebhook, startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
 
 /** A source host to test, with two repositories in it that have the default branch `main` and no commit yet. */
@@ -13,6 +14,13 @@ export interface SourceHostFixture {
   repository: string;
   otherRepository: string;
   missingRepository: string;
+  /** Opens a pull request from a fork, or from the repository itself; absent where the host has none. */
+  openPullRequest?(
+    repository: string,
+    request: { number: number; commit: string; branch: string; fork: boolean },
+  ): Promise<void>;
+  /** What the host shows beside a commit, newest last; absent where it has no statuses. */
+  statusesOf?(repository: string, commit: string): { state: string; context: string }[];
   /** The host takes one deploy key for several repositories, and refuses only those of accounts. */
   sharesDeployKeys?: boolean;
   /** Lets this key push to both repositories. */
@@ -44,12 +52,19 @@ export function testSourceHost(kind: string, makeFixture: () => Promise<SourceHo
     testRepository(get);
     testDeployKeys(get);
     testHooks(get);
+    testEvents(get);
+    testReports(get);
   });
 }
 
 type Get = () => SourceHostFixture & { client: GitClient; developer: ClientKey };
 
 function testRepository(get: Get): void {
+  test('takes the credential, and tells the host keys that it publishes', async () => {
+    const { hostKeys } = await get().host.connect(signal);
+    for (const line of hostKeys) assert.match(line, /^(ssh|ecdsa)\S+ [A-Za-z0-9+/=]+$/);
+  });
+
   test('tells the default branch of a repository, and that another does not exist', async () => {
     const { host, repository, missingRepository } = get();
     assert.equal((await host.inspect(repository, signal)).defaultBranch, 'main');
@@ -234,6 +249,118 @@ function testHooks(get: Get): void {
     await host.removeHook(repository, stays.id, signal);
     await Promise.all([removed.close(), kept.close()]);
   });
+}
+
+function testEvents(get: Get): void {
+  test('a tag is resolved, and its push understood', async () => {
+    const { host, parseWebhook, repository, client, developer } = get();
+    const receiver = await startWebhookReceiver();
+    const secret = randomBytes(32);
+    const source = host.clone(repository);
+    const commit = await client.commitAndPush(source, developer, 'Tag me', 'tagged');
+    const { id } = await host.addHook(repository, { url: receiver.url, secret, events: ['push'] }, signal);
+    const work = `${client.folder}/tagging`;
+    await client.git(source, developer, ['clone', '--quiet', '-b', 'tagged', cloneUrl(source), work]);
+    const pushed = await client.git(source, developer, ['-C', work, 'push', 'origin', 'HEAD:refs/tags/v1']);
+    assert.equal(pushed.code, 0, pushed.stderr);
+    const { push } = await nextPush(receiver, parseWebhook, secret);
+    assert.deepEqual([push.ref, push.commit, push.deleted], ['refs/tags/v1', commit, false]);
+    assert.deepEqual(await host.resolveRef(repository, 'refs/tags/v1', signal), { commit });
+    await host.removeHook(repository, id, signal);
+    await receiver.close();
+  });
+
+  test('pull requests are told apart by where they come from, where the host has them', async () => {
+    const { host, parseWebhook, repository, openPullRequest, client, developer } = get();
+    if (!openPullRequest) return;
+    const receiver = await startWebhookReceiver();
+    const secret = randomBytes(32);
+    const events = ['pull_request'] as const;
+    const { id } = await host.addHook(repository, { url: receiver.url, secret, events }, signal);
+    const commit = await client.commitAndPush(host.clone(repository), developer, 'Propose me', 'patch');
+    await openPullRequest(repository, { number: 1, commit, branch: 'patch', fork: true });
+    await openPullRequest(repository, { number: 2, commit, branch: 'patch', fork: false });
+    const told: PullRequestEvent[] = [];
+    for (let index = 0; told.length < 2; index += 1) {
+      await receiver.count(index + 1);
+      const webhook = receiver.received[index];
+      assert.ok(webhook);
+      const event = parseWebhook({ ...webhook, secret });
+      assert.ok(!isRefusal(event), JSON.stringify(event));
+      if (event.event === 'pull_request') told.push(event);
+    }
+    assert.deepEqual(
+      told.map(({ number, fromFork, action }) => ({ number, fromFork, action })),
+      [
+        { number: 1, fromFork: true, action: 'changed' },
+        { number: 2, fromFork: false, action: 'changed' },
+      ],
+    );
+    for (const event of told) {
+      assert.deepEqual([event.commit, event.headBranch, event.baseBranch], [commit, 'patch', 'main']);
+      assert.match(event.ref, new RegExp(`^refs/.*/${event.number}/head$`));
+    }
+    await host.removeHook(repository, id, signal);
+    await receiver.close();
+  });
+}
+
+function testReports(get: Get): void {
+  test('the state of a build is shown beside its commit, and may be told twice, where the host has a place for it', async () => {
+    const { host, repository, missingRepository, statusesOf, client, developer } = get();
+    assert.equal(host.reportStatus === undefined, statusesOf === undefined);
+    if (!host.reportStatus || !statusesOf) return;
+    const commit = await client.commitAndPush(host.clone(repository), developer, 'Report me', 'reported');
+    const status = {
+      ...{ commit, context: 'ebb/shop', description: 'Build 1', url: 'https://ebb.example.com/builds/1' },
+    };
+    for (const state of ['pending', 'pending', 'success'] as const) {
+      await host.reportStatus(repository, { ...status, state }, signal);
+    }
+    assert.deepEqual(statusesOf(repository, commit).at(-1), { state: 'success', context: 'ebb/shop' });
+    const lost = host.reportStatus(missingRepository, { ...status, state: 'success' }, signal);
+    await assert.rejects(lost, { code: 'repository_not_found' });
+  });
+
+  test('a delivery that was not taken is delivered again when asked for, where the host keeps a log', async () => {
+    const { host, parseWebhook, repository, missingRepository, client, developer } = get();
+    assert.equal(host.failedDeliveries === undefined, host.redeliver === undefined);
+    if (!host.failedDeliveries || !host.redeliver) return;
+    const since = new Date(Date.now() - 3_600_000);
+    let isAway = true;
+    const receiver = await startWebhookReceiver(() => (isAway ? 500 : 204));
+    const secret = randomBytes(32);
+    const { id } = await host.addHook(repository, { url: receiver.url, secret, events: ['push'] }, signal);
+    await client.commitAndPush(host.clone(repository), developer, 'Not taken', 'not-taken');
+    const { push } = await nextPush(receiver, parseWebhook, secret);
+    const failedPush = async () => {
+      const failed = (await host.failedDeliveries?.(repository, id, since, signal)) ?? [];
+      return failed.find(({ delivery }) => delivery === push.delivery);
+    };
+    const failed = await eventually(failedPush);
+    isAway = false;
+    const before = receiver.received.length;
+    await host.redeliver(repository, id, failed.id, signal);
+    await receiver.count(before + 1);
+    const again = receiver.received.slice(before).map((webhook) => parseWebhook({ ...webhook, secret }));
+    assert.ok(again.some((event) => !isRefusal(event) && event.delivery === push.delivery));
+    await eventually(async () => (await failedPush()) === undefined || undefined);
+    await host.removeHook(repository, id, signal);
+    assert.deepEqual(await host.failedDeliveries(repository, id, since, signal), []);
+    await host.redeliver(repository, id, failed.id, signal);
+    const lost = host.failedDeliveries(missingRepository, id, since, signal);
+    await assert.rejects(lost, { code: 'repository_not_found' });
+    await receiver.close();
+  });
+}
+
+/** What it gives as soon as it gives something. */
+async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(20, undefined, { signal });
+  }
 }
 
 /** The first push among what comes; hosts may send a ping before. */

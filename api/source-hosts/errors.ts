@@ -1,3 +1,5 @@
+import { maxBranches } from './source-host.ts';
+
 /**
  * - `repository_not_found`: no such repository, or the host hides it from us.
  * - `repository_moved`: it has another name now.
@@ -47,6 +49,12 @@ const withoutEffect: readonly SourceHostErrorCode[] = [
  */
 export function provesNothingHappened(error: unknown): boolean {
   return error instanceof SourceHostError && withoutEffect.includes(error.code);
+}
+
+/** Branches that come in pages cannot all be looked at, every few minutes, in any number. */
+export function tooManyBranches(repository: string): SourceHostError {
+  const message = `${repository} has more than ${maxBranches} branches, so Ebb does not compare them: a push whose webhook is lost is not built. Delete branches that are merged.`;
+  return new SourceHostError('refused', message);
 }
 
 /** What the call gives; `otherwise` when the thing, or its whole repository, is not there. */

@@ -13,6 +13,7 @@ import type {
   Reference,
   Repository,
 } from 'gitea-js';
+import { describeGitea } from './gitea-description-for-tests.ts';
 import { createStandIn, type GitBehind, type StandIn, startGitBehind } from './rest/stand-in-for-tests.ts';
 import type { PushEvent } from './webhook-event.ts';
 
@@ -29,7 +30,7 @@ interface GiteaRepository {
   statuses: (CreateStatusOption & { sha: string })[];
 }
 
-/** A stand-in for Gitea with real git behind it; its shapes are those that gitea-js has from Gitea's own description. */
+/** A stand-in for Gitea with real git behind it, held to what gitea-js has from Gitea's own description. */
 export interface GiteaStandIn extends StandIn {
   token: string;
   git: GitBehind;
@@ -47,7 +48,7 @@ const inTime = () => AbortSignal.timeout(10_000);
 
 export async function startGitea(root: string): Promise<GiteaStandIn> {
   const repositories = new Map<string, GiteaRepository>();
-  const stand = createStandIn(undefined, basePath);
+  const stand = createStandIn(describeGitea(), basePath);
   const { app } = stand;
   const token = randomUUID();
   let lastId = 0;
@@ -93,7 +94,8 @@ export async function startGitea(root: string): Promise<GiteaStandIn> {
     data: [...repositories.values()].map(toRepository),
   }));
   app.get(repo, (request) => toRepository(of(request)));
-  app.get(`${repo}/keys`, (request) => page(request, [...of(request).keys.values()]));
+  const toKey = ({ gitId: _, ...key }: DeployKey & { gitId: string }): DeployKey => key;
+  app.get(`${repo}/keys`, (request) => page(request, [...of(request).keys.values()].map(toKey)));
   app.post(`${repo}/keys`, async (request, reply) => {
     const repository = of(request);
     const { title, key, read_only = false } = request.body as CreateKeyOption;
@@ -112,10 +114,11 @@ export async function startGitea(root: string): Promise<GiteaStandIn> {
     const id = nextId();
     const stored = { id, title, key, read_only, gitId: added.id } satisfies DeployKey & { gitId: string };
     repository.keys.set(id, stored);
-    return reply.code(201).send(stored);
+    return reply.code(201).send(toKey(stored));
   });
   app.get(`${repo}/keys/:id`, (request, reply) => {
-    return of(request).keys.get(Number(params(request).id)) ?? fail(reply, 404, 'not found');
+    const key = of(request).keys.get(Number(params(request).id));
+    return key ? toKey(key) : fail(reply, 404, 'not found');
   });
   app.delete(`${repo}/keys/:id`, async (request, reply) => {
     const repository = of(request);
@@ -164,7 +167,7 @@ export async function startGitea(root: string): Promise<GiteaStandIn> {
     const ref = `refs/${params(request)['*']}`;
     const found = await git.host.resolveRef(of(request).name, ref, inTime());
     if (!found) return fail(reply, 404, 'not found');
-    return { ref, object: { type: 'commit', sha: found.commit } } satisfies Reference;
+    return [{ ref, object: { type: 'commit', sha: found.commit } }] satisfies Reference[];
   });
   app.get(`${repo}/git/commits/:sha`, async (request, reply) => {
     const { sha = '' } = params(request);

@@ -29,6 +29,7 @@ async function start() {
   const close = async () => {
     await gitea.close();
     await rm(root, { recursive: true });
+    assert.deepEqual(gitea.violations, []);
   };
   return { gitea, close };
 }
@@ -40,6 +41,12 @@ testSourceHost('gitea', async () => {
     ...{ repository: 'acme/shop', otherRepository: 'acme/tools', missingRepository: 'acme/nowhere' },
     sharesDeployKeys: true,
     authorizeDeveloper: gitea.git.authorizeUser,
+    openPullRequest: gitea.openPullRequest,
+    statusesOf: (name, commit) =>
+      gitea
+        .repository(name)
+        .statuses.filter(({ sha }) => sha === commit)
+        .map(({ state = '', context = '' }) => ({ state, context })),
   };
 });
 

@@ -1,5 +1,5 @@
 import type { HookEvent } from '../../contract/hook-binding.ts';
-import { SourceHostError, unlessGone } from './errors.ts';
+import { SourceHostError, tooManyBranches, unlessGone } from './errors.ts';
 import { parseEvent } from './github/github-webhook.ts';
 import { repositoryParts } from './repository-path.ts';
 import { idOf, inner, listOf, objectOf, textOf } from './rest/fields.ts';
@@ -178,9 +178,7 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
         for (const branch of found) {
           branches.push({ name: textOf(branch, 'name'), commit: textOf(inner(branch, 'commit'), 'id') });
         }
-        if (branches.length > maxBranches) {
-          throw new SourceHostError('refused', `The repository has more than ${maxBranches} branches.`);
-        }
+        if (branches.length > maxBranches) throw tooManyBranches(repository);
       }
     },
     async describeCommit(repository, commit, signal) {

@@ -7,8 +7,10 @@ import type {
   PersonalAccessTokenSchema,
   ProjectHookSchema,
   ProjectSchema,
+  TagSchema,
 } from '@gitbeaker/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { describeGitlab } from './gitlab-description-for-tests.ts';
 import { createStandIn, type GitBehind, type StandIn, startGitBehind } from './rest/stand-in-for-tests.ts';
 import type { PushEvent } from './webhook-event.ts';
 
@@ -22,12 +24,13 @@ type StoredHook = Partial<ProjectHookSchema> & {
 interface GitlabProject {
   id: number;
   name: string;
+  folder: string;
   keys: Map<number, Partial<DeployKeySchema> & { id: number; gitId: string }>;
   hooks: Map<number, StoredHook>;
   statuses: Map<string, string>;
 }
 
-/** A stand-in for GitLab with real git behind it; its shapes are those that gitbeaker, a client of its API, knows. */
+/** A stand-in for GitLab with real git behind it, held to what gitbeaker, a client of its API, declares. */
 export interface GitlabStandIn extends StandIn {
   token: string;
   scopes: string[];
@@ -48,7 +51,8 @@ const inTime = () => AbortSignal.timeout(10_000);
 
 export async function startGitlab(root: string): Promise<GitlabStandIn> {
   const projects = new Map<string, GitlabProject>();
-  const stand = createStandIn(undefined, basePath);
+  const { api, fill } = describeGitlab();
+  const stand = createStandIn(api, basePath);
   const { app } = stand;
   let lastId = 0;
   const nextId = () => ++lastId;
@@ -91,11 +95,11 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
   );
   app.get(project, (request) => {
     const { id, name } = of(request);
-    return {
-      ...{ id, path_with_namespace: name, default_branch: 'main' },
-    } satisfies Partial<ProjectSchema>;
+    const fields = { id, path_with_namespace: name, default_branch: 'main' } satisfies Partial<ProjectSchema>;
+    return fill('GET /projects/{id}', fields);
   });
-  const shown = ({ gitId: _, ...key }: Partial<DeployKeySchema> & { gitId: string }) => key;
+  const shown = ({ gitId: _, ...key }: Partial<DeployKeySchema> & { gitId: string }) =>
+    fill('GET /projects/{id}/deploy_keys/{key_id}', key);
   app.post(`${project}/deploy_keys`, async (request, reply) => {
     const { name, keys } = of(request);
     const { title, key, can_push } = request.body as { title: string; key: string; can_push: boolean };
@@ -109,7 +113,7 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
     if (!added) return fail(reply, 400, { 'deploy_key.fingerprint_sha256': ['has already been taken'] });
     const stored = { id: nextId(), title, key, can_push, gitId: added.id };
     keys.set(stored.id, stored);
-    return reply.code(201).send(shown(stored) satisfies Partial<DeployKeySchema>);
+    return reply.code(201).send(shown(stored));
   });
   app.get(`${project}/deploy_keys`, (request) => [...of(request).keys.values()].map(shown));
   app.get(`${project}/deploy_keys/:key_id`, (request, reply) => {
@@ -127,7 +131,7 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
 
   // Neither token is ever told again.
   const toHook = ({ token: _, signing_token: __, ...hook }: StoredHook) =>
-    hook satisfies Partial<ProjectHookSchema>;
+    fill('GET /projects/{id}/hooks/{hook_id}', hook satisfies Partial<ProjectHookSchema>);
   app.get(`${project}/hooks`, (request) => [...of(request).hooks.values()].map(toHook));
   app.post(`${project}/hooks`, (request, reply) => {
     const hook = { ...(request.body as StoredHook), id: nextId(), alert_status: 'executable' };
@@ -150,11 +154,16 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
       : fail(reply, 404, '404 Not found');
   });
 
-  const refRoute = (list: string, prefix: string) =>
+  const toRef = (list: 'branches' | 'tags', name: string, sha: string) => {
+    const request = `GET /projects/{id}/repository/${list}/{${list === 'tags' ? 'tag_name' : 'branch'}}`;
+    const empty = fill(request, { name } satisfies Partial<BranchSchema & TagSchema>);
+    return { ...empty, commit: { ...(empty.commit as object), id: sha } };
+  };
+  const refRoute = (list: 'branches' | 'tags', prefix: string) =>
     app.get(`${project}/repository/${list}/:name`, async (request, reply) => {
       const { name = '' } = params(request);
       const found = await git.host.resolveRef(of(request).name, `${prefix}${name}`, inTime());
-      return found ? toBranch(name, found.commit) : fail(reply, 404, '404 Not Found');
+      return found ? toRef(list, name, found.commit) : fail(reply, 404, '404 Not Found');
     });
   refRoute('branches', 'refs/heads/');
   refRoute('tags', 'refs/tags/');
@@ -162,13 +171,17 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
     const { per_page = '20', page = '1' } = request.query as Record<string, string>;
     const branches = await git.host.listBranches(of(request).name, inTime());
     const from = (Number(page) - 1) * Number(per_page);
-    return branches.slice(from, from + Number(per_page)).map(({ name, commit }) => toBranch(name, commit));
+    return branches
+      .slice(from, from + Number(per_page))
+      .map(({ name, commit }) => toRef('branches', name, commit));
   });
   app.get(`${project}/repository/commits/:sha`, async (request, reply) => {
     const { sha = '' } = params(request);
     const found = await git.host.describeCommit(of(request).name, sha, inTime());
     if (!found) return fail(reply, 404, '404 Commit Not Found');
-    return { id: sha, message: found.message, author_name: found.author } satisfies Partial<CommitSchema>;
+    const { message, author } = found;
+    const fields = { id: sha, message, author_name: author } satisfies Partial<CommitSchema>;
+    return fill('GET /projects/{id}/repository/commits/{sha}', fields);
   });
   app.post(`${project}/statuses/:sha`, (request, reply) => {
     const { statuses } = of(request);
@@ -183,17 +196,16 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
       );
     }
     statuses.set(name, body.state);
-    return reply
-      .code(201)
-      .send({ sha, name: body.name, status: body.state } satisfies Partial<CommitStatusSchema>);
+    const fields = { sha, name: body.name, status: body.state } satisfies Partial<CommitStatusSchema>;
+    return reply.code(201).send(fill('POST /projects/{id}/statuses/{sha}', fields));
   });
 
   const gitlab: GitlabStandIn = {
     ...{ ...stand, url: '', token: `glpat-${randomUUID()}`, scopes: ['api'], signs: true, git },
     project: find,
     async addProject(name) {
-      await git.createRepository(name);
-      const added = { id: nextId(), name, keys: new Map(), hooks: new Map(), statuses: new Map() };
+      const folder = await git.createRepository(name);
+      const added = { id: nextId(), name, folder, keys: new Map(), hooks: new Map(), statuses: new Map() };
       projects.set(name, added);
       return added;
     },
@@ -218,10 +230,6 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
   };
   gitlab.url = await stand.listen();
   return gitlab;
-}
-
-function toBranch(name: string, id: string) {
-  return { name, commit: { id } } satisfies { [K in keyof BranchSchema]?: unknown };
 }
 
 function pushPayload(push: PushEvent): object {

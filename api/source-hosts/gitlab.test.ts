@@ -1,19 +1,30 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Gitlab } from '@gitbeaker/rest';
+import { createCustody } from '../custody/custody.ts';
 import { createKey } from '../deploy-keys/ed25519-key.ts';
 import { testSourceHost } from './conformance.ts';
 import { gitlabKind } from './gitlab.ts';
 import { type GitlabStandIn, startGitlab } from './gitlab-for-tests.ts';
 import type { SourceHost } from './source-host.ts';
+import { createSourceHosts } from './source-hosts.ts';
 import { isRefusal } from './webhook-event.ts';
 import { hookSecretText } from './webhook-parsing.ts';
 import { startWebhookReceiver } from './webhook-receiver.ts';
 
 const kind = gitlabKind({ create: 0, change: 0 });
+const person = { NAME: 'Ada Example', EMAIL: 'ada@example.com' };
+const identity = {
+  PATH: process.env.PATH,
+  ...{ GIT_AUTHOR_NAME: person.NAME, GIT_AUTHOR_EMAIL: person.EMAIL },
+  ...{ GIT_COMMITTER_NAME: person.NAME, GIT_COMMITTER_EMAIL: person.EMAIL },
+};
 const signal = AbortSignal.timeout(60_000);
 
 function open(gitlab: GitlabStandIn): SourceHost {
@@ -32,6 +43,7 @@ async function start() {
   const close = async () => {
     await gitlab.close();
     await rm(root, { recursive: true });
+    assert.deepEqual(gitlab.violations, []);
   };
   return { gitlab, close };
 }
@@ -43,6 +55,11 @@ testSourceHost('gitlab', async () => {
     ...{ repository: 'acme/shop', otherRepository: 'acme/tools', missingRepository: 'acme/nowhere' },
     sharesDeployKeys: true,
     authorizeDeveloper: gitlab.git.authorizeUser,
+    openPullRequest: gitlab.openMergeRequest,
+    statusesOf: (name, commit) =>
+      [...gitlab.project(name).statuses]
+        .filter(([named]) => named.startsWith(commit))
+        .map(([named, state]) => ({ state, context: named.slice(commit.length + 1) })),
   };
 });
 
@@ -113,17 +130,62 @@ describe('gitlab, beside another client of its API', () => {
     }
   });
 
-  test('a hook that was disabled after failures is seen', async () => {
-    const host = open(gitlab);
-    const url = 'https://ebb.example.com/v1/hooks/2';
-    const { id } = await host.addHook(
-      'acme/tools',
-      { url, secret: Buffer.alloc(32, 1), events: ['push'] },
-      signal,
-    );
-    assert.equal((await host.findHook('acme/tools', id, signal))?.active, true);
-    Object.assign(gitlab.project('acme/tools').hooks.get(Number(id)) ?? {}, { alert_status: 'disabled' });
-    assert.equal((await host.findHook('acme/tools', id, signal))?.active, false);
+  for (const change of [
+    { alert_status: 'disabled' },
+    { enable_ssl_verification: false },
+    { push_events_branch_filter: 'main', branch_filter_strategy: 'wildcard' },
+  ]) {
+    test(`a hook with ${JSON.stringify(change)} is seen, and set right`, async () => {
+      const host = open(gitlab);
+      const url = 'https://ebb.example.com/v1/hooks/2';
+      const hook = { url, secret: Buffer.alloc(32, 1), events: ['push' as const] };
+      const { id } = await host.addHook('acme/tools', hook, signal);
+      const { hooks } = gitlab.project('acme/tools');
+      const before = { ...hooks.get(Number(id)), id: 0 };
+      assert.equal((await host.findHook('acme/tools', id, signal))?.active, true);
+      Object.assign(hooks.get(Number(id)) ?? {}, { ...change, url: 'https://elsewhere.example.com/' });
+      assert.equal((await host.findHook('acme/tools', id, signal))?.active, false);
+      const again = await host.addHook('acme/tools', { ...hook, id }, signal);
+      assert.deepEqual(
+        [...hooks.values()].map((one) => ({ ...one, id: 0 })),
+        [before],
+      );
+      assert.equal((await host.findHook('acme/tools', again.id, signal))?.active, true);
+    });
+  }
+
+  test('a thousand branches are listed, and one more is told as too many', async () => {
+    const { folder } = await gitlab.addProject('acme/many');
+    const git = async (args: string[]) =>
+      (await promisify(execFile)('git', ['-C', folder, ...args], { env: identity })).stdout.trim();
+    const tree = await git(['hash-object', '-t', 'tree', '-w', '/dev/null']);
+    const commit = await git(['commit-tree', '-m', 'Many', tree]);
+    const addBranches = async (from: number, to: number) => {
+      const lines = Array.from(
+        { length: to - from },
+        (_, index) => `${commit} refs/heads/b${from + index}\n`,
+      );
+      const file = join(folder, 'packed-refs');
+      await appendFile(file, lines.join(''));
+    };
+    await addBranches(0, 1_000);
+    const told: string[] = [];
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const custody = createCustody({
+      keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
+      hookMasterKey: Buffer.alloc(32),
+    });
+    const kinds = { gitlab: { ...kind, open: () => open(gitlab) } };
+    const host = createSourceHosts(custody, kinds, (_, { message }) => told.push(message)).of({
+      ...{ connection_id: 'conn_gitlab', kind: 'gitlab', url: gitlab.url, ssh_address: null, app_id: null },
+      ...{ installation_id: null, host_keys: [], sealed_credential: null },
+    });
+    assert.equal((await host?.listBranches('acme/many', signal))?.length, 1_000);
+    await addBranches(1_000, 1_001);
+    for (const _ of [1, 2])
+      await assert.rejects(async () => await host?.listBranches('acme/many', signal), { code: 'refused' });
+    assert.equal(told.length, 1);
+    assert.match(told.join(), /acme\/many has more than 1000 branches/);
   });
 
   test('merge requests are understood; a GitLab that does not sign is believed by its token alone', async () => {

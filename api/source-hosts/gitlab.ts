@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { HookEvent } from '../../contract/hook-binding.ts';
-import { SourceHostError, unlessGone } from './errors.ts';
+import { SourceHostError, tooManyBranches, unlessGone } from './errors.ts';
 import { repositoryParts } from './repository-path.ts';
 import { idOf, inner, listOf, objectOf, textOf } from './rest/fields.ts';
 import { createMemories, type HostMemory, type Pace } from './rest/host-memory.ts';
@@ -185,10 +185,8 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         for (const branch of found) {
           branches.push({ name: textOf(branch, 'name'), commit: textOf(inner(branch, 'commit'), 'id') });
         }
+        if (branches.length > maxBranches) throw tooManyBranches(repository);
         if (found.length < 100) return branches;
-        if (branches.length >= maxBranches) {
-          throw new SourceHostError('refused', `The repository has more than ${maxBranches} branches.`);
-        }
       }
     },
     async describeCommit(repository, commit, signal) {

@@ -39,7 +39,10 @@ export interface SourceHost {
   /** When it resolves, nothing more is delivered. A repository that is gone has no hook: `absent`. */
   removeHook(repository: string, id: string, signal: AbortSignal): Promise<Removal>;
 
-  /** Every branch with the commit that it points at. Throws `refused` when there are more than `maxBranches`. */
+  /**
+   * Every branch with the commit that it points at. Throws `refused` when the host gives them in pages and there are
+   * more than `maxBranches`, and when one answer with all of them is larger than any may be.
+   */
   listBranches(repository: string, signal: AbortSignal): Promise<Branch[]>;
   /** What a commit says of itself; undefined when there is no such commit. */
   describeCommit(repository: string, commit: string, signal: AbortSignal): Promise<Commit | undefined>;
@@ -57,7 +60,7 @@ export interface SourceHost {
   redeliver?(repository: string, hookId: string, deliveryId: string, signal: AbortSignal): Promise<void>;
 }
 
-/** How many branches of a repository Ebb looks at. */
+/** How many branches of a repository Ebb looks at where they come in pages. */
 export const maxBranches = 1000;
 
 export type Removal = 'removed' | 'absent';

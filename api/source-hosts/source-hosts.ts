@@ -66,13 +66,14 @@ export interface SourceHosts {
 
 /**
  * @param kinds those that are served
- * @param onRefused told when a host does not take a credential any more, or a repository is gone
+ * @param onRefused told when a host does not take a credential any more, a repository is gone, or has too many branches
  */
 export function createSourceHosts(
   custody: Custody,
   kinds: Partial<Record<Kind, HostKind>>,
   onRefused: (connectionId: string, error: SourceHostError) => void = () => {},
 ): SourceHosts {
+  const toldOnce = new Set<string>();
   const open = (connection: HostConnection) =>
     kinds[connection.kind]?.open({
       url: connection.url ?? undefined,
@@ -89,7 +90,7 @@ export function createSourceHosts(
     kind: (kind) => kinds[kind],
     of(connection) {
       const host = open(connection);
-      return host && tellRefusals(host, (error) => onRefused(connection.connection_id, error));
+      return host && tellRefusals(host, (error) => onRefused(connection.connection_id, error), toldOnce);
     },
   };
 }
@@ -100,8 +101,22 @@ function repositoryOf({ repository: name, repository_id: id }: HostConnection): 
 
 const telling = ['unauthorized', 'repository_not_found', 'repository_moved'];
 
+const maxTold = 10_000;
+
 /** The same host, which tells of answers that a team should be able to look up later. */
-function tellRefusals(host: SourceHost, tell: (error: SourceHostError) => void): SourceHost {
+function tellRefusals(
+  host: SourceHost,
+  tell: (error: SourceHostError) => void,
+  toldOnce: Set<string>,
+): SourceHost {
+  const tellOf = (call: string, error: SourceHostError) => {
+    if (telling.includes(error.code)) return tell(error);
+    // Branches that cannot be listed are not compared, which nobody else notices; once, and not every few minutes.
+    if (call !== 'listBranches' || error.code !== 'refused' || toldOnce.has(error.message)) return;
+    if (toldOnce.size >= maxTold) toldOnce.clear();
+    toldOnce.add(error.message);
+    tell(error);
+  };
   return new Proxy(host, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
@@ -110,7 +125,7 @@ function tellRefusals(host: SourceHost, tell: (error: SourceHostError) => void):
         try {
           return await value.apply(target, args);
         } catch (error) {
-          if (error instanceof SourceHostError && telling.includes(error.code)) tell(error);
+          if (error instanceof SourceHostError) tellOf(String(name), error);
           throw error;
         }
       };

@@ -35,6 +35,12 @@ for (const by of ['token', 'app'] as const) {
       otherRepository: 'acme/tools',
       missingRepository: 'acme/nowhere',
       authorizeDeveloper: github.git.authorizeUser,
+      openPullRequest: github.openPullRequest,
+      statusesOf: (name, commit) =>
+        github
+          .repository(name)
+          .statuses.filter(({ sha }) => sha === commit)
+          .map(({ state, context }) => ({ state, context })),
       async close() {
         await github.close();
         await rm(root, { recursive: true });
