@@ -47,7 +47,13 @@ export async function changeConnection(
     if (!(await updateConnection(inside.database, changed))) throw changedMeanwhile();
     await recordAudit(inside, {
       ...{ teamId: row.team_id, action: 'connection.changed', actor: keyId, subject: row.id },
-      detail: { name: row.name, changed: changedFields<object>(row, changed) },
+      detail: {
+        name: row.name,
+        changed: [
+          ...changedFields<object>(toConnection(row), toConnection(changed)),
+          ...['token', 'private_key'].filter((name) => patch[name] !== undefined),
+        ],
+      },
     });
   });
 }
