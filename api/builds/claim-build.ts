@@ -3,7 +3,7 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { issueBuildToken } from '../auth/build-token.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
-import type { Database } from '../db/database.ts';
+import { type Database, json } from '../db/database.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { logLimitBytes } from './append-log.ts';
@@ -20,18 +20,9 @@ export async function claimBuild(
   leaseHolder: string,
 ): Promise<BuildSpecification> {
   const { database } = context;
-  const claimed = await transition(database, buildId, 'claim', 'starting', {
-    lease_holder: leaseHolder,
-    attempt: sql`attempt + 1`,
-    started_at: sql`coalesce(started_at, ${context.now()})`,
-    reason: null,
-    vm_ready_at: null,
-    checkout_done_at: null,
-    first_step_at: null,
-    vm_gone_at: null,
-  });
+  const claimed = await claimOnce(context, buildId, leaseHolder);
   const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
-  if (!build) throw await unclaimable(context, buildId);
+  if (!build) throw await unclaimable(context, buildId, leaseHolder);
   const project = await database
     .selectFrom('project')
     .innerJoin('connection', 'connection.id', 'project.connection_id')
@@ -59,6 +50,7 @@ export async function claimBuild(
     log_limit: logLimitBytes,
     token: await issueBuildToken(context, {
       buildId,
+      attempt: build.attempt,
       projectId: project.id,
       teamId: build.team_id,
       keyId: principal.keyId,
@@ -78,6 +70,34 @@ export async function claimBuild(
     image: project.image,
     memory_mib: project.memory_mib,
   };
+}
+
+/** A name is good for one claim: repeated once its attempt is over, it takes nothing from who has the build by then. */
+async function claimOnce(
+  context: ApiContext,
+  buildId: string,
+  leaseHolder: string,
+): Promise<BuildRow | undefined> {
+  return await context.database.transaction().execute(async (transaction) => {
+    const build = await transaction
+      .selectFrom('build')
+      .select('spent_leases')
+      .where('id', '=', buildId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (!build || build.spent_leases.includes(leaseHolder)) return undefined;
+    return await transition(transaction, buildId, 'claim', 'starting', {
+      lease_holder: leaseHolder,
+      spent_leases: json([...build.spent_leases, leaseHolder]),
+      attempt: sql`attempt + 1`,
+      started_at: sql`coalesce(started_at, ${context.now()})`,
+      reason: null,
+      vm_ready_at: null,
+      checkout_done_at: null,
+      first_step_at: null,
+      vm_gone_at: null,
+    });
+  });
 }
 
 async function claimedBefore(
@@ -123,12 +143,18 @@ async function sealedSecrets(
   return rows.map(({ name, phases, sealed_value }) => ({ name, phases, value: sealed_value }));
 }
 
-async function unclaimable({ database }: ApiContext, buildId: string) {
+async function unclaimable({ database }: ApiContext, buildId: string, leaseHolder: string) {
   const build = await database
     .selectFrom('build')
-    .select('state')
+    .select(['state', 'spent_leases'])
     .where('id', '=', buildId)
     .executeTakeFirst();
   if (!build) return notFound('build', buildId);
+  if (build.state === 'queued' && build.spent_leases.includes(leaseHolder)) {
+    return conflict(
+      'claim_spent',
+      'This lease had the build before, and that attempt is over. Claim it under a new lease.',
+    );
+  }
   return conflict('not_claimable', `The build is ${build.state}; only a queued build can be claimed.`);
 }
