@@ -122,6 +122,7 @@ function toPrincipal(claims: Record<string, unknown>): Principal {
     scopes: knownScopes.filter((scope) => granted.includes(scope)),
     ...(project ? { projectId: project } : {}),
     ...(build ? { buildId: build } : {}),
+    ...(typeof claims.attempt === 'number' ? { attempt: claims.attempt } : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { issueBuildToken } from '../auth/build-token.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
-import type { Database } from '../db/database.ts';
+import { type Database, json } from '../db/database.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { logLimitBytes } from '../logs/append-log.ts';
@@ -49,6 +49,7 @@ export async function claimBuild(
     log_limit: logLimitBytes,
     token: await issueBuildToken(context, {
       buildId,
+      attempt: build.attempt,
       projectId: project.id,
       teamId: build.team_id,
       keyId: principal.keyId,
@@ -70,9 +71,28 @@ export async function claimBuild(
 }
 
 async function claim(context: ApiContext, buildId: string, leaseHolder: string): Promise<BuildRow> {
-  const { database, now } = context;
-  const claimed = await transition(database, buildId, 'claim', 'starting', {
+  const claimed = await claimOnce(context, buildId, leaseHolder);
+  const build = claimed ?? (await claimedBefore(context.database, buildId, leaseHolder));
+  if (!build) throw await unclaimable(context, buildId, leaseHolder);
+  return build;
+}
+
+/** A name is good for one claim: repeated once its attempt is over, it takes nothing from who has the build by then. */
+async function claimOnce(
+  { database, now }: ApiContext,
+  buildId: string,
+  leaseHolder: string,
+): Promise<BuildRow | undefined> {
+  const build = await database
+    .selectFrom('build')
+    .select('spent_leases')
+    .where('id', '=', buildId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!build || build.spent_leases.includes(leaseHolder)) return undefined;
+  return await transition(database, buildId, 'claim', 'starting', {
     lease_holder: leaseHolder,
+    spent_leases: json([...build.spent_leases, leaseHolder]),
     attempt: sql`attempt + 1`,
     started_at: sql`coalesce(started_at, ${now()})`,
     reason: null,
@@ -81,9 +101,6 @@ async function claim(context: ApiContext, buildId: string, leaseHolder: string):
     first_step_at: null,
     vm_gone_at: null,
   });
-  const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
-  if (!build) throw await unclaimable(context, buildId);
-  return build;
 }
 
 async function claimedBefore(
@@ -116,12 +133,18 @@ function stepsOf(
   return steps.filter(({ commands }) => commands.length > 0);
 }
 
-async function unclaimable({ database }: ApiContext, buildId: string) {
+async function unclaimable({ database }: ApiContext, buildId: string, leaseHolder: string) {
   const build = await database
     .selectFrom('build')
-    .select('state')
+    .select(['state', 'spent_leases'])
     .where('id', '=', buildId)
     .executeTakeFirst();
   if (!build) return notFound('build', buildId);
+  if (build.state === 'queued' && build.spent_leases.includes(leaseHolder)) {
+    return conflict(
+      'claim_spent',
+      'This lease had the build before, and that attempt is over. Claim it under a new lease.',
+    );
+  }
   return conflict('not_claimable', `The build is ${build.state}; only a queued build can be claimed.`);
 }

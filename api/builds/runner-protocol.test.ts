@@ -171,7 +171,7 @@ describeApi('the protocol of runners', (given) => {
     const { report } = await claim();
     assert.equal((await report('waiting', { reason: 'No room anywhere.' })).status, 204);
     assert.deepEqual([(await read()).state, (await read()).reason], ['starting', 'No room anywhere.']);
-    assert.equal((await report('waiting', { attempt: 7, reason: 'Late.' })).status, 409);
+    assert.equal((await report('waiting', { attempt: 7, reason: 'Late.' })).status, 403);
     await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
     assert.equal((await read()).reason, null);
     await report('waiting', { reason: 'Too late.' });
@@ -361,6 +361,6 @@ describeApi('the protocol of runners', (given) => {
     ] as const;
     for (const [{ status, body }, pointer] of cases)
       assert.deepEqual([status, body.errors[0].pointer], [422, pointer]);
-    assert.equal((await report('finish', { attempt: 7, outcome: 'passed' })).status, 409);
+    assert.equal((await report('finish', { attempt: 7, outcome: 'passed' })).status, 403);
   });
 });

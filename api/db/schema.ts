@@ -83,6 +83,7 @@ export interface Schema {
   };
   build: BuildTable;
   build_log: { build_id: string; position: number; data: Uint8Array; sealed: Generated<boolean> };
+  custody_event: { build_id: string; attempt: number; number: number };
   webhook_delivery: {
     hook_binding_id: string;
     delivery: string;
@@ -223,6 +224,8 @@ interface BuildTable extends MilestoneColumns {
   failed_command: Generated<string | null>;
   exit_code: Generated<number | null>;
   lease_holder: Generated<string | null>;
+  /** Every name under which the build was claimed. */
+  spent_leases: Generated<string[]>;
   vm: Generated<string | null>;
   proof: Generated<unknown>;
   cancel_requested: Generated<boolean>;

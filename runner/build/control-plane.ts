@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CustodyReport } from '../../contract/custody-event.ts';
 import type { Problem } from '../../contract/problem.ts';
 import type {
   BuildOutcome,
@@ -33,6 +34,8 @@ export interface BuildReports {
   /** Why the build has no VM yet. */
   waiting(reason: string, signal: AbortSignal): Promise<void>;
   phase(phase: PhaseReport['phase'], signal: AbortSignal): Promise<void>;
+  /** What is done with a key or a secret; see `createCustodyLog`. */
+  custody(report: Omit<CustodyReport, 'attempt'>, signal: AbortSignal): Promise<void>;
   appendLog(offset: number, data: Buffer, signal: AbortSignal): Promise<void>;
   finish(outcome: Omit<BuildOutcome, 'attempt'>, signal: AbortSignal): Promise<void>;
 }
@@ -89,6 +92,9 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
         },
         async phase(phase, signal) {
           await drain(await post(`${build_id}/phase`, bearer, { phase, attempt }, signal));
+        },
+        async custody(report, signal) {
+          await drain(await post(`${build_id}/custody-events`, bearer, { ...report, attempt }, signal));
         },
         async appendLog(offset, data, signal) {
           const where = new URLSearchParams({ attempt: String(attempt), offset: String(offset) });

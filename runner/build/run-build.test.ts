@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
 import { createCustody } from '../../api/custody/custody.ts';
+import type { CustodyEvent } from '../../contract/custody-event.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
@@ -36,15 +37,17 @@ describe('a build', () => {
   let told: {
     milestones: string[];
     phases: string[];
+    custody: CustodyEvent[];
     log: string;
     ends: { outcome: string; reason?: string }[];
   };
   let specification: BuildSpecification;
+  let seal: (plaintext: Buffer, purpose: 'deploy-key' | `secret:${string}`) => Promise<string>;
 
   beforeEach(async () => {
     driver = createDriverForTests();
     pool = createVmPool({ driver, size: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
-    told = { milestones: [], phases: [], log: '', ends: [] };
+    told = { milestones: [], phases: [], custody: [], log: '', ends: [] };
     program('ramdisk-proof', printing(JSON.stringify(cleanProof)));
     program('checkout', async () => 0);
     program('handover', async () => 0);
@@ -64,7 +67,7 @@ describe('a build', () => {
   async function makeSpecification(): Promise<BuildSpecification> {
     const custody = createCustody({ keyEncryptionKey: key.publicKey, hookMasterKey: randomBytes(32) });
     const project = await custody.createProjectKey('prj_1');
-    const seal = (plaintext: Buffer, purpose: 'deploy-key' | `secret:${string}`) =>
+    seal = (plaintext, purpose) =>
       custody.seal(plaintext, { publicKey: project.publicKey, projectId: 'prj_1', purpose });
     const deployKey = makeEd25519();
     const { d = '' } = deployKey.privateKey.export({ format: 'jwk' });
@@ -105,6 +108,7 @@ describe('a build', () => {
       milestone: async ({ milestone }) => void told.milestones.push(milestone),
       waiting: async () => {},
       phase: async (phase) => void told.phases.push(phase),
+      custody: async ({ event }) => void told.custody.push(event),
       appendLog: async (_, data) => {
         told.log += data.toString();
       },
@@ -143,6 +147,20 @@ describe('a build', () => {
     });
     await run();
     assert.deepEqual(seen, { setup: false, test: false, deploy: true });
+  });
+
+  test('opens nothing before the audit has it, and tells there what became of it', async () => {
+    specification.secrets.push(
+      { name: 'OTHER', phases: ['setup', 'deploy'], value: await seal(Buffer.from('more'), 'secret:OTHER') },
+      { name: 'UNUSED', phases: [], value: 'cannot be opened' },
+    );
+    assert.deepEqual(await run(), { outcome: 'passed' });
+    assert.deepEqual(told.custody, [
+      { action: 'deploy_key.opened' },
+      { action: 'deploy_key.closed', signs: 0, refusals: 0 },
+      { action: 'secrets.opened', phase: 'setup', count: 1, names: ['OTHER'] },
+      { action: 'secrets.opened', phase: 'deploy', count: 2, names: ['TOKEN', 'OTHER'] },
+    ]);
   });
 
   test('masks a secret that a command prints', async () => {
@@ -221,6 +239,40 @@ describe('a build', () => {
     const { outcome, reason } = await run();
     assert.equal(outcome, 'errored');
     assert.match(reason ?? '', /sealed for another project or purpose.*Was the project revoked/);
+  });
+
+  for (const action of ['deploy_key.opened', 'secrets.opened']) {
+    test(`leaves sealed what the audit does not take: ${action}`, async () => {
+      const reached: string[] = [];
+      for (const name of ['checkout', 'step']) {
+        program(name, async () => {
+          reached.push(name);
+          return 0;
+        });
+      }
+      // Opening it would end the build errored, with what cannot be opened.
+      if (action === 'deploy_key.opened') specification.deploy_key.private_key = 'not a seal';
+      for (const secret of specification.secrets) secret.value = 'not a seal';
+      const { outcome, reason } = await run({
+        reports: {
+          custody: async ({ event }) => {
+            if (event.action === action) throw new Error('The audit is closed.');
+          },
+        },
+      });
+      assert.equal(outcome, 'lost');
+      assert.match(reason ?? '', /The audit is closed/);
+      assert.deepEqual(reached, action === 'deploy_key.opened' ? [] : ['checkout']);
+    });
+  }
+
+  test('tells the audit that a key was closed when the checkout failed', async () => {
+    program('checkout', async () => 12);
+    await run();
+    assert.deepEqual(
+      told.custody.map(({ action }) => action),
+      ['deploy_key.opened', 'deploy_key.closed'],
+    );
   });
 
   test('is lost, and no more, when its VM dies in the middle of a step', async () => {

@@ -5,10 +5,12 @@ import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
 import { SshError } from '../ssh/ssh-error.ts';
 import type { LiveVm } from '../vm/pool.ts';
 import { judgeRamdiskProof } from '../vm/ramdisk-proof.ts';
+import { announceSecrets } from './announce-secrets.ts';
 import { BuildEnd, errored, lost } from './build-end.ts';
 import { type BuildLog, createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
+import { type CustodyLog, createCustodyLog } from './custody-log.ts';
 import type { RunnerContext } from './runner-context.ts';
 import { endProcesses, openSecrets, runStep } from './steps.ts';
 
@@ -24,6 +26,7 @@ interface Attempt {
   specification: BuildSpecification;
   reports: BuildReports;
   vault: ProjectVault;
+  custody: CustodyLog;
   log: BuildLog;
   signal: AbortSignal;
 }
@@ -47,6 +50,12 @@ export async function runBuild(
     limit: specification.log_limit,
     signal: context.signal,
   });
+  const custody = createCustodyLog({
+    reports,
+    signal: context.signal,
+    onLost: (event, error) =>
+      context.log.warn({ build: specification.build_id, event, error: String(error) }, 'event not audited'),
+  });
   let vm: LiveVm | undefined;
   let end: BuildEnd;
   try {
@@ -55,7 +64,7 @@ export async function runBuild(
       wrappedPrivateKey: specification.wrapped_private_key,
       projectId: specification.project_id,
     });
-    const attempt = { context, specification, reports, vault, log, signal: inTime };
+    const attempt = { context, specification, reports, vault, custody, log, signal: inTime };
     vm = await bootVm(attempt);
     await proveRamdisk(attempt, vm);
     await checkOut(attempt, vm);
@@ -64,7 +73,7 @@ export async function runBuild(
   } catch (error) {
     end = toEnd(error, { signal, timeUp, vm, specification });
   }
-  await windUp({ context, specification, reports, log }, end, vm, patience);
+  await windUp({ context, specification, reports, custody, log }, end, vm, patience);
 }
 
 async function bootVm({ context, specification, reports, signal, log }: Attempt): Promise<LiveVm> {
@@ -98,7 +107,7 @@ async function proveRamdisk({ reports, log, signal }: Attempt, vm: LiveVm): Prom
 }
 
 async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
-  const { context, specification, reports, vault, log, signal } = attempt;
+  const { specification, reports, vault, custody, log, signal } = attempt;
   await reports.phase('checkout', signal);
   log.note(`checkout of ${specification.commit.slice(0, 12)} on ${specification.branch}`);
   await checkout({
@@ -106,15 +115,17 @@ async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
     specification,
     vault,
     onOutput: (chunk) => log.output(chunk),
-    onAgentEvent: (event) =>
-      context.log.info({ build: specification.build_id, ...event }, 'deploy key agent'),
+    custody,
     signal,
   });
   await reports.milestone(at('checkout_done'), signal);
 }
 
-async function runSteps({ specification, reports, vault, log, signal }: Attempt, vm: LiveVm): Promise<void> {
-  const secrets = await openSecrets(specification, vault);
+async function runSteps(
+  { specification, reports, vault, custody, log, signal }: Attempt,
+  vm: LiveVm,
+): Promise<void> {
+  const secrets = await openSecrets(await announceSecrets(specification, custody, signal), vault);
   log.mask(secrets.map((secret) => secret.value));
   let first = true;
   for (const { phase, commands } of specification.steps) {
@@ -144,7 +155,13 @@ async function runSteps({ specification, reports, vault, log, signal }: Attempt,
  * VM goes first, and what the API did not hear is told afterwards.
  */
 async function windUp(
-  { context, specification, reports, log }: Pick<Attempt, 'context' | 'specification' | 'reports' | 'log'>,
+  {
+    context,
+    specification,
+    reports,
+    custody,
+    log,
+  }: Pick<Attempt, 'context' | 'specification' | 'reports' | 'custody' | 'log'>,
   end: BuildEnd,
   vm: LiveVm | undefined,
   { vmMs, apiMs }: Patience,
@@ -152,7 +169,7 @@ async function windUp(
   const incomplete = (error: unknown) =>
     context.log.warn({ build: specification.build_id, error: String(error) }, 'log incomplete');
   const soon = AbortSignal.any([context.signal, AbortSignal.timeout(vmMs)]);
-  const shipped = log.end(end).catch(incomplete);
+  const shipped = Promise.all([log.end(end).catch(incomplete), custody.settled()]);
   const finish = async (signal: AbortSignal) => {
     await Promise.race([shipped, whenAborted(signal)]);
     signal.throwIfAborted();
