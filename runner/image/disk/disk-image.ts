@@ -3,11 +3,10 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { constants, createZstdCompress } from 'node:zlib';
 import type { Image } from '../build-image.ts';
 import { checkDiskTools } from '../build-tools.ts';
 import { run } from '../run.ts';
-import { unifiedKernelImage } from './unified-kernel-image.ts';
+import { composeProgram } from './compose-program.ts';
 
 /** A disk that holds an EFI system partition with one program on it, the image, and nothing else. */
 export interface DiskImage {
@@ -26,7 +25,6 @@ const firstSector = mebibyte / 512;
 // The date of every file of the image, too.
 const timestamp = '1700000000';
 const espType = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
-const zstdLevel = 9;
 
 /**
  * Makes the disk from which machines with UEFI firmware boot an image, Amazon EC2's among them, or gives it out of the
@@ -52,18 +50,12 @@ export async function buildDiskImage(options: {
   await mkdir(work, { recursive: true });
   try {
     onProgress('compressing the initramfs');
-    await compress(image.initramfsPath, join(work, 'initramfs.zst'), signal);
-    const program = unifiedKernelImage(await readFile(image.stubPath), [
-      { name: '.osrel', data: await readFile(image.osReleasePath) },
-      { name: '.cmdline', data: Buffer.from(`console=ttyS0 ${image.commandLine} ebb.identity=metadata`) },
-      { name: '.linux', data: await readFile(image.kernelPath) },
-      { name: '.initrd', data: await readFile(join(work, 'initramfs.zst')) },
-    ]);
+    const program = await composeProgram({ image, identityFrom: 'metadata', work, signal });
     await writeFile(join(work, 'BOOTX64.EFI'), program);
     onProgress('making the disk');
     await makeDisk(work, digest, { signal, onProgress });
     const manifest = await describeDisk(join(work, 'disk.raw'), digest);
-    for (const name of ['initramfs.zst', 'BOOTX64.EFI', 'esp']) await rm(join(work, name));
+    for (const name of ['BOOTX64.EFI', 'esp']) await rm(join(work, name));
     await writeFile(join(work, 'disk.json'), JSON.stringify(manifest));
     // Somebody else may have been first, with the same bytes.
     await rename(work, folder).catch(async (error) => {
@@ -78,11 +70,6 @@ export async function buildDiskImage(options: {
 async function readManifest(folder: string): Promise<Omit<DiskImage, 'diskPath'> | undefined> {
   const text = await readFile(join(folder, 'disk.json'), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : JSON.parse(text);
-}
-
-async function compress(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const zstd = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } });
-  await pipeline(createReadStream(from), zstd, createWriteStream(to), { signal });
 }
 
 async function makeDisk(
