@@ -37,7 +37,7 @@ describe('the folder of running VMs', () => {
     const { child, exit, identity } = await startProcess();
     try {
       const folder = await createVmFolder(runtimeDir, 'vm_1');
-      await writeOwner(folder, identity.pid);
+      await writeOwner(folder, { qemu: identity.pid });
       assert.deepEqual(await reapFolders(runtimeDir), []);
       assert.equal(await isAlive(identity), true);
       assert.deepEqual(JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')).qemu, identity);
