@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Image } from '../build-image.ts';
 import { checkDiskTools } from '../build-tools.ts';
+import { nitroTpmMeasurements } from '../measured/measurements.ts';
 import { run } from '../run.ts';
 import { composeProgram } from './compose-program.ts';
 
 /** A disk that holds an EFI system partition with one program on it, the image, and nothing else. */
-export interface DiskImage {
+export interface DiskFile {
   /** SHA-256 in hexadecimal over the image's digest and the way the disk is made. */
   digest: string;
   diskPath: string;
@@ -18,8 +19,13 @@ export interface DiskImage {
   sizeBytes: number;
 }
 
+export interface DiskImage extends DiskFile {
+  /** What a TPM of Amazon EC2 will have measured of its program. */
+  nitroTpm: ReturnType<typeof nitroTpmMeasurements>;
+}
+
 /** Raise it when other bytes are made of the same image. */
-const builderVersion = 1;
+const builderVersion = 2;
 const mebibyte = 1024 * 1024;
 const firstSector = mebibyte / 512;
 // The date of every file of the image, too.
@@ -54,7 +60,8 @@ export async function buildDiskImage(options: {
     await writeFile(join(work, 'BOOTX64.EFI'), program);
     onProgress('making the disk');
     await makeDisk(work, digest, { signal, onProgress });
-    const manifest = await describeDisk(join(work, 'disk.raw'), digest);
+    const described = await describeDisk(join(work, 'disk.raw'), digest);
+    const manifest = { ...described, nitroTpm: nitroTpmMeasurements(program) };
     for (const name of ['BOOTX64.EFI', 'esp']) await rm(join(work, name));
     await writeFile(join(work, 'disk.json'), JSON.stringify(manifest));
     // Somebody else may have been first, with the same bytes.
@@ -132,7 +139,7 @@ function guidOf(digest: string, what: string): string {
     .toUpperCase();
 }
 
-async function describeDisk(path: string, digest: string): Promise<Omit<DiskImage, 'diskPath'>> {
+async function describeDisk(path: string, digest: string): Promise<Omit<DiskFile, 'diskPath'>> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return { digest, sha256: hash.digest('hex'), sizeBytes: (await stat(path)).size };
