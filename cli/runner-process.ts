@@ -12,6 +12,7 @@ import { runRunner } from '../runner/build/runner.ts';
 import type { RunnerConfiguration } from '../runner/configuration.ts';
 import { loadOrCreateKeyEncryptionKey } from '../runner/custody/key-encryption-key.ts';
 import { buildImage } from '../runner/image/build-image.ts';
+import { createProgramCache } from '../runner/image/measured/measured-program.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
 import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
@@ -115,21 +116,25 @@ async function openDriver(
   signal: AbortSignal,
 ): Promise<VmDriver> {
   if (configuration.EBB_VM_DRIVER === 'ec2') return await openOnEc2(configuration, queue, log, signal);
+  const cacheDir = resolve(configuration.EBB_CACHE_DIR, 'images');
   const imageOf = (recipe: string, given: AbortSignal) =>
     buildImage({
       recipe: findRecipe(recipe),
-      cacheDir: resolve(configuration.EBB_CACHE_DIR, 'images'),
+      cacheDir,
       signal: given,
       onProgress: (line) => log.info(line),
     });
   const image = await imageOf('base', signal);
   const runtimeDir = configuration.EBB_RUNTIME_DIR ?? (await defaultRuntimeDir());
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
+  const measured = configuration.EBB_QEMU_MEASURED_BOOT === 'on';
+  log.info({ measured_boot: configuration.EBB_QEMU_MEASURED_BOOT }, 'VMs by QEMU');
   return createQemuDriver({
     image,
     otherImage: imageOf,
     runtimeDir,
     cacheDir: resolve(configuration.EBB_CACHE_DIR),
+    ...(measured && { measuredProgram: createProgramCache(cacheDir) }),
   });
 }
 

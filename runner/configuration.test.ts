@@ -48,6 +48,13 @@ test('for EC2 every setting that is missing is named at once', () => {
   assert.deepEqual(problemsOf(ec2), []);
 });
 
+test('measured boot is off unless it is asked for, and refused where it would not be checked', () => {
+  assert.equal(readRunnerConfiguration(needed).EBB_QEMU_MEASURED_BOOT, 'off');
+  assert.deepEqual(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'on' }), []);
+  assert.match(problemsOf({ ...ec2, EBB_QEMU_MEASURED_BOOT: 'on' })[0] ?? '', /checks no TPM yet/);
+  assert.match(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'yes' })[0] ?? '', /^EBB_QEMU_MEASURED_BOOT must/);
+});
+
 test('a setting of a wrong form is named with what it must be', () => {
   const wrong: [string, string][] = [
     ['EBB_EC2_REGION', 'Frankfurt'],

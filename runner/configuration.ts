@@ -62,6 +62,11 @@ const RunnerEnvironment = Type.Object({
     default: 'qemu',
     description: 'Where VMs run: qemu on this machine, ec2 on Amazon EC2.',
   }),
+  EBB_QEMU_MEASURED_BOOT: Type.Enum(['on', 'off'], {
+    default: 'off',
+    description:
+      'Whether VMs of QEMU prove by a TPM what they booted before they are offered a key. It needs swtpm and ovmf, and a boot takes longer.',
+  }),
   EBB_EC2_REGION: Type.Optional(
     Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]$', description: 'AWS region, such as eu-central-1.' }),
   ),
@@ -117,6 +122,7 @@ export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerC
     ...redisProblems(configuration.EBB_REDIS_URL),
     ...keyProblems(configuration),
     ...ec2Problems(configuration),
+    ...measuredBootProblems(configuration),
   ];
   if (problems.length > 0) throw new ConfigurationError(problems);
   return configuration;
@@ -151,6 +157,13 @@ function ec2Problems(configuration: RunnerConfiguration): string[] {
     ...missing.map((name) => `${name} is not set. EBB_VM_DRIVER=ec2 needs it. ${describe(name)}`),
     ...(open ? ['EBB_EC2_ENDPOINT is http, where others can listen in. Use https, or leave it out.'] : []),
   ];
+}
+
+/** A protection that is asked for and not there must not go unnoticed. */
+function measuredBootProblems(configuration: RunnerConfiguration): string[] {
+  return configuration.EBB_QEMU_MEASURED_BOOT === 'on' && configuration.EBB_VM_DRIVER !== 'qemu'
+    ? ['EBB_QEMU_MEASURED_BOOT is on, but VMs run on EC2, where Ebb checks no TPM yet. Set it to off.']
+    : [];
 }
 
 function describe(name: (typeof neededOnEc2)[number]): string {

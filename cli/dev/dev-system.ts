@@ -22,6 +22,8 @@ export interface DevSystemOptions {
   /** PostgreSQL instead of PGlite, Redis instead of a child. */
   databaseUrl?: string;
   redisUrl?: string;
+  /** Whether VMs prove by a TPM what they booted. */
+  measuredBoot?: boolean;
   signal: AbortSignal;
 }
 
@@ -142,6 +144,7 @@ function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string)
     EBB_REDIS_URL_FILE: paths.redisUrl,
     EBB_KEY_ENCRYPTION_KEY_FILE: paths.keyEncryptionKey,
     EBB_CACHE_DIR: options.cacheDir,
+    EBB_QEMU_MEASURED_BOOT: options.measuredBoot ? 'on' : 'off',
   };
 }
 

@@ -12,6 +12,7 @@ import { makeEd25519 } from '../ssh/ed25519-for-tests.ts';
 import { publicKeyLine } from '../ssh/public-key-line.ts';
 import { type Command, createDriverForTests, type DriverForTests } from '../vm/driver-for-tests.ts';
 import { createVmPool, type VmPool } from '../vm/pool.ts';
+import { TpmError } from '../vm/tpm/commands.ts';
 import { BuildEnd } from './build-end.ts';
 import type { BuildReports, ControlPlane } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
@@ -193,6 +194,42 @@ describe('a build', () => {
     assert.equal(outcome, 'errored');
     assert.match(reason ?? '', /did not pass the ramdisk check: there is a block device sda/);
     assert.deepEqual([checkouts, told.phases], [0, []]);
+  });
+
+  test('tells with its proof whether its VM booted measured, and what its TPM signed', async () => {
+    const shown: unknown[] = [];
+    const milestone: BuildReports['milestone'] = async ({ proof }) => {
+      if (proof) shown.push((proof as { measured_boot: unknown }).measured_boot);
+    };
+    await run({ reports: { milestone } });
+    assert.match(told.log, /measured boot is off/);
+    told.ends = [];
+    driver.attest = async () => ({ ok: true, pcrs: { '4': 'ab' } });
+    await run({ reports: { milestone } });
+    assert.deepEqual(shown, ['off', { verdict: 'as_expected', pcrs: { '4': 'ab' } }]);
+  });
+
+  test('never reaches the checkout on a VM that booted something else', async () => {
+    let checkouts = 0;
+    program('checkout', async () => {
+      checkouts += 1;
+      return 0;
+    });
+    driver.attest = async () => ({ ok: false, violations: ['the kernel is not that of the image'] });
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'errored');
+    assert.match(reason ?? '', /did not pass the measured boot check: the kernel is not that of the image/);
+    assert.deepEqual([checkouts, told.phases, told.milestones], [0, [], ['vm_gone']]);
+  });
+
+  test('is tried again when the TPM of its VM does not answer', async () => {
+    driver.attest = async () => {
+      throw new TpmError('The VM’s TPM does not answer.');
+    };
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'lost');
+    assert.match(reason ?? '', /could not prove what it booted: The VM’s TPM does not answer/);
+    assert.deepEqual(told.phases, []);
   });
 
   test('is tried again when the VM cannot show anything or shows nonsense', async () => {

@@ -11,6 +11,7 @@ import { type BuildLog, createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
 import { type CustodyLog, createCustodyLog } from './custody-log.ts';
+import { inWords, type MeasuredBoot, proveMeasuredBoot } from './prove-measured-boot.ts';
 import type { RunnerContext } from './runner-context.ts';
 import { endProcesses, openSecrets, runStep } from './steps.ts';
 
@@ -66,7 +67,8 @@ export async function runBuild(
     });
     const attempt = { context, specification, reports, vault, custody, log, signal: inTime };
     vm = await bootVm(attempt);
-    await proveRamdisk(attempt, vm);
+    const measuredBoot = await proveMeasuredBoot(vm, inTime);
+    await proveRamdisk(attempt, vm, measuredBoot);
     await checkOut(attempt, vm);
     await runSteps(attempt, vm);
     end = new BuildEnd({ outcome: 'passed' });
@@ -93,7 +95,11 @@ async function bootVm({ context, specification, reports, signal, log }: Attempt)
   });
 }
 
-async function proveRamdisk({ reports, log, signal }: Attempt, vm: LiveVm): Promise<void> {
+async function proveRamdisk(
+  { reports, log, signal }: Attempt,
+  vm: LiveVm,
+  measuredBoot: MeasuredBoot,
+): Promise<void> {
   const shown: Buffer[] = [];
   const { code } = await vm.connection.exec('/usr/lib/ebb/ramdisk-proof', {
     onStdout: (chunk) => void shown.push(chunk),
@@ -102,8 +108,9 @@ async function proveRamdisk({ reports, log, signal }: Attempt, vm: LiveVm): Prom
   if (code !== 0) throw lost('The VM could not show that it has no disk.');
   const verdict = judgeRamdiskProof(JSON.parse(Buffer.concat(shown).toString()));
   if (!verdict.ok) throw errored(`The VM did not pass the ramdisk check: ${verdict.violations.join('; ')}.`);
-  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, proof: verdict.proof }, signal);
-  log.note(`VM ${vm.vm.id} is fresh and has no disk`);
+  const proof = { ...verdict.proof, measured_boot: measuredBoot };
+  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, proof }, signal);
+  log.note(`VM ${vm.vm.id} is fresh and has no disk; ${inWords(measuredBoot)}`);
 }
 
 async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {

@@ -29,6 +29,8 @@ export interface DriverForTests extends VmDriver {
   gate: Promise<void> | undefined;
   /** Programs of the machines by their path; the heartbeat is always there. */
   commands: Map<string, Command>;
+  /** How the next machines prove what they booted; absent when they do not. */
+  attest: Vm['attest'];
   /** Ends a VM as if its power were cut. */
   cut(id: string): Promise<void>;
 }
@@ -45,6 +47,7 @@ export function createDriverForTests(): DriverForTests {
     failNext: 0,
     gate: undefined,
     commands: new Map(),
+    attest: undefined,
     async launch(launch) {
       driver.launched.push(launch.id);
       driver.recipes.push(launch.recipe);
@@ -59,6 +62,7 @@ export function createDriverForTests(): DriverForTests {
       const onHeartbeat = (lines: number) =>
         driver.heartbeats.set(launch.id, (driver.heartbeats.get(launch.id) ?? 0) + lines);
       const vm = await startMachine(launch, onHeartbeat, driver.commands);
+      if (driver.attest) vm.attest = driver.attest;
       running.set(vm.id, vm);
       void vm.exited.then(() => driver.alive.delete(launch.id));
       return vm;

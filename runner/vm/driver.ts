@@ -1,3 +1,6 @@
+import type { SshSession } from '../ssh/connection.ts';
+import type { MeasuredBootVerdict } from './tpm/judge-quote.ts';
+
 /** How a VM ended. */
 export interface VmExit {
   code: number | null;
@@ -20,6 +23,11 @@ export interface Vm {
   readonly memoryMib: number;
   readonly cpus: number;
   readonly exited: Promise<VmExit>;
+  /**
+   * Has the VM prove by its TPM that it booted its image and nothing else; the connection is the runner's, as root.
+   * Absent where VMs do not boot measured. Throws TpmError when there is no proof, SshError when the VM is lost.
+   */
+  attest?(connection: SshSession, signal: AbortSignal): Promise<MeasuredBootVerdict>;
   /** The end of what it printed on its console. */
   consoleTail(): string;
   /** Ends the VM at once; resolves when it is gone. May be called again. */

@@ -1,4 +1,5 @@
 import type { Image } from '../../image/build-image.ts';
+import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
 import { launchVm, type QemuLaunch } from './launch-vm.ts';
 import { probeKvm } from './probe-kvm.ts';
@@ -13,18 +14,25 @@ export interface QemuDriverOptions {
   runtimeDir: string;
   /** Remembers whether KVM works. */
   cacheDir: string;
-  /** How long a VM may take to listen; 90 s when absent. */
+  /**
+   * Gives the image as a program that firmware starts and measures into a TPM of each VM; without it VMs boot faster
+   * and prove nothing of what they booted.
+   */
+  measuredProgram?: (image: Image, signal: AbortSignal) => Promise<MeasuredProgram>;
+  /** How long a VM may take to listen; 90 s when absent, 240 s where it boots measured. */
   bootTimeoutMs?: number;
 }
 
-const defaultBootTimeoutMs = 90_000;
+const defaultBootTimeoutMs = { kernel: 90_000, measured: 240_000 };
 const portAttempts = 3;
 // An image that is built already is there sooner.
 const toldAfterMs = 500;
 
 /** VMs by QEMU on this machine: KVM where it works, else emulated; no disk in either case. */
 export function createQemuDriver(options: QemuDriverOptions): VmDriver {
-  const { runtimeDir, cacheDir, bootTimeoutMs = defaultBootTimeoutMs } = options;
+  const { runtimeDir, cacheDir, measuredProgram } = options;
+  const bootTimeoutMs =
+    options.bootTimeoutMs ?? defaultBootTimeoutMs[measuredProgram ? 'measured' : 'kernel'];
   const running = new Set<Vm>();
   const booting = new Set<Promise<Vm>>();
   const closing = new AbortController();
@@ -44,7 +52,11 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const image = await imageOf(launch, signal);
-    const vm = await launchOnFreePort({ ...launch, signal, image, runtimeDir, accelerator, bootTimeoutMs });
+    const program = await measuredProgram?.(image, signal);
+    const vm = await launchOnFreePort({
+      ...{ ...launch, signal, image, runtimeDir, accelerator, bootTimeoutMs },
+      ...(program && { program }),
+    });
     running.add(vm);
     void vm.exited.then(() => running.delete(vm));
     return vm;
