@@ -162,6 +162,7 @@ async function apiKeys(configuration: ApiConfiguration): Promise<ApiKeys> {
   return parseApiKeys({
     tokenKey: EBB_TOKEN_KEY,
     receiptKey: EBB_RECEIPT_KEY,
+    otherReceiptKeys: configuration.EBB_RETIRED_RECEIPT_KEYS ?? '',
     hookMasterKey: EBB_HOOK_MASTER_KEY,
   });
 }

@@ -3,10 +3,11 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { issueBuildToken } from '../auth/build-token.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
-import type { Database } from '../db/database.ts';
+import { type Database, json } from '../db/database.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { logLimitBytes } from './append-log.ts';
+import { parametersOf } from './build-parameters.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
 /**
@@ -29,6 +30,9 @@ export async function claimBuild(
     checkout_done_at: null,
     first_step_at: null,
     vm_gone_at: null,
+    proof: null,
+    vm_report: null,
+    vm_exit: null,
   });
   const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
   if (!build) throw await unclaimable(context, buildId);
@@ -51,7 +55,7 @@ export async function claimBuild(
   }
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);
-  return {
+  const specification: BuildSpecification = {
     build_id: build.id,
     project_id: project.id,
     attempt: build.attempt,
@@ -78,6 +82,18 @@ export async function claimBuild(
     image: project.image,
     memory_mib: project.memory_mib,
   };
+  await keepParameters(database, specification);
+  return specification;
+}
+
+/** The project may change while it is built; its provenance tells what this runner was given. */
+async function keepParameters(database: Database, specification: BuildSpecification): Promise<void> {
+  await database
+    .updateTable('build')
+    .set({ parameters: json(parametersOf(specification)) })
+    .where('id', '=', specification.build_id)
+    .where('attempt', '=', specification.attempt)
+    .execute();
 }
 
 async function claimedBefore(

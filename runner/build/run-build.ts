@@ -4,11 +4,11 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
 import { SshError } from '../ssh/ssh-error.ts';
 import type { LiveVm } from '../vm/pool.ts';
-import { judgeRamdiskProof } from '../vm/ramdisk-proof.ts';
 import { BuildEnd, errored, lost } from './build-end.ts';
 import { type BuildLog, createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
+import { proveRamdisk } from './prove-ramdisk.ts';
 import type { RunnerContext } from './runner-context.ts';
 import { endProcesses, openSecrets, runStep } from './steps.ts';
 
@@ -57,7 +57,7 @@ export async function runBuild(
     });
     const attempt = { context, specification, reports, vault, log, signal: inTime };
     vm = await bootVm(attempt);
-    await proveRamdisk(attempt, vm);
+    await prove(attempt, vm);
     await checkOut(attempt, vm);
     await runSteps(attempt, vm);
     end = new BuildEnd({ outcome: 'passed' });
@@ -84,16 +84,9 @@ async function bootVm({ context, specification, reports, signal, log }: Attempt)
   });
 }
 
-async function proveRamdisk({ reports, log, signal }: Attempt, vm: LiveVm): Promise<void> {
-  const shown: Buffer[] = [];
-  const { code } = await vm.connection.exec('/usr/lib/ebb/ramdisk-proof', {
-    onStdout: (chunk) => void shown.push(chunk),
-    signal,
-  });
-  if (code !== 0) throw lost('The VM could not show that it has no disk.');
-  const verdict = judgeRamdiskProof(JSON.parse(Buffer.concat(shown).toString()));
-  if (!verdict.ok) throw errored(`The VM did not pass the ramdisk check: ${verdict.violations.join('; ')}.`);
-  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, proof: verdict.proof }, signal);
+async function prove({ context, reports, log, signal }: Attempt, vm: LiveVm): Promise<void> {
+  const seen = await proveRamdisk(context, vm, signal);
+  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, ...seen }, signal);
   log.note(`VM ${vm.vm.id} is fresh and has no disk`);
 }
 
@@ -165,7 +158,7 @@ async function windUp(
   if (vm) await vm.end();
   const patience = AbortSignal.any([context.signal, AbortSignal.timeout(apiMs)]);
   if (!reported) await finish(patience);
-  if (vm) await reports.milestone(at('vm_gone'), patience);
+  if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
 }
 
 async function whenAborted(signal: AbortSignal): Promise<void> {

@@ -1,7 +1,13 @@
-/** How a VM ended. */
-export interface VmExit {
-  code: number | null;
-  signal: string | null;
+import type { VmExit, VmImage } from '../../contract/vm.ts';
+import type { OutsideObservation } from './outside.ts';
+
+export type { VmExit } from '../../contract/vm.ts';
+
+/** What can be seen of a VM without asking it. */
+export interface VmSighting {
+  /** What it booted. */
+  image: VmImage;
+  outside: OutsideObservation;
 }
 
 /** A running VM that answers SSH. It is used for one build and then destroyed. */
@@ -19,9 +25,13 @@ export interface Vm {
   readonly hostAddress: string;
   readonly memoryMib: number;
   readonly cpus: number;
+  /** By the runner's clock. */
+  readonly launchedAt: Date;
   readonly exited: Promise<VmExit>;
   /** The end of what it printed on its console. */
   consoleTail(): string;
+  /** Looks at the VM from outside, now. Throws when it cannot be seen. */
+  observe(signal: AbortSignal): Promise<VmSighting>;
   /** Ends the VM at once; resolves when it is gone. May be called again. */
   destroy(): Promise<void>;
 }

@@ -1,16 +1,20 @@
 import { rm } from 'node:fs/promises';
+import type { VmImage } from '../../../contract/vm.ts';
 import type { Image } from '../../image/build-image.ts';
 import type { Vm, VmExit, VmLaunch } from '../driver.ts';
 import { createIdentity, type VmIdentity } from '../identity.ts';
 import { readConsole } from './console.ts';
 import { freePort } from './free-port.ts';
 import { dropInitrd, writeInitrd } from './initrd.ts';
+import { observeProcess } from './observe-process.ts';
 import { type QemuProcess, spawnQemu } from './spawn-qemu.ts';
 import { createVmFolder, writeOwner } from './vm-folder.ts';
 import { type BootingVm, whenReady } from './when-ready.ts';
 
 export interface QemuLaunch extends VmLaunch {
   image: Image;
+  /** Digests of the image's parts, which are being computed. */
+  parts: Promise<VmImage>;
   runtimeDir: string;
   accelerator: 'kvm' | 'tcg';
   bootTimeoutMs: number;
@@ -91,8 +95,10 @@ function describe(parts: {
     hostAddress,
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    launchedAt: new Date(),
     exited,
     consoleTail: () => console.tail(),
+    observe: async () => ({ image: await launch.parts, outside: await observeProcess(qemu.pid as number) }),
     destroy,
   };
   return { vm, console, complaint: () => complaint.trim() };

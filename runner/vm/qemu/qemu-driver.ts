@@ -1,4 +1,6 @@
+import type { VmImage } from '../../../contract/vm.ts';
 import type { Image } from '../../image/build-image.ts';
+import { digestParts } from '../../image/image-parts.ts';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
 import { launchVm, type QemuLaunch } from './launch-vm.ts';
 import { probeKvm } from './probe-kvm.ts';
@@ -29,6 +31,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
   const booting = new Set<Promise<Vm>>();
   const closing = new AbortController();
   let kvm: Promise<boolean> | undefined;
+  const parts = new Map<string, Promise<VmImage>>();
 
   const imageOf = async ({ recipe = 'base', onWait }: VmLaunch, signal: AbortSignal): Promise<Image> => {
     if (recipe === 'base') return options.image;
@@ -39,12 +42,22 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     );
     return await options.otherImage(recipe, signal).finally(() => clearTimeout(building));
   };
+  /** Once for each image; what fails is tried again by the next VM. */
+  const partsOf = (image: Image): Promise<VmImage> => {
+    const known = parts.get(image.digest) ?? digestParts(image);
+    parts.set(image.digest, known);
+    known.catch(() => parts.delete(image.digest));
+    return known;
+  };
   const start = async (launch: VmLaunch) => {
     kvm ??= probeKvm(options.image, cacheDir);
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const image = await imageOf(launch, signal);
-    const vm = await launchOnFreePort({ ...launch, signal, image, runtimeDir, accelerator, bootTimeoutMs });
+    const vm = await launchOnFreePort({
+      ...{ ...launch, signal, image, parts: partsOf(image) },
+      ...{ runtimeDir, accelerator, bootTimeoutMs },
+    });
     running.add(vm);
     void vm.exited.then(() => running.delete(vm));
     return vm;
