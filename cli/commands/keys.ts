@@ -14,7 +14,7 @@ interface KeysOptions {
 
 const told = {
   prepared:
-    'ebb: made the next receipt key. Restart each API process, so that all publish it; then run this again. Where variables hold the keys, set them to what --json prints first.',
+    'ebb: made the next receipt key. Restart each API process, so that all publish it; five minutes later, which published keys may be cached, run this again. Where variables hold the keys, set them to what --json prints first.',
   rotated:
     'ebb: receipts are signed by the new key from now on; the old one stays published. Restart each API process within an hour. Where variables hold the keys, set them to what --json prints first.',
 };

@@ -42,7 +42,9 @@ export function checkFit(provenance: ProvenanceStatement, ramdisk: RamdiskStatem
       'same-image',
       same(booted, dependencies),
       'The VM did not boot the image that the provenance names.',
-      `the VM booted the ${dependencies.length} parts that the provenance names`,
+      booted.length === 0
+        ? 'neither names an image'
+        : `the VM booted the ${booted.length} parts that the provenance names`,
     ],
     [
       'same-time',
