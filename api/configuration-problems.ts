@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
 import { certificateProblems } from '../contract/verified-tls.ts';
 import { smtpUrlProblems } from './mail/smtp-address.ts';
-import { toEd25519, toMasterKey } from './signing/api-keys.ts';
+import { toEd25519, toMasterKey, toPublicKeys } from './signing/api-keys.ts';
 
 /** The values to judge; what is undefined, or malformed and known to be, is left alone. */
 export type Values = Record<string, string | undefined>;
@@ -82,8 +82,9 @@ function keyEncryptionKeyProblems(text: string): string[] {
 export function apiKeyProblems(values: Values): string[] {
   const given = keyVariables.filter((name) => values[name]);
   if (values.EBB_KEYS_DIR) {
-    if (given.length === 0) return [];
-    return [`EBB_KEYS_DIR and ${given.join(', ')} are both set. Keep the folder or the variables.`];
+    const beside = [...given, ...(values.EBB_RETIRED_RECEIPT_KEYS ? ['EBB_RETIRED_RECEIPT_KEYS'] : [])];
+    if (beside.length === 0) return [];
+    return [`EBB_KEYS_DIR and ${beside.join(', ')} are both set. Keep the folder or the variables.`];
   }
   if (given.length === 0) {
     return [
@@ -101,6 +102,11 @@ export function apiKeyProblems(values: Values): string[] {
           (name === 'EBB_HOOK_MASTER_KEY' ? toMasterKey : toEd25519)(values[name] ?? '') === undefined,
       )
       .map((name) => `${name} holds no key that can be used. \`ebb keys\` makes all three.`),
+    ...(toPublicKeys(values.EBB_RETIRED_RECEIPT_KEYS ?? '')
+      ? []
+      : [
+          'EBB_RETIRED_RECEIPT_KEYS is no JWKS of public Ed25519 keys. `ebb keys FOLDER --json` prints one; a private key does not belong there.',
+        ]),
     ...(token && token === receipt
       ? ['EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same. Tokens and receipts are signed by a key each.']
       : []),

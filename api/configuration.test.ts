@@ -80,6 +80,17 @@ test('the keys come from a folder or from variables, whole and not from both', (
   assert.match(problems({ ...keyless, ...keys, EBB_TOKEN_KEY: '' })[0] ?? '', /^EBB_TOKEN_KEY is not set/);
   const broken = problems({ ...keyless, ...keys, EBB_HOOK_MASTER_KEY: 'c2hvcnQ=' });
   assert.match(broken[0] ?? '', /^EBB_HOOK_MASTER_KEY holds no key/);
+  const retired = (key: string) => ({
+    EBB_RETIRED_RECEIPT_KEYS: JSON.stringify({ keys: [JSON.parse(key)] }),
+  });
+  const { d: _private, ...publicKey } = JSON.parse(keys.EBB_RECEIPT_KEY);
+  assert.deepEqual(problems({ ...keyless, ...keys, ...retired(JSON.stringify(publicKey)) }), []);
+  const leaked = problems({ ...keyless, ...keys, ...retired(keys.EBB_RECEIPT_KEY) });
+  assert.match(
+    leaked[0] ?? '',
+    /^EBB_RETIRED_RECEIPT_KEYS is no JWKS .* a private key does not belong there/,
+  );
+  assert.match(problems({ ...basis, ...retired(keys.EBB_RECEIPT_KEY) })[0] ?? '', /both set/);
   const twice = problems({ ...keyless, ...keys, EBB_RECEIPT_KEY: keys.EBB_TOKEN_KEY });
   assert.match(twice[0] ?? '', /^EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same/);
 });

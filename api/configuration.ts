@@ -50,6 +50,12 @@ const ApiEnvironment = Type.Object({
   EBB_RECEIPT_KEY: Type.Optional(
     Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs receipts, private Ed25519 JWK.' }),
   ),
+  EBB_RETIRED_RECEIPT_KEYS: Type.Optional(
+    Type.String({
+      description:
+        'With EBB_RECEIPT_KEY: public keys (JWKS) that signed receipts before or will next, as `ebb keys FOLDER --json` prints them.',
+    }),
+  ),
   EBB_HOOK_MASTER_KEY: Type.Optional(
     Type.String({
       description: "Instead of EBB_KEYS_DIR: what hooks' secrets are derived from, 32 bytes in Base64.",

@@ -17,6 +17,7 @@ import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { providerCommand } from './commands/provider.ts';
+import { receiptsCommand } from './commands/receipts.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { verifyCommand } from './commands/verify.ts';
 
@@ -28,7 +29,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve and audit where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve, receipts and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -43,6 +44,7 @@ for (const command of [
   logsCommand,
   approveCommand,
   auditCommand,
+  receiptsCommand,
   verifyCommand,
   providerCommand,
 ]) {

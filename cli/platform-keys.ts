@@ -25,6 +25,7 @@ export async function loadOrCreatePlatformKeys(folder: string) {
       redis_token: await readOrCreateSecretFile(join(folder, 'redis-token'), password),
     },
     publicKey: JSON.stringify(publicKey),
+    retiredReceiptKeys: api.otherReceiptKeys,
   };
 }
 
@@ -46,5 +47,6 @@ export function asShell(keys: Awaited<ReturnType<typeof loadOrCreatePlatformKeys
   return [
     ...Object.entries(keys.variables).map(([name, value]) => line(`TF_VAR_${name}`, value)),
     line('EBB_KEY_ENCRYPTION_PUBLIC_KEY', keys.publicKey),
+    line('EBB_RETIRED_RECEIPT_KEYS', keys.retiredReceiptKeys),
   ].join('\n');
 }

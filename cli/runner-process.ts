@@ -67,6 +67,7 @@ export async function runRunnerProcess(options: {
         }),
         pool,
         keyEncryptionKey,
+        allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,
         slots: configuration.EBB_SLOTS,
         log,
         signal: kill,

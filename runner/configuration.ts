@@ -51,6 +51,11 @@ const RunnerEnvironment = Type.Object({
     default: 1024,
     description: 'Memory of the VMs that wait.',
   }),
+  EBB_ALLOW_HOST_SWAP: Type.Boolean({
+    default: false,
+    description:
+      'true to build on a machine that has swap, where memory of VMs may reach a disk; receipts then say so.',
+  }),
   EBB_HEALTH_PORT: Type.Optional(
     Type.Integer({
       minimum: 1,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,9 +9,11 @@ import { type JourneyResult, type LiveJourney, runJourney } from '../cli/demo/jo
 import { createNarrator } from '../cli/demo/narrator.ts';
 import { timingTable } from '../cli/demo/timings.ts';
 import { defaultRuntimeDir } from '../cli/memory-folder.ts';
+import type { FileVerdict } from '../cli/verify/verify-file.ts';
 import { type Canaries, plantedCanaries, searchEverywhere } from './canaries.ts';
 import { startPostgres } from './postgres.ts';
 
+const nothingButPath = { PATH: process.env.PATH };
 let folder: string;
 let told = '';
 let result: JourneyResult;
@@ -95,6 +98,36 @@ test('after destroy the source host itself has neither key nor hook, and the tok
 
 test('the receipt of the revocation is signed and holds', () => {
   assert.equal(result.revocation.verified, true);
+});
+
+test('the receipts of a build verify when Ebb is gone, and a changed one does not', async () => {
+  const { receipts, jwks, log } = result.receipts;
+  const verify = async (name: string, content: string) => {
+    await writeFile(join(folder, name), content);
+    const paths = [
+      'verify',
+      join(folder, name),
+      '--jwks',
+      join(folder, 'jwks'),
+      '--log',
+      join(folder, 'log'),
+    ];
+    const ebb = spawnSync(resolve('cli', 'ebb'), [...paths, '--json'], {
+      encoding: 'utf8',
+      env: nothingButPath,
+    });
+    return { code: ebb.status, ...(JSON.parse(ebb.stdout) as FileVerdict) };
+  };
+  await writeFile(join(folder, 'jwks'), JSON.stringify(jwks));
+  await writeFile(join(folder, 'log'), log);
+  const { code, findings } = await verify('receipts', JSON.stringify(receipts));
+  const failed = findings.flatMap(({ checks }) => checks.filter(({ ok }) => !ok));
+  const [, ...swaps] = (await readFile('/proc/swaps', 'utf8')).trim().split('\n');
+  if (swaps.length === 0) assert.deepEqual([code, failed], [0, []]);
+  // On a machine with swap nobody may claim that memory stays in memory.
+  else assert.match(failed.map(({ name, detail }) => `${name}: ${detail}`).join(), /^outside: .*swaps to/);
+  const changed = receipts.map((receipt) => JSON.stringify(receipt).replace(/"payload":".{9}/, '$&A'));
+  assert.equal((await verify('changed', changed.join('\n'))).code, 1);
 });
 
 test('the secret is masked in the log', () => {

@@ -7,6 +7,7 @@ import { type Database, json } from '../db/database.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { logLimitBytes } from '../logs/append-log.ts';
+import { parametersOf } from './build-parameters.ts';
 import { releaseProjectKey } from './release-project-key.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 import { grantEnded, supportOf } from './support-build.ts';
@@ -41,7 +42,7 @@ export async function claimBuild(
   const { build, project, host, wrappedKey, secrets, support } = released;
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);
-  return {
+  const specification: BuildSpecification = {
     build_id: build.id,
     project_id: project.id,
     attempt: build.attempt,
@@ -68,6 +69,18 @@ export async function claimBuild(
     image: project.image,
     memory_mib: project.memory_mib,
   };
+  await keepParameters(context.database, specification);
+  return specification;
+}
+
+/** The project may change while it is built; its provenance tells what this runner was given. */
+async function keepParameters(database: Database, specification: BuildSpecification): Promise<void> {
+  await database
+    .updateTable('build')
+    .set({ parameters: json(parametersOf(specification)) })
+    .where('id', '=', specification.build_id)
+    .where('attempt', '=', specification.attempt)
+    .execute();
 }
 
 async function claim(context: ApiContext, buildId: string, leaseHolder: string): Promise<BuildRow> {
@@ -100,6 +113,9 @@ async function claimOnce(
     checkout_done_at: null,
     first_step_at: null,
     vm_gone_at: null,
+    proof: null,
+    vm_report: null,
+    vm_exit: null,
   });
 }
 

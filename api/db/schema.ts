@@ -5,8 +5,10 @@ import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build
 import type { Connection } from '../../contract/connection.ts';
 import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { Project } from '../../contract/project.ts';
-import type { DsseEnvelope, RevocationStep } from '../../contract/receipt.ts';
+import type { BuildParameters } from '../../contract/provenance.ts';
+import type { DsseEnvelope, ReceiptKind, RevocationStep } from '../../contract/receipt.ts';
 import type { Scope } from '../../contract/token.ts';
+import type { VmExit, VmReport } from '../../contract/vm.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
@@ -82,6 +84,7 @@ export interface Schema {
     created_at: Date;
   };
   build: BuildTable;
+  vm_use: { vm: string; build_id: string; attempt: number; at: Date };
   build_log: { build_id: string; position: number; data: Uint8Array; sealed: Generated<boolean> };
   custody_event: { build_id: string; attempt: number; number: number };
   webhook_delivery: {
@@ -153,7 +156,7 @@ export interface Schema {
     id: string;
     team_id: string;
     project_id: string;
-    kind: 'revocation' | 'build';
+    kind: ReceiptKind;
     subject: string;
     envelope: DsseEnvelope;
     created_at: Date;
@@ -228,6 +231,9 @@ interface BuildTable extends MilestoneColumns {
   spent_leases: Generated<string[]>;
   vm: Generated<string | null>;
   proof: Generated<unknown>;
+  parameters: Generated<BuildParameters | null>;
+  vm_report: Generated<VmReport | null>;
+  vm_exit: Generated<VmExit | null>;
   cancel_requested: Generated<boolean>;
   log_size: Generated<number>;
   queued_at: Date;

@@ -5,8 +5,9 @@ import type { Scope } from '../../contract/token.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { createApiKey } from '../auth/api-key.ts';
 import { transition } from '../builds/state-machine.ts';
+import { json } from '../db/database.ts';
 import { appendLog } from '../logs/append-log.ts';
-import { signBuildReceipt } from '../receipts/sign-build-receipt.ts';
+import { signBuildReceipts } from '../receipts/sign-build-receipts.ts';
 import { addOperator, type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
 
 /** What is in a team's things, each word once: wherever it turns up, something was read. */
@@ -22,6 +23,12 @@ const content = {
 };
 const open = ['/v1/health', '/v1/ready', '/.well-known/jwks.json', '/builds/{id}', '/v1/operator/overview'];
 
+const parameters = {
+  ...{ repository: 'ssh://git@git.example.com/shop.git', image: 'base', environment: ['SHOP'] },
+  ...{ commands: { setup: [], test: [content.command], deploy: [] }, memoryMib: 1024, timeoutSeconds: 60 },
+  secrets: [{ name: content.secretName, phases: ['test' as const] }],
+};
+
 describeApi('operators are not readers', (given) => {
   let owner: Client;
   let ids: string[];
@@ -36,20 +43,29 @@ describeApi('operators are not readers', (given) => {
     const secret = await created(owner, '/v1/secrets', { ...of, name: content.secretName, value: 'hush' });
     const hook = await created(owner, '/v1/hook-bindings', { ...of, branches: [content.branch] });
     const build = await created(owner, '/v1/builds', of);
-    await transition(context.database, build.id, 'claim', 'starting');
+    await transition(context.database, build.id, 'claim', 'starting', { parameters: json(parameters) });
     const place = { id: build.id, project_id: project.id };
     await appendLog(context, place, { attempt: 0, offset: 0 }, Buffer.from(content.log));
     const said = { message: content.message, failed_command: content.failed, reason: content.reason };
     const over = { finished_at: new Date(), started_at: new Date(Date.now() - 5_000) };
     await transition(context.database, build.id, 'end', 'failed', { ...said, ...over });
-    const { receiptId } = await signBuildReceipt(context, build.id);
+    const receipts = await signBuildReceipts(context, build.id);
     const grant = await created(owner, '/v1/access-grants', {
       ...{ ...of, reason: content.grant, scope: ['environment'], notify: [content.address] },
       ends_at: `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 19)}Z`,
     });
     const [key] = (await owner.call('GET', '/v1/deploy-keys')).body.items;
     projectName = project.name;
-    ids = [project.id, project.connectionId, secret.id, hook.id, build.id, receiptId, key.id, grant.id];
+    ids = [
+      project.id,
+      project.connectionId,
+      secret.id,
+      hook.id,
+      build.id,
+      receipts.provenance,
+      key.id,
+      grant.id,
+    ];
   });
 
   /** Every GET of the published description, with each of the team's ids in each place. */

@@ -1,5 +1,4 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
   type JsonWebKey,
@@ -10,6 +9,7 @@ import {
 import { jwtVerify, SignJWT } from 'jose';
 import { auditHeadType, canonicalJson } from '../../contract/audit-chain.ts';
 import type { DsseEnvelope } from '../../contract/receipt.ts';
+import { type PublishedKey, publish } from './published-key.ts';
 import type { Signer } from './signer.ts';
 
 const payloadType = 'application/vnd.in-toto+json';
@@ -17,24 +17,26 @@ const audience = 'ebb';
 
 /**
  * @param options.tokenKey Ed25519 private JWK for access tokens
- * @param options.receiptKey Ed25519 private JWK for receipts
+ * @param options.receiptKey Ed25519 private JWK for receipts; its `iat` says since when
+ * @param options.otherReceiptKeys what is published besides: retired keys, and the next one
  * @param options.issuer the API's public address
  */
 export function createSigner(options: {
   tokenKey: JsonWebKey;
   receiptKey: JsonWebKey;
+  otherReceiptKeys?: PublishedKey[];
   issuer: string;
 }): Signer {
-  const token = loadKey(options.tokenKey);
-  const receipt = loadKey(options.receiptKey);
+  const token = loadKey(options.tokenKey, 'token');
+  const receipt = loadKey(options.receiptKey, 'receipt');
   const signOf = (type: string, payload: Buffer) => {
     const bytes = preAuthenticationEncoding(type, payload);
-    return { keyid: receipt.id, sig: sign(null, bytes, receipt.privateKey).toString('base64') };
+    return { keyid: receipt.published.kid, sig: sign(null, bytes, receipt.privateKey).toString('base64') };
   };
   return {
     signToken: (claims, expiresInSeconds) =>
       new SignJWT(claims)
-        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: token.id })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: token.published.kid })
         .setIssuer(options.issuer)
         .setAudience(audience)
         .setIssuedAt()
@@ -60,12 +62,7 @@ export function createSigner(options: {
       const signatures = [signOf(auditHeadType, payload)];
       return { payloadType: auditHeadType, payload: payload.toString('base64'), signatures };
     },
-    jwks: () => ({
-      keys: [
-        { ...token.publicJwk, kid: token.id, alg: 'EdDSA', use: 'sig' },
-        { ...receipt.publicJwk, kid: receipt.id, alg: 'EdDSA', use: 'sig', key_ops: ['verify'] },
-      ],
-    }),
+    jwks: () => ({ keys: [token.published, receipt.published, ...(options.otherReceiptKeys ?? [])] }),
   };
 }
 
@@ -75,20 +72,12 @@ function preAuthenticationEncoding(type: string, payload: Buffer): Buffer {
 }
 
 interface LoadedKey {
-  id: string;
   privateKey: KeyObject;
   publicKey: KeyObject;
-  publicJwk: JsonWebKey;
+  published: PublishedKey;
 }
 
-function loadKey(jwk: JsonWebKey): LoadedKey {
+function loadKey(jwk: JsonWebKey, use: PublishedKey['ebb_use']): LoadedKey {
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
-  const publicKey = createPublicKey(privateKey);
-  const publicJwk = publicKey.export({ format: 'jwk' });
-  return { id: thumbprint(publicJwk), privateKey, publicKey, publicJwk };
-}
-
-/** RFC 7638, with the members that RFC 8037 names for OKP keys. */
-function thumbprint({ crv, kty, x }: JsonWebKey): string {
-  return createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url');
+  return { privateKey, publicKey: createPublicKey(privateKey), published: publish(jwk, use) };
 }

@@ -6,6 +6,7 @@ export async function readApiKeys(configuration: {
   EBB_KEYS_DIR?: string;
   EBB_TOKEN_KEY?: string;
   EBB_RECEIPT_KEY?: string;
+  EBB_RETIRED_RECEIPT_KEYS?: string;
   EBB_HOOK_MASTER_KEY?: string;
 }): Promise<ApiKeys> {
   if (configuration.EBB_KEYS_DIR) return await loadOrCreateApiKeys(configuration.EBB_KEYS_DIR);
@@ -13,6 +14,7 @@ export async function readApiKeys(configuration: {
   return parseApiKeys({
     tokenKey: EBB_TOKEN_KEY,
     receiptKey: EBB_RECEIPT_KEY,
+    otherReceiptKeys: configuration.EBB_RETIRED_RECEIPT_KEYS ?? '',
     hookMasterKey: EBB_HOOK_MASTER_KEY,
   });
 }

@@ -143,6 +143,8 @@ function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string)
     EBB_RUNNER_KEY_FILE: join(paths.keys, 'runner.key'),
     EBB_REDIS_URL_FILE: paths.redisUrl,
     EBB_KEY_ENCRYPTION_KEY_FILE: paths.keyEncryptionKey,
+    // A laptop has swap; nobody else's source is built here.
+    EBB_ALLOW_HOST_SWAP: 'true',
     EBB_CACHE_DIR: options.cacheDir,
     EBB_QEMU_MEASURED_BOOT: options.measuredBoot ? 'on' : 'off',
   };

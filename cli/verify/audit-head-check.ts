@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import Value from 'typebox/value';
 import { type AuditEntry, AuditHead, SignedAuditHead } from '../../contract/audit.ts';
 import { auditHeadType, canonicalJson, headOfEntry } from '../../contract/audit-chain.ts';
-import { keyOf, preAuthenticationEncoding, strictBase64 } from './verify-receipt.ts';
+import { keyOf, preAuthenticationEncoding, strictBase64 } from './check-envelope.ts';
 
 /** Checks signatures of heads by a set of public keys. */
 export interface HeadCheck {
@@ -48,9 +48,9 @@ export function createHeadCheck(jwks: unknown): HeadCheck {
 }
 
 function loadKey(jwks: unknown, keyid: string): KeyObject | undefined {
-  const jwk = keyOf(jwks, keyid);
   try {
-    return jwk && createPublicKey({ key: jwk, format: 'jwk' });
+    const { kty, crv, x } = keyOf(jwks, keyid);
+    return createPublicKey({ key: { kty, crv, x }, format: 'jwk' });
   } catch {
     return undefined;
   }

@@ -245,7 +245,8 @@ test('a kept head that was edited, or is something else that Ebb signed, is refu
     await problemOf(exported(trail), [{ ...kept, payload }]),
     /^Kept head 1 does not hold: It is not signed by Ebb/,
   );
-  const receipt = signer.signStatement({ ...headOfEntry(at(trail, 5)) });
+  // As if somebody could have a head signed as a statement.
+  const receipt = signer.signStatement({ ...headOfEntry(at(trail, 5)) } as never);
   assert.match(
     await problemOf(exported(trail), [receipt]),
     /^Kept head 1 does not hold: It is no signed head/,

@@ -27,13 +27,18 @@ class EbbOnAws extends TerraformStack {
 
 function fromEnvironment() {
   const { EBB_KEY_CIPHERTEXT, EBB_KEY_ENCRYPTION_PUBLIC_KEY, EBB_FIRST_APPLY } = process.env;
+  const { EBB_RETIRED_RECEIPT_KEYS = '' } = process.env;
   if (EBB_FIRST_APPLY === 'yes') return {};
   // Without them a later apply would take API and runners away.
   if (!EBB_KEY_CIPHERTEXT || !EBB_KEY_ENCRYPTION_PUBLIC_KEY)
     throw new Error(
       'Set EBB_KEY_CIPHERTEXT and EBB_KEY_ENCRYPTION_PUBLIC_KEY, or EBB_FIRST_APPLY=yes for the first apply.',
     );
-  return { keyCiphertext: EBB_KEY_CIPHERTEXT, keyEncryptionPublicKey: EBB_KEY_ENCRYPTION_PUBLIC_KEY };
+  return {
+    keyCiphertext: EBB_KEY_CIPHERTEXT,
+    keyEncryptionPublicKey: EBB_KEY_ENCRYPTION_PUBLIC_KEY,
+    retiredReceiptKeys: EBB_RETIRED_RECEIPT_KEYS,
+  };
 }
 
 const app = new App();

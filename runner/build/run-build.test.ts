@@ -6,11 +6,18 @@ import pino from 'pino';
 import { createCustody } from '../../api/custody/custody.ts';
 import type { CustodyEvent } from '../../contract/custody-event.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
+import { version } from '../../contract/version.ts';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
 import { makeEd25519 } from '../ssh/ed25519-for-tests.ts';
 import { publicKeyLine } from '../ssh/public-key-line.ts';
-import { type Command, createDriverForTests, type DriverForTests } from '../vm/driver-for-tests.ts';
+import {
+  type Command,
+  createDriverForTests,
+  type DriverForTests,
+  imageForTests,
+  seenWithoutDisk,
+} from '../vm/driver-for-tests.ts';
 import { createVmPool, type VmPool } from '../vm/pool.ts';
 import { TpmError } from '../vm/tpm/commands.ts';
 import { BuildEnd } from './build-end.ts';
@@ -230,6 +237,35 @@ describe('a build', () => {
     assert.equal(outcome, 'lost');
     assert.match(reason ?? '', /could not prove what it booted: The VM’s TPM does not answer/);
     assert.deepEqual(told.phases, []);
+  });
+
+  test('never opens its deploy key for a VM that shows no disk but is seen with one from outside', async () => {
+    let checkouts = 0;
+    program('checkout', async () => {
+      checkouts += 1;
+      return 0;
+    });
+    driver.outside = { ...seenWithoutDisk, open_files: ['/srv/disk.img'] };
+    // A key that cannot be opened: the build would end with that, had it come so far.
+    specification.deploy_key.private_key = specification.secrets[0]?.value ?? '';
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'errored');
+    assert.match(reason ?? '', /did not pass the ramdisk check: it has \/srv\/disk\.img open/);
+    assert.deepEqual([checkouts, told.phases, told.milestones], [0, [], ['vm_gone']]);
+  });
+
+  test('tells what was seen of its VM from inside and outside, what it booted and how it ended', async () => {
+    const reports: Record<string, unknown>[] = [];
+    await run({ reports: { milestone: async (report) => void reports.push(report) } });
+    const [ready = {}] = reports;
+    assert.deepEqual(ready.proof, { ...cleanProof, measured_boot: 'off' });
+    const { launched_at, ...report } = ready.report as { launched_at: string };
+    assert.ok(launched_at <= String(ready.at));
+    assert.deepEqual(report, {
+      ...{ driver: 'tests', image: imageForTests, outside: seenWithoutDisk },
+      runner: { name: 'runner-1', version },
+    });
+    assert.deepEqual(reports.at(-1)?.exit, { code: null, signal: 'SIGKILL' });
   });
 
   test('is tried again when the VM cannot show anything or shows nonsense', async () => {

@@ -4,14 +4,14 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
 import { SshError } from '../ssh/ssh-error.ts';
 import type { LiveVm } from '../vm/pool.ts';
-import { judgeRamdiskProof } from '../vm/ramdisk-proof.ts';
 import { announceSecrets } from './announce-secrets.ts';
 import { BuildEnd, errored, lost } from './build-end.ts';
 import { type BuildLog, createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
 import { type CustodyLog, createCustodyLog } from './custody-log.ts';
-import { inWords, type MeasuredBoot, proveMeasuredBoot } from './prove-measured-boot.ts';
+import { inWords, proveMeasuredBoot } from './prove-measured-boot.ts';
+import { proveRamdisk } from './prove-ramdisk.ts';
 import type { RunnerContext } from './runner-context.ts';
 import { endProcesses, openSecrets, runStep } from './steps.ts';
 
@@ -67,8 +67,7 @@ export async function runBuild(
     });
     const attempt = { context, specification, reports, vault, custody, log, signal: inTime };
     vm = await bootVm(attempt);
-    const measuredBoot = await proveMeasuredBoot(vm, inTime);
-    await proveRamdisk(attempt, vm, measuredBoot);
+    await prove(attempt, vm);
     await checkOut(attempt, vm);
     await runSteps(attempt, vm);
     end = new BuildEnd({ outcome: 'passed' });
@@ -95,21 +94,11 @@ async function bootVm({ context, specification, reports, signal, log }: Attempt)
   });
 }
 
-async function proveRamdisk(
-  { reports, log, signal }: Attempt,
-  vm: LiveVm,
-  measuredBoot: MeasuredBoot,
-): Promise<void> {
-  const shown: Buffer[] = [];
-  const { code } = await vm.connection.exec('/usr/lib/ebb/ramdisk-proof', {
-    onStdout: (chunk) => void shown.push(chunk),
-    signal,
-  });
-  if (code !== 0) throw lost('The VM could not show that it has no disk.');
-  const verdict = judgeRamdiskProof(JSON.parse(Buffer.concat(shown).toString()));
-  if (!verdict.ok) throw errored(`The VM did not pass the ramdisk check: ${verdict.violations.join('; ')}.`);
-  const proof = { ...verdict.proof, measured_boot: measuredBoot };
-  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, proof }, signal);
+async function prove({ context, reports, log, signal }: Attempt, vm: LiveVm): Promise<void> {
+  const measuredBoot = await proveMeasuredBoot(vm, signal);
+  const { proof, report } = await proveRamdisk(context, vm, signal);
+  const shown = { proof: { ...proof, measured_boot: measuredBoot }, report };
+  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, ...shown }, signal);
   log.note(`VM ${vm.vm.id} is fresh and has no disk; ${inWords(measuredBoot)}`);
 }
 
@@ -189,7 +178,7 @@ async function windUp(
   if (vm) await vm.end();
   const patience = AbortSignal.any([context.signal, AbortSignal.timeout(apiMs)]);
   if (!reported) await finish(patience);
-  if (vm) await reports.milestone(at('vm_gone'), patience);
+  if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
 }
 
 async function whenAborted(signal: AbortSignal): Promise<void> {

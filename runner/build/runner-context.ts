@@ -13,6 +13,8 @@ export interface RunnerContext {
   pool: VmPool;
   /** Private JWK that unwraps projects' keys. */
   keyEncryptionKey: JsonWebKey;
+  /** Whether the machine may have swap, to which memory of VMs could be written; false when absent. */
+  allowHostSwap?: boolean;
   /** How many builds run at once. */
   slots: number;
   log: Logger;

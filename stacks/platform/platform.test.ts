@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,11 +25,13 @@ interface Statement {
 const folder = mkdtempSync(join(tmpdir(), 'ebb-platform-'));
 after(() => rmSync(folder, { recursive: true }));
 const key = makeKeyEncryptionKeyForTests();
+const retired = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
 const whole: PlatformProps = {
   ...sampleProps,
   otherMachineImages: { node: 'ami-0fedcba9876543210' },
   keyCiphertext: 'AQIDBA==',
   keyEncryptionPublicKey: JSON.stringify(key.publicKey),
+  retiredReceiptKeys: JSON.stringify({ keys: [retired] }),
 };
 
 function synthesize(props: PlatformProps): Record<string, Record<string, Attributes>> {
@@ -221,6 +224,7 @@ describe('programs', () => {
     });
     const read = readApiConfiguration({ ...environment, EBB_DATABASE_CA_FILE: bundle });
     assert.equal(read.EBB_PUBLIC_URL, 'https://ebb.example.com');
+    assert.equal(read.EBB_RETIRED_RECEIPT_KEYS, whole.retiredReceiptKeys);
   });
 
   test('a runner understands all that it is told', async () => {

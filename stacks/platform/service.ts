@@ -101,7 +101,7 @@ export class Service extends Construct {
   }
 
   #api(): Program {
-    const { hostName, api, keyEncryptionPublicKey = '' } = this.#settings;
+    const { hostName, api, keyEncryptionPublicKey = '', retiredReceiptKeys } = this.#settings;
     return {
       command: 'api',
       size: api,
@@ -111,6 +111,7 @@ export class Service extends Construct {
         EBB_BEHIND_TLS_ROUTER: 'true',
         EBB_PUBLIC_URL: `https://${hostName}`,
         EBB_KEY_ENCRYPTION_KEY: keyEncryptionPublicKey,
+        ...(retiredReceiptKeys === '' ? {} : { EBB_RETIRED_RECEIPT_KEYS: retiredReceiptKeys }),
         // In the image: AWS signs the certificates of its databases itself.
         EBB_DATABASE_CA_FILE: '/etc/ssl/certs/rds-global-bundle.pem',
       },

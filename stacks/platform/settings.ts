@@ -16,6 +16,8 @@ export interface PlatformProps {
   readonly keyCiphertext?: string;
   /** Its public half, a JWK. */
   readonly keyEncryptionPublicKey?: string;
+  /** Public keys that signed receipts before or will next, a JWKS; none while the receipt key was never rotated. */
+  readonly retiredReceiptKeys?: string;
   /** Begins the name of each resource, and is the tag `ebb:deployment` of VMs; `ebb`. */
   readonly name?: string;
   /** `eu-central-1` */
@@ -86,6 +88,7 @@ export function settle(props: PlatformProps) {
     ...{ hostName: props.hostName, certificateArn: props.certificateArn },
     ...{ containerImage: props.containerImage, machineImage: props.machineImage },
     ...{ keyCiphertext: props.keyCiphertext, keyEncryptionPublicKey: props.keyEncryptionPublicKey },
+    retiredReceiptKeys: props.retiredReceiptKeys ?? '',
     otherMachineImages: props.otherMachineImages ?? {},
     name: props.name ?? 'ebb',
     region,

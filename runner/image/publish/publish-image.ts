@@ -11,7 +11,7 @@ const blockBytes = 512 * 1024;
 const blocksAtOnce = 8;
 const gibibyte = 1024 ** 3;
 /** SHA-256 of the disk; the driver takes only images that carry it. */
-const digestTag = 'ebb:image-digest';
+export const digestTag = 'ebb:image-digest';
 
 export interface PublishOptions {
   disk: DiskFile;

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import type { VmImage } from '../../../contract/vm.ts';
 import type { Image } from '../../image/build-image.ts';
 import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import type { Vm, VmExit, VmLaunch } from '../driver.ts';
@@ -6,12 +7,15 @@ import { createIdentity, type VmIdentity } from '../identity.ts';
 import { attest } from '../tpm/attest.ts';
 import { readConsole } from './console.ts';
 import { freePort } from './free-port.ts';
+import { observeProcess } from './observe-process.ts';
 import { type StartedVm, startKernel, startProgram } from './start.ts';
 import { createVmFolder } from './vm-folder.ts';
 import { type BootingVm, whenReady } from './when-ready.ts';
 
 export interface QemuLaunch extends VmLaunch {
   image: Image;
+  /** Digests of the image's parts, which are being computed. */
+  parts: Promise<VmImage>;
   runtimeDir: string;
   accelerator: 'kvm' | 'tcg';
   bootTimeoutMs: number;
@@ -85,9 +89,11 @@ function describe(parts: {
     hostAddress,
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    launchedAt: new Date(),
     exited,
     ...(reference && { attest: (connection, signal) => attest(connection, reference, signal) }),
     consoleTail: () => console.tail(),
+    observe: async () => ({ image: await launch.parts, outside: await observeProcess(qemu.pid as number) }),
     destroy,
   };
   return { vm, console, complaint: () => complaint.trim() };

@@ -1,4 +1,6 @@
+import type { VmImage } from '../../../contract/vm.ts';
 import type { Image } from '../../image/build-image.ts';
+import { digestParts } from '../../image/image-parts.ts';
 import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
 import { launchVm, type QemuLaunch } from './launch-vm.ts';
@@ -37,6 +39,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
   const booting = new Set<Promise<Vm>>();
   const closing = new AbortController();
   let kvm: Promise<boolean> | undefined;
+  const parts = new Map<string, Promise<VmImage>>();
 
   const imageOf = async ({ recipe = 'base', onWait }: VmLaunch, signal: AbortSignal): Promise<Image> => {
     if (recipe === 'base') return options.image;
@@ -47,6 +50,13 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     );
     return await options.otherImage(recipe, signal).finally(() => clearTimeout(building));
   };
+  /** Once for each image; what fails is tried again by the next VM. */
+  const partsOf = (image: Image): Promise<VmImage> => {
+    const known = parts.get(image.digest) ?? digestParts(image);
+    parts.set(image.digest, known);
+    known.catch(() => parts.delete(image.digest));
+    return known;
+  };
   const start = async (launch: VmLaunch) => {
     kvm ??= probeKvm(options.image, cacheDir);
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
@@ -54,7 +64,8 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     const image = await imageOf(launch, signal);
     const program = await measuredProgram?.(image, signal);
     const vm = await launchOnFreePort({
-      ...{ ...launch, signal, image, runtimeDir, accelerator, bootTimeoutMs },
+      ...{ ...launch, signal, image, parts: partsOf(image) },
+      ...{ runtimeDir, accelerator, bootTimeoutMs },
       ...(program && { program }),
     });
     running.add(vm);
