@@ -23,6 +23,8 @@ import { verifyCommand } from './commands/verify.ts';
 
 const program = new Command('ebb')
   .description('Ebb: a CI control plane whose builds leave nothing behind.')
+  // What comes after the name of a command is the command's.
+  .enablePositionalOptions()
   .showHelpAfterError('(ebb --help, or ebb COMMAND --help, says more)')
   .addHelpText(
     'after',

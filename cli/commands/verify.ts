@@ -7,33 +7,30 @@ import { verifyAuditCommand } from './verify-audit.ts';
 
 /** `ebb verify FILE`: checks receipts, and says what it checked, without trusting anybody. */
 export function verifyCommand(): Command {
-  return (
-    new Command('verify')
-      .description(
-        'Check receipts: who signed them, that nothing was changed, and that what they state is complete, in order and fits together. Says every check; the exit code is 1 when one fails.',
-      )
-      .argument('<file>', 'envelope, receipt, list of receipts or JSON Lines; - for standard input')
-      .option(
-        '--jwks <file>',
-        "file with Ebb's public keys (/.well-known/jwks.json); without it they are asked of EBB_ENDPOINT",
-      )
-      .option('--log <file>', 'the log of the build, to be compared with what its provenance says of it')
-      .option('--json', 'print the checks as JSON')
-      .action(async (path: string, options: { jwks?: string; log?: string; json?: true }) => {
-        const text = await readText(path);
-        const verdict = verifyFile(text, {
-          jwks: await readPublicKeys(options.jwks),
-          ...(options.log ? { log: await readFile(options.log) } : {}),
-        });
-        if (verdict.findings.length === 0) throw new CliError(`${path} holds no receipt.`);
-        if (options.json) console.log(JSON.stringify(verdict));
-        else show(verdict);
-        process.exitCode = verdict.ok ? 0 : 1;
-      })
-      // What comes after the name of a subcommand is the subcommand's.
-      .enablePositionalOptions()
-      .addCommand(verifyAuditCommand())
-  );
+  return new Command('verify')
+    .description(
+      'Check receipts: who signed them, that nothing was changed, and that what they state is complete, in order and fits together. Says every check; the exit code is 1 when one fails.',
+    )
+    .argument('<file>', 'envelope, receipt, list of receipts or JSON Lines; - for standard input')
+    .option(
+      '--jwks <file>',
+      "file with Ebb's public keys (/.well-known/jwks.json); without it they are asked of EBB_ENDPOINT",
+    )
+    .option('--log <file>', 'the log of the build, to be compared with what its provenance says of it')
+    .option('--json', 'print the checks as JSON')
+    .action(async (path: string, options: { jwks?: string; log?: string; json?: true }) => {
+      const text = await readText(path);
+      const verdict = verifyFile(text, {
+        jwks: await readPublicKeys(options.jwks),
+        ...(options.log ? { log: await readFile(options.log) } : {}),
+      });
+      if (verdict.findings.length === 0) throw new CliError(`${path} holds no receipt.`);
+      if (options.json) console.log(JSON.stringify(verdict));
+      else show(verdict);
+      process.exitCode = verdict.ok ? 0 : 1;
+    })
+    .enablePositionalOptions()
+    .addCommand(verifyAuditCommand());
 }
 
 function show({ ok, findings }: FileVerdict): void {
