@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
 import { inflateRawSync } from 'node:zlib';
 import pg from 'pg';
 import type { LiveJourney } from '../cli/demo/journey.ts';
 import { defaultRuntimeDir } from '../cli/memory-folder.ts';
 import { openVault } from '../runner/custody/open.ts';
-import { findBinaries } from './postgres.ts';
+import { encodings } from './encodings.ts';
+import { dump } from './postgres.ts';
 
 /** Bytes that must stay where they belong. */
 export interface Canaries {
@@ -84,33 +83,9 @@ export async function searchEverywhere(
   return found;
 }
 
-/** A value as it is, in hexadecimal, and in base64 wherever it may begin in the encoded text. */
-function encodings(value: Buffer): Buffer[] {
-  const base64 = [0, 1, 2].map((shift) => {
-    const text = Buffer.concat([Buffer.alloc(shift), value]).toString('base64');
-    // The first and last groups depend on what stands around the value.
-    return text.slice(shift === 0 ? 0 : 4, Math.floor((shift + value.length) / 3) * 4);
-  });
-  const texts = [
-    ...base64,
-    ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
-    value.toString('hex'),
-    value.toString('hex').toUpperCase(),
-  ];
-  return [value, ...new Set(texts)].map((text) => Buffer.from(text as string));
-}
-
 async function filesBelow(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-async function dump(databaseUrl: string): Promise<Buffer> {
-  const { stdout } = await promisify(execFile)(join(findBinaries(), 'pg_dump'), ['--dbname', databaseUrl], {
-    encoding: 'buffer',
-    maxBuffer: 256 * 1024 * 1024,
-  });
-  return stdout;
 }
 
 /** The members of a zip file, such as a Terraform plan; none of anything else. */

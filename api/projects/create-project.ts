@@ -1,3 +1,4 @@
+import { collectSoon } from '../../contract/collect-garbage.ts';
 import type { Project, ProjectCreation } from '../../contract/project.ts';
 import { findConnection } from '../connections/store.ts';
 import type { ApiContext } from '../context.ts';
@@ -23,6 +24,7 @@ export async function createProject(
   await checkRepository(context, teamId, declared);
   const id = newId('prj');
   const key = await context.custody.createProjectKey(id);
+  collectSoon();
   const made = await insertProject(context.database, {
     ...declared,
     id,
