@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import pg from 'pg';
@@ -72,6 +73,14 @@ export async function searchEverywhere(
       for (const member of unzip(bytes)) search(`${relative(folder, path)} (unpacked)`, member, allowed);
     }
   }
+  // What programs leave in the machine's temporary folders; source may be there, for other tests' repositories.
+  for (const root of [tmpdir(), '/dev/shm']) {
+    const entries = (await readdir(root)).filter((name) => /^(ebb|tmp|core|node|v8|terraform)/i.test(name));
+    for (const path of (await Promise.all(entries.map((name) => filesBelow(join(root, name))))).flat()) {
+      if (path.startsWith(`${folder}/`)) continue;
+      search(path, await readSmall(path), ['sourceLine']);
+    }
+  }
   search('the PostgreSQL dump', await dump(databaseUrl));
   for (const pid of (await readdir('/proc')).filter(
     (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
@@ -83,7 +92,17 @@ export async function searchEverywhere(
   return found;
 }
 
+// Images of machines and the like, which other tests make at the same time.
+const largestBytes = 32 * 1024 * 1024;
+
+async function readSmall(path: string): Promise<Buffer> {
+  const { size } = await lstat(path).catch(() => ({ size: Number.POSITIVE_INFINITY }));
+  return size > largestBytes ? Buffer.alloc(0) : await readFile(path).catch(() => Buffer.alloc(0));
+}
+
+/** Files in a folder and below; a file itself; none of anything else. */
 async function filesBelow(root: string): Promise<string[]> {
+  if ((await lstat(root).catch(() => undefined))?.isFile()) return [root];
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }

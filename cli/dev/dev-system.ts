@@ -22,6 +22,8 @@ export interface DevSystemOptions {
   /** PostgreSQL instead of PGlite, Redis instead of a child. */
   databaseUrl?: string;
   redisUrl?: string;
+  /** Of Node.js, for API and runner. */
+  nodeOptions?: string[];
   signal: AbortSignal;
 }
 
@@ -74,6 +76,7 @@ async function start(
     command: 'api',
     environment: apiEnvironment(options, paths, port),
     logFile: join(paths.logs, 'api.log'),
+    nodeOptions: options.nodeOptions ?? [],
     signal: options.signal,
   });
   started.push(() => api.stop());
@@ -82,6 +85,7 @@ async function start(
     command: 'runner',
     environment: runnerEnvironment(options, paths, api.ready.url),
     logFile: join(paths.logs, 'runner.log'),
+    nodeOptions: options.nodeOptions ?? [],
     signal: options.signal,
   });
   started.push(() => runner.stop());
