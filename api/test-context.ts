@@ -71,6 +71,7 @@ export async function openTestContext(
     logged: () => lines.join(''),
     /** Private half of the key-encryption key. */
     keyEncryptionKey: pair.privateKey,
+    redisUrl: redis.url,
     createRepository: (name: string) => local.createRepository(name),
     /** Serves the app on loopback, so that source hosts can deliver to it. */
     async listen() {

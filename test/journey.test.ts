@@ -10,8 +10,11 @@ import { createNarrator } from '../cli/demo/narrator.ts';
 import { timingTable } from '../cli/demo/timings.ts';
 import { defaultRuntimeDir } from '../cli/memory-folder.ts';
 import type { FileVerdict } from '../cli/verify/verify-file.ts';
+import type { AuditEvent } from '../contract/audit.ts';
 import { type Canaries, plantedCanaries, searchEverywhere } from './canaries.ts';
+import { snapshotOptions } from './heap-snapshot.ts';
 import { startPostgres } from './postgres.ts';
+import { type ProcessFindings, searchProcesses } from './process-canaries.ts';
 
 const nothingButPath = { PATH: process.env.PATH };
 let folder: string;
@@ -21,16 +24,20 @@ const pids: number[] = [];
 let canaries: Canaries;
 let found: string[] = [];
 let foundWhenPlanted: string[] = [];
+let processes: Record<'api' | 'runner', ProcessFindings>;
+let audited: AuditEvent[] = [];
 
 /** One run of the main job on PostgreSQL serves all the tests below: each boot of a VM costs seconds. */
 before(async () => {
   const postgres = await startPostgres();
   folder = await mkdtemp(join(tmpdir(), 'ebb-journey-'));
+  const snapshots = await mkdtemp(join(tmpdir(), 'ebb-snapshots-'));
   try {
     result = await runJourney({
       folder,
       cacheDir: resolve('.ebb', 'cache'),
       databaseUrl: postgres.url,
+      nodeOptions: snapshotOptions(snapshots),
       narrator: createNarrator((text) => {
         told += text;
       }),
@@ -47,6 +54,9 @@ before(async () => {
         );
         foundWhenPlanted = await searchEverywhere(canaries, places);
         await rm(planted);
+        processes = await searchProcesses(canaries, live, { folder, snapshots });
+        const page = '/v1/audit-events?limit=100';
+        audited = (await live.client.get<{ items: AuditEvent[] }>(page)).items.reverse();
       },
     });
   } catch (error) {
@@ -54,6 +64,7 @@ before(async () => {
     throw error;
   } finally {
     await postgres.close();
+    await rm(snapshots, { recursive: true, force: true });
   }
 });
 after(() => rm(folder, { recursive: true, force: true }));
@@ -142,6 +153,29 @@ test('no private key, secret or line of source is anywhere but where it may be',
 test('the search finds what is planted, in hexadecimal and in shifted base64', () => {
   const where = 'in system/logs/planted';
   assert.deepEqual(foundWhenPlanted, [`privateKey ${where}`, `secret ${where}`]);
+});
+
+test('the deploy key is in the memory of neither API nor runner once the builds are over; their own keys are', () => {
+  for (const { deployKey, ownKey } of Object.values(processes))
+    assert.deepEqual({ deployKey, ownKey }, { deployKey: false, ownKey: true });
+});
+
+test('neither API nor runner holds on to key, secret or source, and neither may leave a core dump', () => {
+  for (const { reachable, coreLimit } of Object.values(processes))
+    assert.deepEqual({ reachable, coreLimit }, { reachable: [], coreLimit: '0 0' });
+});
+
+test('the audit of the team has each opening of key and secrets, and what was signed', () => {
+  const ofPassed = audited.filter(({ subject }) => subject === result.passed.id);
+  const [opened, signed, closed, ...secrets] = ofPassed;
+  assert.deepEqual(
+    [opened?.action, signed?.action, closed?.action],
+    ['deploy_key.opened', 'deploy_key.signed', 'deploy_key.closed'],
+  );
+  assert.deepEqual(
+    secrets.map(({ action, detail }) => [action, detail.phase, detail.names]),
+    ['test', 'deploy'].map((phase) => ['secrets.opened', phase, ['SHOP_GREETING']]),
+  );
 });
 
 test('no process and no VM is left', async () => {

@@ -1,3 +1,4 @@
+import { collectSoon } from '../../contract/collect-garbage.ts';
 import type { Project, ProjectCreation } from '../../contract/project.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -26,6 +27,7 @@ export async function createProject(
   const repositoryId = await checkRepository(context, teamId, declared);
   const id = newId('prj');
   const key = await context.custody.createProjectKey(id);
+  collectSoon();
   const made = {
     ...{ ...declared, id, team_id: teamId, repository_id: repositoryId ?? null, created_at: context.now() },
     ...{ public_key: key.publicKey, wrapped_private_key: key.wrappedPrivateKey },

@@ -28,6 +28,8 @@ export interface JourneyOptions {
   cacheDir: string;
   databaseUrl?: string;
   redisUrl?: string;
+  /** Of Node.js, for API and runner. */
+  nodeOptions?: string[];
   narrator: Narrator;
   signal: AbortSignal;
   /** Called while everything is up, before anything is revoked: a test looks around here. */

@@ -24,6 +24,8 @@ export interface DevSystemOptions {
   redisUrl?: string;
   /** Whether VMs prove by a TPM what they booted. */
   measuredBoot?: boolean;
+  /** Of Node.js, for API and runner. */
+  nodeOptions?: string[];
   signal: AbortSignal;
 }
 
@@ -76,6 +78,7 @@ async function start(
     command: 'api',
     environment: apiEnvironment(options, paths, port),
     logFile: join(paths.logs, 'api.log'),
+    nodeOptions: options.nodeOptions ?? [],
     signal: options.signal,
   });
   started.push(() => api.stop());
@@ -84,6 +87,7 @@ async function start(
     command: 'runner',
     environment: runnerEnvironment(options, paths, api.ready.url),
     logFile: join(paths.logs, 'runner.log'),
+    nodeOptions: options.nodeOptions ?? [],
     signal: options.signal,
   });
   started.push(() => runner.stop());

@@ -1,4 +1,5 @@
 import type ssh2 from 'ssh2';
+import { collectSoon } from '../../contract/collect-garbage.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { createDeployKeySigner } from '../custody/deploy-key-signer.ts';
 import type { ProjectVault } from '../custody/open.ts';
@@ -42,6 +43,7 @@ export async function lendDeployKey<T>(
     } finally {
       agent.revoke();
       signer.close();
+      collectSoon();
     }
   } finally {
     void custody.report({ action: 'deploy_key.closed', ...did });
