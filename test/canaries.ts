@@ -39,7 +39,9 @@ export async function plantedCanaries(
     .split('\n')
     .reduce((longest, line) => (line.length > longest.length ? line : longest));
   return {
-    privateKey: await vault.open(rows[0].sealed_private_key, 'deploy-key'),
+    privateKey: (await vault.open(rows[0].sealed_private_key, 'deploy-key')).use((bytes) =>
+      Buffer.from(bytes),
+    ),
     secret: Buffer.from(live.secret),
     sourceLine: Buffer.from(sourceLine),
   };

@@ -10,7 +10,7 @@ import { type BuildLog, createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
 import type { RunnerContext } from './runner-context.ts';
-import { endProcesses, openSecrets, runStep } from './steps.ts';
+import { endProcesses, type OpenedSecrets, openSecrets, runStep, wipeSecrets } from './steps.ts';
 
 /** How long an API that is away is waited for at the end of a build: with the VM alive, and then without it. */
 interface Patience {
@@ -59,7 +59,7 @@ export async function runBuild(
     vm = await bootVm(attempt);
     await proveRamdisk(attempt, vm);
     await checkOut(attempt, vm);
-    await runSteps(attempt, vm);
+    await openAndRunSteps(attempt, vm);
     end = new BuildEnd({ outcome: 'passed' });
   } catch (error) {
     end = toEnd(error, { signal, timeUp, vm, specification });
@@ -113,9 +113,21 @@ async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
   await reports.milestone(at('checkout_done'), signal);
 }
 
-async function runSteps({ specification, reports, vault, log, signal }: Attempt, vm: LiveVm): Promise<void> {
-  const secrets = await openSecrets(specification, vault);
-  log.mask(secrets.map((secret) => secret.value));
+async function openAndRunSteps(attempt: Attempt, vm: LiveVm): Promise<void> {
+  const secrets = await openSecrets(attempt.specification, attempt.vault);
+  try {
+    attempt.log.mask(secrets.map(({ value }) => value.use((bytes) => bytes.toString('utf8'))));
+    await runSteps(attempt, vm, secrets);
+  } finally {
+    wipeSecrets(secrets);
+  }
+}
+
+async function runSteps(
+  { specification, reports, log, signal }: Attempt,
+  vm: LiveVm,
+  secrets: OpenedSecrets,
+): Promise<void> {
   let first = true;
   for (const { phase, commands } of specification.steps) {
     // A deployment's secrets are for the deployment alone, not for what a dependency left running before it.

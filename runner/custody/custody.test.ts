@@ -9,6 +9,7 @@ import { createCustody } from '../../api/custody/custody.ts';
 import { createDeployKeySigner } from './deploy-key-signer.ts';
 import { type KeyEncryptionKey, loadOrCreateKeyEncryptionKey } from './key-encryption-key.ts';
 import { CustodyError, openVault } from './open.ts';
+import { OpenedSecret } from './opened-secret.ts';
 
 let folder: string;
 let key: KeyEncryptionKey;
@@ -34,7 +35,10 @@ describe('what the API seals', () => {
     const shop = await project('prj_shop');
     const vault = await vaultOf(shop);
     const opened = await vault.open(await shop.seal('hush ☂', 'secret:TOKEN'), 'secret:TOKEN');
-    assert.equal(opened.toString(), 'hush ☂');
+    assert.equal(
+      opened.use((bytes) => bytes.toString()),
+      'hush ☂',
+    );
   });
 
   test('opens for no other purpose and no other name of a secret', async () => {
@@ -123,20 +127,20 @@ function makeSeed() {
 }
 
 describe('an opened deploy key', () => {
-  test('signs what the public key verifies, and takes over and wipes the seed', () => {
+  test('signs what the public key verifies, and wipes the seed when it is closed', () => {
     const { seed, publicKey } = makeSeed();
-    const signer = createDeployKeySigner(seed);
-    assert.ok(seed.every((byte) => byte === 0));
+    const signer = createDeployKeySigner(new OpenedSecret(seed));
     const data = Buffer.from('to be signed');
     assert.ok(verify(null, data, publicKey, signer.sign(data)));
     signer.close();
-    assert.throws(() => signer.sign(data), /closed/);
+    assert.ok(seed.every((byte) => byte === 0));
+    assert.throws(() => signer.sign(data), /wiped/);
   });
 
   test('shows nothing of itself when it is logged', () => {
     const { seed } = makeSeed();
     const secrets = [seed.toString('hex'), seed.toString('base64').slice(0, 40), [...seed].join(',')];
-    const signer = createDeployKeySigner(seed);
+    const signer = createDeployKeySigner(new OpenedSecret(seed));
     const shown = [
       inspect(signer, { depth: 9, showHidden: true }),
       JSON.stringify(signer),
@@ -147,6 +151,8 @@ describe('an opened deploy key', () => {
   });
 
   test('of a wrong length is refused', () => {
-    assert.throws(() => createDeployKeySigner(Buffer.alloc(31)), /32 bytes, not 31/);
+    const seed = Buffer.alloc(31, 1);
+    assert.throws(() => createDeployKeySigner(new OpenedSecret(seed)), /32 bytes, not 31/);
+    assert.ok(seed.every((byte) => byte === 0));
   });
 });

@@ -1,6 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
 import { type CryptoKey, compactDecrypt, importJWK } from 'jose';
 import { asJwk } from './key-encryption-key.ts';
+import { OpenedSecret } from './opened-secret.ts';
 
 /** What cannot be opened: sealed for another project or purpose, damaged, or its key is gone. */
 export class CustodyError extends Error {
@@ -11,7 +12,7 @@ export class CustodyError extends Error {
 /** Opens what is sealed to one project. */
 export interface ProjectVault {
   /** The plaintext; the caller wipes it. Throws CustodyError unless it was sealed for just this purpose. */
-  open(sealed: string, purpose: 'deploy-key' | `secret:${string}`): Promise<Buffer>;
+  open(sealed: string, purpose: 'deploy-key' | `secret:${string}`): Promise<OpenedSecret>;
 }
 
 /** Unwraps a project's private key with the key-encryption key. Throws CustodyError. */
@@ -22,12 +23,12 @@ export async function openVault(options: {
 }): Promise<ProjectVault> {
   const { projectId } = options;
   const unwrapping = await importPrivate(options.keyEncryptionKey);
-  const plaintext = await decrypt(options.wrappedPrivateKey, unwrapping, projectId, 'project-key');
+  const opened = await decrypt(options.wrappedPrivateKey, unwrapping, projectId, 'project-key');
   try {
-    const key = await importPrivate(JSON.parse(plaintext.toString('utf8')));
+    const key = await opened.use((bytes) => importPrivate(JSON.parse(bytes.toString('utf8'))));
     return { open: (sealed, purpose) => decrypt(sealed, key, projectId, purpose) };
   } finally {
-    plaintext.fill(0);
+    opened.wipe();
   }
 }
 
@@ -35,7 +36,12 @@ async function importPrivate(jwk: JsonWebKey): Promise<CryptoKey> {
   return (await importJWK(asJwk(jwk), 'ECDH-ES+A256KW')) as CryptoKey;
 }
 
-async function decrypt(sealed: string, key: CryptoKey, projectId: string, purpose: string): Promise<Buffer> {
+async function decrypt(
+  sealed: string,
+  key: CryptoKey,
+  projectId: string,
+  purpose: string,
+): Promise<OpenedSecret> {
   const opened = await compactDecrypt(sealed, key, {
     keyManagementAlgorithms: ['ECDH-ES+A256KW'],
     contentEncryptionAlgorithms: ['A256GCM'],
@@ -52,5 +58,5 @@ async function decrypt(sealed: string, key: CryptoKey, projectId: string, purpos
       `A value sealed for another project or purpose was given as ${purpose} of ${projectId}.`,
     );
   }
-  return Buffer.from(opened.plaintext.buffer, opened.plaintext.byteOffset, opened.plaintext.byteLength);
+  return new OpenedSecret(opened.plaintext);
 }
