@@ -8,6 +8,7 @@ import { splitHostPort } from '../api/configuration-problems.ts';
 import { refreshHostKeys } from '../api/connections/refresh-host-keys.ts';
 import type { ApiContext } from '../api/context.ts';
 import { createCustody } from '../api/custody/custody.ts';
+import { openKeyWrapper } from '../api/custody/open-key-wrapper.ts';
 import { connectDatabase, type Database, openDatabase } from '../api/db/database.ts';
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
@@ -100,7 +101,7 @@ async function open(
     : undefined;
   if (source) opened.push(() => source.close());
   const custody = createCustody({
-    keyEncryptionKey: JSON.parse(configuration.EBB_KEY_ENCRYPTION_KEY),
+    keyWrapper: await openKeyWrapper(configuration),
     hookMasterKey: keys.hookMasterKey,
   });
   const signer = createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL });

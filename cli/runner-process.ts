@@ -1,4 +1,3 @@
-import type { JsonWebKey } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -10,7 +9,7 @@ import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
 import { runRunner } from '../runner/build/runner.ts';
 import type { RunnerConfiguration } from '../runner/configuration.ts';
-import { loadOrCreateKeyEncryptionKey } from '../runner/custody/key-encryption-key.ts';
+import { openKeyring } from '../runner/custody/open-keyring.ts';
 import { buildImage } from '../runner/image/build-image.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
 import type { VmDriver } from '../runner/vm/driver.ts';
@@ -34,7 +33,7 @@ export async function runRunnerProcess(options: {
 }): Promise<void> {
   const { configuration, stop, kill } = options;
   const log = pino({ name: 'ebb-runner' });
-  const keyEncryptionKey = await findKeyEncryptionKey(configuration, kill);
+  const keyring = await openKeyring(configuration);
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
@@ -65,7 +64,7 @@ export async function runRunnerProcess(options: {
           apiKey: configuration.EBB_RUNNER_KEY,
         }),
         pool,
-        keyEncryptionKey,
+        keyring,
         slots: configuration.EBB_SLOTS,
         log,
         signal: kill,
@@ -89,23 +88,6 @@ async function answerHealth(port: number): Promise<Server> {
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return server;
-}
-
-async function findKeyEncryptionKey(
-  configuration: RunnerConfiguration,
-  signal: AbortSignal,
-): Promise<JsonWebKey> {
-  const { EBB_KMS_CIPHERTEXT: ciphertext, EBB_EC2_ENDPOINT: endpoint } = configuration;
-  if (!ciphertext)
-    return (await loadOrCreateKeyEncryptionKey(configuration.EBB_KEY_ENCRYPTION_KEY_FILE ?? '')).privateKey;
-  const { decryptKeyEncryptionKey } = await import('../runner/custody/kms-key.ts');
-  return await decryptKeyEncryptionKey({
-    ciphertext,
-    deployment: configuration.EBB_EC2_DEPLOYMENT,
-    region: configuration.EBB_EC2_REGION ?? '',
-    ...(endpoint ? { endpoint } : {}),
-    signal,
-  });
 }
 
 async function openDriver(
@@ -151,7 +133,7 @@ async function openOnEc2(
       subnets: list(configuration.EBB_EC2_SUBNETS),
       market: configuration.EBB_EC2_MARKET,
       images: Object.fromEntries(list(configuration.EBB_EC2_IMAGES).map((pair) => pair.split('='))),
-      deployment: configuration.EBB_EC2_DEPLOYMENT,
+      deployment: configuration.EBB_DEPLOYMENT,
       runner: configuration.EBB_RUNNER_NAME,
     },
     { isAlive: (runner) => queue.isPresent(runner), log, signal },

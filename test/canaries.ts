@@ -6,6 +6,8 @@ import { inflateRawSync } from 'node:zlib';
 import pg from 'pg';
 import type { LiveJourney } from '../cli/demo/journey.ts';
 import { defaultRuntimeDir } from '../cli/memory-folder.ts';
+import { createFileKey, readKeyFile } from '../runner/custody/key-file.ts';
+import { createKeyring } from '../runner/custody/keyring.ts';
 import { openVault } from '../runner/custody/open.ts';
 import { findBinaries } from './postgres.ts';
 
@@ -30,7 +32,7 @@ export async function plantedCanaries(
   await client.end();
   const keyFile = join(folder, 'system', 'keys', 'runner', 'key-encryption-key.json');
   const vault = await openVault({
-    keyEncryptionKey: JSON.parse(await readFile(keyFile, 'utf8')),
+    keyring: createKeyring(createFileKey((await readKeyFile(keyFile)).privateKey)),
     wrappedPrivateKey: rows[0].wrapped_private_key,
     projectId: live.projectId,
   });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { loadOrCreateApiKeyTexts } from '../../api/signing/key-files.ts';
-import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
+import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
 import { asShell, loadOrCreatePlatformKeys } from '../platform-keys.ts';
 
 /** `ebb keys`: makes what `ebb api` signs and derives with, for machines whose disk does not last. */
@@ -22,7 +22,7 @@ export function keysCommand(): Command {
       }
       if (options.keyEncryptionKey) {
         const path = join(folder, 'key-encryption-key.json');
-        await loadOrCreateKeyEncryptionKey(path);
+        await loadOrCreateKeyFile(path);
         console.log(`ebb: runners get ${path} (EBB_KEY_ENCRYPTION_KEY_FILE), the API ${path}.pub`);
         return;
       }

@@ -51,9 +51,10 @@ export async function runBuild(
   let end: BuildEnd;
   try {
     const vault = await openVault({
-      keyEncryptionKey: context.keyEncryptionKey,
+      keyring: context.keyring,
       wrappedPrivateKey: specification.wrapped_private_key,
       projectId: specification.project_id,
+      signal: inTime,
     });
     const attempt = { context, specification, reports, vault, log, signal: inTime };
     vm = await bootVm(attempt);
@@ -203,6 +204,7 @@ function toEnd(
     });
   }
   if (error instanceof BuildEnd) return error;
+  if (error instanceof CustodyError && error.code === 'unavailable') return lost(error.message);
   if (error instanceof CustodyError)
     return errored(`${error.message} Was the project revoked, or the runner's key changed?`);
   if (error instanceof SshError) return lost(`The VM was lost: ${error.message}`);
