@@ -19,6 +19,8 @@ import { requireHttps } from './http/require-https.ts';
 import { setResponseHeaders } from './http/response-headers.ts';
 import { requireStorableText } from './http/storable-text.ts';
 import { createValidatorCompiler } from './http/validation.ts';
+import { keyEncryptionRoutes } from './key-encryption/routes.ts';
+import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
@@ -32,6 +34,8 @@ const concepts = [
   deployKeyRoutes,
   hookBindingRoutes,
   secretRoutes,
+  keyEncryptionRoutes,
+  keyRotationRoutes,
   buildRoutes,
   buildPageRoute,
   hookRoutes,

@@ -13,6 +13,10 @@ import { connectDatabase, type Database, openDatabase } from '../api/db/database
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import {
+  beginKeyEncryptionRotation,
+  finishKeyEncryptionRotation,
+} from '../api/key-encryption/key-encryption-rotation.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
@@ -60,6 +64,7 @@ export async function runApiProcess(options: {
     });
     opened.push(server.close);
     const firstKeys = await prepareTeams(context, configuration);
+    await beginKeyEncryptionRotation(context);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
       ...runBackground(context, stop),
@@ -193,6 +198,9 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     // Revocations that a dead process or an absent source host left open.
     every(60, 'the resumption of revocations', () => resumeRevocations(context, stop)),
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
+    every(30, 'the look at the rotation of the key-encryption key', () =>
+      finishKeyEncryptionRotation(context),
+    ),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];
 }

@@ -9,6 +9,7 @@ import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
 import { runRunner } from '../runner/build/runner.ts';
 import type { RunnerConfiguration } from '../runner/configuration.ts';
+import { keepKeys } from '../runner/custody/keep-keys.ts';
 import { openKeyring } from '../runner/custody/open-keyring.ts';
 import { buildImage } from '../runner/image/build-image.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
@@ -53,16 +54,18 @@ export async function runRunnerProcess(options: {
   const health = configuration.EBB_HEALTH_PORT
     ? await answerHealth(configuration.EBB_HEALTH_PORT)
     : undefined;
+  const controlPlane = createControlPlane({
+    url: configuration.EBB_API_URL,
+    apiKey: configuration.EBB_RUNNER_KEY,
+  });
+  const keyWork = keepKeys({ controlPlane, keyring, log }, AbortSignal.any([stop, kill]));
   try {
     options.onReady();
     await runRunner(
       {
         name: configuration.EBB_RUNNER_NAME,
         queue,
-        controlPlane: createControlPlane({
-          url: configuration.EBB_API_URL,
-          apiKey: configuration.EBB_RUNNER_KEY,
-        }),
+        controlPlane,
         pool,
         keyring,
         slots: configuration.EBB_SLOTS,
@@ -73,6 +76,7 @@ export async function runRunnerProcess(options: {
     );
   } finally {
     health?.close();
+    await keyWork;
     await pool.close();
     // Others reap what is left of a runner that does not say that it lives: so it says it until its VMs are gone.
     await driver.close();

@@ -5,6 +5,7 @@ import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { logLimitBytes } from './append-log.ts';
 import { type BuildRow, transition } from './state-machine.ts';
@@ -32,16 +33,7 @@ export async function claimBuild(
   });
   const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
   if (!build) throw await unclaimable(context, buildId);
-  const project = await database
-    .selectFrom('project')
-    .innerJoin('connection', 'connection.id', 'project.connection_id')
-    .innerJoin('deploy_key', 'deploy_key.project_id', 'project.id')
-    .selectAll('project')
-    .select(hostColumns)
-    .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
-    .where('project.id', '=', build.project_id)
-    .where('project.revoking_at', 'is', null)
-    .executeTakeFirst();
+  const { project, secrets } = await readSealed(database, build);
   const host = project && context.sourceHosts.of(project);
   if (!project?.wrapped_private_key || !host) {
     const reason =
@@ -70,14 +62,33 @@ export async function claimBuild(
     clone: { kind: project.kind, user, host: address, port, path, host_keys: project.host_keys },
     wrapped_private_key: project.wrapped_private_key,
     deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
-    // Who wrote it may not push: no secret is his to read.
-    secrets: build.from_fork ? [] : await sealedSecrets(context, project.id),
+    secrets,
     environment: project.environment,
     steps: stepsOf(project, build),
     timeout_seconds: project.timeout_minutes * 60,
     image: project.image,
     memory_mib: project.memory_mib,
   };
+}
+
+/** The project with its deploy key, and its secrets, all sealed to one key pair: no rotation comes in between. */
+async function readSealed(database: Database, build: BuildRow) {
+  return await database.transaction().execute(async (transaction) => {
+    await lockLiveProject(transaction, build.project_id);
+    const project = await transaction
+      .selectFrom('project')
+      .innerJoin('connection', 'connection.id', 'project.connection_id')
+      .innerJoin('deploy_key', 'deploy_key.project_id', 'project.id')
+      .selectAll('project')
+      .select(hostColumns)
+      .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
+      .where('project.id', '=', build.project_id)
+      .where('project.revoking_at', 'is', null)
+      .executeTakeFirst();
+    // Who wrote it may not push: no secret is his to read.
+    const secrets = build.from_fork ? [] : await sealedSecrets(transaction, build.project_id);
+    return { project, secrets };
+  });
 }
 
 async function claimedBefore(
@@ -110,10 +121,7 @@ function stepsOf(
   return steps.filter(({ commands }) => commands.length > 0);
 }
 
-async function sealedSecrets(
-  { database }: ApiContext,
-  projectId: string,
-): Promise<BuildSpecification['secrets']> {
+async function sealedSecrets(database: Database, projectId: string): Promise<BuildSpecification['secrets']> {
   const rows = await database
     .selectFrom('secret')
     .select(['name', 'phases', 'sealed_value'])

@@ -62,7 +62,7 @@ async function newRow(
     rotation: rotation ?? null,
     created_at: context.now(),
   };
-  if (await insertDeployKey(context.database, row)) return { ...row, version: 1 };
+  if (await insertDeployKey(context.database, row, project.publicKey)) return { ...row, version: 1 };
   throw alreadyThere(project);
 }
 
