@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { finishKeyEncryptionRotation } from '../api/key-encryption/key-encryption-rotation.ts';
 import type { WrappedKeyChange } from '../contract/key-encryption.ts';
+import { keepKeys } from '../runner/custody/keep-keys.ts';
 import type { KeyEncryptionKey } from '../runner/custody/key-encryption-key.ts';
 import { makeKeyEncryptionKeyForTests } from '../runner/custody/key-encryption-key-for-tests.ts';
 import { openVault } from '../runner/custody/open.ts';
@@ -60,6 +64,17 @@ describeApi('rotation of the key-encryption key', (given) => {
       .where('action', 'like', `${prefix}%`)
       .orderBy('id')
       .execute();
+  /** `ebb` as a process of its own. */
+  const ebb = (words: string[], environment: Record<string, string>) =>
+    new Promise<{ code: number; output: string }>((resolve) => {
+      const env = { PATH: process.env.PATH, EBB_ENDPOINT: given().context.publicUrl, ...environment };
+      execFile(
+        process.execPath,
+        [join(import.meta.dirname, '../cli/ebb.ts'), ...words],
+        { env },
+        (error, out, told) => resolve({ code: error ? Number(error.code) : 0, output: out + told }),
+      );
+    });
   async function claim() {
     const { body: build } = await work.admin.call('POST', '/v1/builds', { project_id: project.id });
     return await work.controlPlane.claim(build.id, `runner-1/${build.id}`, work.signal());
@@ -191,6 +206,27 @@ describeApi('rotation of the key-encryption key', (given) => {
     await set(null);
     await finishKeyEncryptionRotation(given().context);
     assert.equal((await progress()).remaining, 0);
+  });
+
+  test('a runner does it beside its builds, rotates what it is asked to, and people see how far it is', async () => {
+    const old = await rotate();
+    const asRunner = { EBB_API_KEY: given().keys.runner };
+    const before = await ebb(['key-encryption'], asRunner);
+    assert.equal(before.code, 1);
+    assert.match(before.output, new RegExp(`^${old.id}  \\d+$`, 'm'));
+    assert.match(before.output, /keys wait to be wrapped anew; runners still need the older ones/);
+
+    const stop = new AbortController();
+    const keeping = keepKeys(work.runner(current, [old]), stop.signal, 200);
+    const rotated = await ebb(['rotate-key', project.id], { EBB_API_KEY: given().keys.admin });
+    assert.deepEqual([rotated.code, /is rotated/.test(rotated.output)], [0, true], rotated.output);
+    while ((await progress()).remaining > 0) await delay(50, undefined, { signal: work.signal() });
+    const after = await ebb(['key-encryption'], asRunner);
+    assert.equal(after.code, 0);
+    assert.match(after.output, new RegExp(`^${current.id}  \\d+  current$`, 'm'));
+    assert.equal(await opens(await claim(), []), 'hush-before');
+    stop.abort();
+    await keeping;
   });
 
   test('a start with the same key begins nothing, and nobody but runners sees wrapped keys', async () => {

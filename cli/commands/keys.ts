@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { loadOrCreateApiKeyTexts } from '../../api/signing/key-files.ts';
-import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
+import { loadOrCreateKeyFile, rotateKeyFile } from '../../runner/custody/key-file.ts';
 import { asShell, loadOrCreatePlatformKeys } from '../platform-keys.ts';
+
+interface Options {
+  json?: true;
+  platform?: true;
+  keyEncryptionKey?: true;
+  rotateKeyEncryptionKey?: true;
+}
 
 /** `ebb keys`: makes what `ebb api` signs and derives with, for machines whose disk does not last. */
 export function keysCommand(): Command {
@@ -14,14 +21,27 @@ export function keysCommand(): Command {
       '--key-encryption-key',
       'make the pair that wraps projects’ keys: the private half is for runners alone',
     )
+    .option('--rotate-key-encryption-key', 'make a new pair; the one of before stays beside it')
     .option('--platform', 'make all that the AWS platform needs, and print it for a shell: eval "$(…)"')
-    .action(async (folder: string, options: { json?: true; platform?: true; keyEncryptionKey?: true }) => {
+    .action(async (folder: string, options: Options) => {
       if (options.platform) {
         console.log(asShell(await loadOrCreatePlatformKeys(folder)));
         return;
       }
+      const path = join(folder, 'key-encryption-key.json');
+      if (options.rotateKeyEncryptionKey) {
+        const { older } = await rotateKeyFile(path);
+        console.log(
+          [
+            `ebb: the new key is in ${path}, the one of before in ${older}.`,
+            `1. Runners first: EBB_KEY_ENCRYPTION_KEY_FILE=${path} and EBB_OLDER_KEYS=${older}, and start them again.`,
+            `2. Then the API: EBB_KEY_ENCRYPTION_KEY_FILE=${path}.pub, and start it again.`,
+            '3. When ebb key-encryption says so, take the older key away from runners.',
+          ].join('\n'),
+        );
+        return;
+      }
       if (options.keyEncryptionKey) {
-        const path = join(folder, 'key-encryption-key.json');
         await loadOrCreateKeyFile(path);
         console.log(`ebb: runners get ${path} (EBB_KEY_ENCRYPTION_KEY_FILE), the API ${path}.pub`);
         return;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes, verify } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,9 +9,10 @@ import { CompactEncrypt, importJWK, type JWK } from 'jose';
 import { createCustody } from '../../api/custody/custody.ts';
 import type { KeyWrapper } from '../../contract/custody/key-wrapper.ts';
 import { seal } from '../../contract/custody/seal.ts';
+import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import { createDeployKeySigner } from './deploy-key-signer.ts';
 import { makeKeyEncryptionKeyForTests } from './key-encryption-key-for-tests.ts';
-import { loadOrCreateKeyFile } from './key-file.ts';
+import { loadOrCreateKeyFile, readKeyFile, rotateKeyFile } from './key-file.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { CustodyError, openVault } from './open.ts';
 import { OpenedSecret } from './opened-secret.ts';
@@ -209,6 +210,28 @@ describe('the file of the key-encryption key', () => {
     await chmod(path, 0o644);
     await loadOrCreateKeyFile(path);
     assert.equal((await stat(path)).mode & 0o777, 0o600);
+  });
+
+  test('is rotated to a new one with the old beside it, and once more to a third', async () => {
+    const path = join(folder, 'rotated', 'kek.json');
+    const first = await loadOrCreateKeyFile(path);
+    const { older } = await rotateKeyFile(path);
+    assert.deepEqual((await readKeyFile(older)).privateKey, first.privateKey);
+    assert.equal((await stat(older)).mode & 0o777, 0o600);
+    const second = await readKeyFile(path);
+    assert.notEqual(second.privateKey.d, first.privateKey.d);
+    assert.deepEqual(JSON.parse(await readFile(`${path}.pub`, 'utf8')), second.publicKey);
+    const { older: next } = await rotateKeyFile(path);
+    assert.deepEqual((await readKeyFile(next)).privateKey, second.privateKey);
+    assert.deepEqual((await readKeyFile(older)).privateKey, first.privateKey);
+  });
+
+  test('that a rotation was cut off for is still the current one, and the same call goes on', async () => {
+    const path = join(folder, 'cut', 'kek.json');
+    const { privateKey, publicKey } = await loadOrCreateKeyFile(path);
+    await link(path, path.replace('.json', `-${thumbprint(publicKey).slice(0, 8)}.json`));
+    assert.deepEqual((await loadOrCreateKeyFile(path)).privateKey, privateKey);
+    assert.deepEqual((await readKeyFile((await rotateKeyFile(path)).older)).privateKey, privateKey);
   });
 
   test('that holds something else is refused and left as it is, and nothing of it is shown', async () => {

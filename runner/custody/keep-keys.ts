@@ -3,12 +3,11 @@ import type { KeyWorkContext } from './key-work-context.ts';
 import { rewrapKeys } from './rewrap-keys.ts';
 import { rotateProjectKeys } from './rotate-project-key.ts';
 
-const pauseMs = 10_000;
 // What this runner cannot unwrap needs another one or an operator: no reason to try it all the time.
 const afterFailureMs = 5 * 60_000;
 
 /** Wraps keys anew and rotates them, as is asked for, beside the builds and until `stop` aborts. Rejects never. */
-export async function keepKeys(context: KeyWorkContext, stop: AbortSignal): Promise<void> {
+export async function keepKeys(context: KeyWorkContext, stop: AbortSignal, pauseMs = 10_000): Promise<void> {
   const { log } = context;
   let rewrapAt = 0;
   while (!stop.aborted) {

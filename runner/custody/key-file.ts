@@ -1,7 +1,14 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  randomUUID,
+} from 'node:crypto';
+import { link, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createFileKeyWrapper } from '../../contract/custody/key-wrapper.ts';
+import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import { readOrCreateSecretFile } from '../../contract/secret-file.ts';
 import type { KeyEncryptionKey } from './key-encryption-key.ts';
 import { openSealed } from './open-sealed.ts';
@@ -44,6 +51,23 @@ export async function loadOrCreateKeyFile(path: string): Promise<KeyPair> {
 /** Reads a key that must be there. */
 export async function readKeyFile(path: string): Promise<KeyPair> {
   return parseKey(path, await readFile(path, 'utf8'));
+}
+
+/**
+ * Makes a new key in the place of the one that is there, which stays beside it under a name of its own; gives that name.
+ * Ended at any line, the same call goes on.
+ */
+export async function rotateKeyFile(path: string): Promise<{ older: string }> {
+  const { publicKey } = await readKeyFile(path);
+  const older = path.replace(/(\.json)?$/, `-${thumbprint(publicKey).slice(0, 8)}.json`);
+  await link(path, older).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, makeKey(), { mode: 0o600 });
+  await rename(draft, path);
+  await loadOrCreateKeyFile(path);
+  return { older };
 }
 
 function makeKey(): string {
