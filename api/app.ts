@@ -21,6 +21,8 @@ import { requireHttps } from './http/require-https.ts';
 import { setResponseHeaders } from './http/response-headers.ts';
 import { requireStorableText } from './http/storable-text.ts';
 import { createValidatorCompiler } from './http/validation.ts';
+import { keyEncryptionRoutes } from './key-encryption/routes.ts';
+import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
@@ -35,6 +37,8 @@ const concepts = [
   deployKeyRoutes,
   hookBindingRoutes,
   secretRoutes,
+  keyEncryptionRoutes,
+  keyRotationRoutes,
   buildRoutes,
   buildPageRoute,
   hookRoutes,

@@ -1,4 +1,5 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { kmsProblems } from '../contract/custody/kms-variables.ts';
 import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
 import { certificateProblems } from '../contract/verified-tls.ts';
 import { smtpUrlProblems } from './mail/smtp-address.ts';
@@ -26,6 +27,7 @@ export function unsafeProblems(values: Values): string[] {
     ...databaseProblems(values),
     ...mailProblems(values),
     ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
+    ...wrappingProblems(values),
     ...apiKeyProblems(values),
   ];
 }
@@ -57,6 +59,23 @@ export function databaseProblems(values: Values): string[] {
       ? postgresProblems(text)
       : ['EBB_DATABASE_URL is no URL. Use postgresql://user:password@host:port/database.'];
   return [...(url ? urlProblems(url) : []), ...(ca ? certificateProblems('EBB_DATABASE_CA', ca) : [])];
+}
+
+function wrappingProblems(values: Values): string[] {
+  const { EBB_KEY_ENCRYPTION_KEY: file, EBB_KMS_KEY: kms } = values;
+  return [
+    ...(file && kms
+      ? [
+          'EBB_KEY_ENCRYPTION_KEY and EBB_KMS_KEY are both set. Keep the one that projects’ keys are to be wrapped with.',
+        ]
+      : []),
+    ...(file || kms
+      ? []
+      : [
+          'EBB_KEY_ENCRYPTION_KEY is not set. Give the public half of the runners’ key (JWK), or a key of AWS KMS in EBB_KMS_KEY.',
+        ]),
+    ...kmsProblems(values),
+  ];
 }
 
 /** The API may seal and must not be able to open: a private key here would undo the custody of every project. */

@@ -116,3 +116,13 @@ test('a file that cannot be read is one problem and not two', () => {
   const certificate = problems({ ...basis, EBB_TLS_CERT: 'a', EBB_TLS_KEY_FILE: '/nowhere' });
   assert.deepEqual(certificate, ['EBB_TLS_KEY_FILE names /nowhere, which cannot be read (ENOENT).']);
 });
+
+test('keys are wrapped to the public half of a file, or by AWS KMS, and not by both', () => {
+  const EBB_KMS_KEY = 'arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000';
+  const { EBB_KEY_ENCRYPTION_KEY: _, ...keyless } = basis;
+  assert.deepEqual(problems({ ...keyless, EBB_KMS_KEY }), []);
+  assert.match(problems(keyless)[0] ?? '', /^EBB_KEY_ENCRYPTION_KEY is not set.*EBB_KMS_KEY/);
+  assert.match(problems({ ...basis, EBB_KMS_KEY })[0] ?? '', /both set/);
+  const open = { ...keyless, EBB_KMS_KEY, EBB_KMS_ENDPOINT: 'http://kms.example.com' };
+  assert.match(problems(open)[0] ?? '', /^EBB_KMS_ENDPOINT goes to kms.example.com without TLS/);
+});

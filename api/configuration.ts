@@ -1,4 +1,5 @@
 import { type Static, type TObject, Type } from 'typebox';
+import { kmsVariables } from '../contract/custody/kms-variables.ts';
 import { ConfigurationError, readVariables } from '../contract/environment.ts';
 import { apiKeyPattern } from './auth/api-key.ts';
 import { apiKeyProblems, databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
@@ -61,10 +62,13 @@ const ApiEnvironment = Type.Object({
       description: "Instead of EBB_KEYS_DIR: what hooks' secrets are derived from, 32 bytes in Base64.",
     }),
   ),
-  EBB_KEY_ENCRYPTION_KEY: Type.String({
-    pattern: '^\\{',
-    description: 'Public half of the key-encryption key (JWK); EBB_KEY_ENCRYPTION_KEY_FILE names a file.',
-  }),
+  EBB_KEY_ENCRYPTION_KEY: Type.Optional(
+    Type.String({
+      pattern: '^\\{',
+      description: 'Public half of the key-encryption key (JWK); EBB_KEY_ENCRYPTION_KEY_FILE names a file.',
+    }),
+  ),
+  ...kmsVariables,
   EBB_LOCAL_SOURCE_DIR: Type.Optional(
     Type.String({ description: 'Folder of the built-in source host; without it there is none.' }),
   ),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { Connection } from '../contract/connection.ts';
+import { createFileKeyWrapper } from '../contract/custody/key-wrapper.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { buildApp } from './app.ts';
@@ -33,7 +34,7 @@ export async function openTestContext(
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   const custody = createCustody({
-    keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
+    keyWrapper: createFileKeyWrapper(pair.publicKey.export({ format: 'jwk' })),
     hookMasterKey: randomBytes(32),
   });
   const database = await openDatabase(location);

@@ -10,10 +10,15 @@ import { splitHostPort } from '../api/configuration-problems.ts';
 import { refreshHostKeys } from '../api/connections/refresh-host-keys.ts';
 import type { ApiContext } from '../api/context.ts';
 import { createCustody } from '../api/custody/custody.ts';
+import { openKeyWrapper } from '../api/custody/open-key-wrapper.ts';
 import { connectDatabase, type Database, openDatabase } from '../api/db/database.ts';
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import {
+  beginKeyEncryptionRotation,
+  finishKeyEncryptionRotation,
+} from '../api/key-encryption/key-encryption-rotation.ts';
 import { eraseLogs } from '../api/logs/erase-logs.ts';
 import { sealClearLogs } from '../api/logs/seal-clear-logs.ts';
 import { createLogMailer } from '../api/mail/log-mailer.ts';
@@ -67,6 +72,7 @@ export async function runApiProcess(options: {
     opened.push(server.close);
     const firstKeys = await prepareTeams(context, configuration);
     await startChains(context);
+    await beginKeyEncryptionRotation(context);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
       ...runBackground(context, stop),
@@ -108,7 +114,7 @@ async function open(
     : undefined;
   if (source) opened.push(() => source.close());
   const custody = createCustody({
-    keyEncryptionKey: JSON.parse(configuration.EBB_KEY_ENCRYPTION_KEY),
+    keyWrapper: await openKeyWrapper(configuration),
     hookMasterKey: keys.hookMasterKey,
   });
   const signer = createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL });
@@ -204,6 +210,9 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     every(3600, 'the deletion of old mails', () => forgetMails(context)),
     every(60, 'the sealing of logs of before', () => sealClearLogs(context, stop)),
     every(60, 'the deletion of destroyed logs', () => eraseLogs(context, stop)),
+    every(30, 'the look at the rotation of the key-encryption key', () =>
+      finishKeyEncryptionRotation(context),
+    ),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];
 }

@@ -13,11 +13,13 @@ import { buildCommand } from './commands/build.ts';
 import { devCommand } from './commands/dev.ts';
 import { firstTeamCommand } from './commands/first-team.ts';
 import { imageCommand } from './commands/image.ts';
+import { keyEncryptionCommand } from './commands/key-encryption.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { providerCommand } from './commands/provider.ts';
 import { receiptsCommand } from './commands/receipts.ts';
+import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { verifyCommand } from './commands/verify.ts';
 
@@ -39,6 +41,7 @@ for (const command of [
   migrateCommand,
   firstTeamCommand,
   keysCommand,
+  keyEncryptionCommand,
   apiKeyCommand,
   runnerCommand,
   imageCommand,
@@ -47,6 +50,7 @@ for (const command of [
   approveCommand,
   auditCommand,
   receiptsCommand,
+  rotateKeyCommand,
   verifyCommand,
   providerCommand,
 ]) {

@@ -5,6 +5,8 @@ import { inflateRawSync } from 'node:zlib';
 import pg from 'pg';
 import type { LiveJourney } from '../cli/demo/journey.ts';
 import { defaultRuntimeDir } from '../cli/memory-folder.ts';
+import { createFileKey, readKeyFile } from '../runner/custody/key-file.ts';
+import { createKeyring } from '../runner/custody/keyring.ts';
 import { openVault } from '../runner/custody/open.ts';
 import { encodings } from './encodings.ts';
 import { dump } from './postgres.ts';
@@ -30,7 +32,7 @@ export async function plantedCanaries(
   await client.end();
   const keyFile = join(folder, 'system', 'keys', 'runner', 'key-encryption-key.json');
   const vault = await openVault({
-    keyEncryptionKey: JSON.parse(await readFile(keyFile, 'utf8')),
+    keyring: createKeyring(createFileKey((await readKeyFile(keyFile)).privateKey)),
     wrappedPrivateKey: rows[0].wrapped_private_key,
     projectId: live.projectId,
   });
@@ -39,7 +41,9 @@ export async function plantedCanaries(
     .split('\n')
     .reduce((longest, line) => (line.length > longest.length ? line : longest));
   return {
-    privateKey: await vault.open(rows[0].sealed_private_key, 'deploy-key'),
+    privateKey: (await vault.open(rows[0].sealed_private_key, 'deploy-key')).use((bytes) =>
+      Buffer.from(bytes),
+    ),
     secret: Buffer.from(live.secret),
     sourceLine: Buffer.from(sourceLine),
   };

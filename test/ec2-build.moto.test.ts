@@ -8,6 +8,8 @@ import { openTestContext, type TestContext } from '../api/test-context.ts';
 import { verifyFile } from '../cli/verify/verify-file.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
 import { runRunner } from '../runner/build/runner.ts';
+import { createFileKey } from '../runner/custody/key-file.ts';
+import { createKeyring } from '../runner/custody/keyring.ts';
 import { buildImage } from '../runner/image/build-image.ts';
 import { buildDiskImage } from '../runner/image/disk/disk-image.ts';
 import { base } from '../runner/image/recipes.ts';
@@ -34,7 +36,7 @@ before(async () => {
       queue: api.context.queue,
       controlPlane: createControlPlane({ url, apiKey: api.keys.runner }),
       pool,
-      keyEncryptionKey: api.keyEncryptionKey.export({ format: 'jwk' }),
+      keyring: createKeyring(createFileKey(api.keyEncryptionKey.export({ format: 'jwk' }))),
       slots: 1,
       log: pino({ level: 'silent' }),
       signal,

@@ -2,6 +2,7 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
 import type { BuildRow } from './state-machine.ts';
 
@@ -11,6 +12,8 @@ import type { BuildRow } from './state-machine.ts';
  * or is being revoked. Run it in the transaction of the claim.
  */
 export async function releaseProjectKey(context: ApiContext, { keyId }: Principal, build: BuildRow) {
+  // All that is read is sealed to one key pair: no rotation comes in between.
+  await lockLiveProject(context.database, build.project_id);
   const project = await context.database
     .selectFrom('project')
     .innerJoin('connection', 'connection.id', 'project.connection_id')

@@ -4,6 +4,7 @@ import type { GrantScope } from '../../contract/access-grant.ts';
 import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build.ts';
 import type { Connection } from '../../contract/connection.ts';
 import type { HookEvent } from '../../contract/hook-binding.ts';
+import type { KeyRotation } from '../../contract/key-rotation.ts';
 import type { Project } from '../../contract/project.ts';
 import type { BuildParameters } from '../../contract/provenance.ts';
 import type { DsseEnvelope, ReceiptKind, RevocationStep } from '../../contract/receipt.ts';
@@ -160,6 +161,21 @@ export interface Schema {
     subject: string;
     envelope: DsseEnvelope;
     created_at: Date;
+  };
+  key_encryption_rotation: {
+    id: string;
+    wrapping_key: string;
+    team_ids: string[];
+    began_at: Date;
+    finished_at: Date | null;
+  };
+  key_rotation: {
+    id: string;
+    project_id: string;
+    state: KeyRotation['state'];
+    reason: string | null;
+    requested_at: Date;
+    finished_at: Date | null;
   };
   idempotency_key: {
     api_key_id: string;

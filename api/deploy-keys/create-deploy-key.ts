@@ -79,7 +79,7 @@ async function newRow(
     created_at: context.now(),
   };
   await transact(context, async (inside) => {
-    if (!(await insertDeployKey(inside.database, row))) throw alreadyThere(project);
+    if (!(await insertDeployKey(inside.database, row, project.publicKey))) throw alreadyThere(project);
     await recordAudit(inside, {
       ...{ teamId: project.teamId, action: 'deploy_key.created', actor: keyId, subject: row.id },
       detail: { project: project.id, fingerprint: row.fingerprint },

@@ -1,8 +1,11 @@
+import type { JsonWebKey } from 'node:crypto';
 import type { Selectable } from 'kysely';
+import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { conflict } from '../http/problem-error.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 
 export type DeployKeyRow = Selectable<Schema['deploy_key']>;
 
@@ -28,20 +31,18 @@ export async function deployKeyOfTeam(database: Database, id: string, teamId: st
 
 /**
  * Stores a key that is not at the source host yet; false when the project has one already. Run it in a transaction:
- * the project's row is locked, so that no key appears once a revocation began: 409 then.
+ * the project's row is locked, so that no key appears once a revocation began, or that was sealed to a key pair of
+ * before: 409 then.
  */
 export async function insertDeployKey(
   transaction: Database,
   key: Omit<DeployKeyRow, 'version'>,
+  sealedTo: JsonWebKey,
 ): Promise<boolean> {
-  const project = await transaction
-    .selectFrom('project')
-    .select('id')
-    .where('id', '=', key.project_id)
-    .where('revoking_at', 'is', null)
-    .forShare()
-    .executeTakeFirst();
+  const project = await lockLiveProject(transaction, key.project_id);
   if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+  if (thumbprint(project.public_key) !== thumbprint(sealedTo))
+    throw conflict('changed_meanwhile', "The project's key pair was rotated at the same moment. Try again.");
   const { numInsertedOrUpdatedRows } = await transaction
     .insertInto('deploy_key')
     .values(key)

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
@@ -63,13 +64,7 @@ async function swap(
   const { database, now } = context;
   const { oldHostedId, pending, teamId, keyId } = by;
   return await database.transaction().execute(async (transaction) => {
-    const project = await transaction
-      .selectFrom('project')
-      .select('id')
-      .where('id', '=', row.project_id)
-      .where('revoking_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
+    const project = await lockLiveProject(transaction, row.project_id);
     const changed =
       project &&
       (await transaction

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { before, beforeEach, test } from 'node:test';
+import { createFileKeyWrapper } from '../../contract/custody/key-wrapper.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { transition } from '../builds/state-machine.ts';
 import type { ApiContext } from '../context.ts';
@@ -123,7 +124,7 @@ describeApi('logs at rest', (given) => {
     await append(0, line);
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const custody = createCustody({
-      keyEncryptionKey: publicKey.export({ format: 'jwk' }),
+      keyWrapper: createFileKeyWrapper(publicKey.export({ format: 'jwk' })),
       hookMasterKey: randomBytes(32),
     });
     await assert.rejects(readAll({ ...given().context, custody }), /Was the API's master key changed/);

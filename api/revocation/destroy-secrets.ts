@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { logsDestroyedAt } from '../logs/erase-logs.ts';
 
@@ -19,6 +20,12 @@ export async function destroySecrets(database: Database, projectId: string): Pro
     .updateTable('deploy_key')
     .set({ sealed_private_key: '' })
     .where('project_id', '=', projectId)
+    .execute();
+  await database
+    .updateTable('key_rotation')
+    .set({ state: 'failed', reason: 'The project was revoked.', finished_at: sql<Date>`now()` })
+    .where('project_id', '=', projectId)
+    .where('state', '=', 'waiting')
     .execute();
   return Number(numDeletedRows);
 }

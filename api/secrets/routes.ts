@@ -49,11 +49,8 @@ export const secretRoutes: Routes = async (app, { context }) => {
     if (!project || project.revoking_at) throw noLiveProject(projectId);
     const plaintext = Buffer.from(value);
     try {
-      return await context.custody.seal(plaintext, {
-        publicKey: project.public_key,
-        projectId,
-        purpose: `secret:${name}`,
-      });
+      const to = { publicKey: project.public_key, projectId, purpose: `secret:${name}` } as const;
+      return { sealed_value: await context.custody.seal(plaintext, to), sealedTo: project.public_key };
     } finally {
       plaintext.fill(0);
     }
@@ -66,14 +63,25 @@ export const secretRoutes: Routes = async (app, { context }) => {
       await once(context, request, reply, async () => {
         const { project_id, name, phases = [], value } = request.body;
         checkEnvironmentName(name, 'name');
-        const sealed_value = await seal(request.principal, project_id, name, value);
-        const row = { id: newId('sec'), project_id, name, phases, sealed_value, created_at: context.now() };
-        await transact(context, async (inside) => {
-          const result = await insertSecret(inside.database, row);
-          if (result === 'project_revoked') throw noLiveProject(project_id);
-          if (result === 'name_taken') throw nameTaken(name);
-          await recordAudit(inside, secretEntry('secret.created', request.principal, row));
-        });
+        const row = { id: newId('sec'), project_id, name, phases, created_at: context.now() };
+        const store = async () => {
+          const { sealed_value, sealedTo } = await seal(request.principal, project_id, name, value);
+          return await transact(context, async (inside) => {
+            const result = await insertSecret(inside.database, { ...row, sealed_value }, sealedTo);
+            if (result === 'made')
+              await recordAudit(inside, secretEntry('secret.created', request.principal, row));
+            return result;
+          });
+        };
+        let result = await store();
+        if (result === 'key_rotated') result = await store();
+        if (result === 'key_rotated')
+          throw conflict(
+            'changed_meanwhile',
+            "The project's key pair was rotated at the same moment. Try again.",
+          );
+        if (result === 'project_revoked') throw noLiveProject(project_id);
+        if (result === 'name_taken') throw nameTaken(name);
         return toSecret(await find(request.principal, row.id));
       }),
   );
@@ -110,9 +118,8 @@ export const secretRoutes: Routes = async (app, { context }) => {
       requireMatch(request, toSecret(row), row.version);
       const { value } = request.body as { value?: string | null };
       const { phases } = applyPatch(secret.changeable, toSecret(row), request.body);
-      const sealed_value = value
-        ? await seal(request.principal, row.project_id, row.name, value)
-        : row.sealed_value;
+      // After the row was read: when a rotation comes in between, the version is another and nothing is written.
+      const { sealed_value } = value ? await seal(request.principal, row.project_id, row.name, value) : row;
       const changed = changedFields({ phases: row.phases }, { phases });
       await transact(context, async (inside) => {
         const next = { id: row.id, phases, sealed_value, version: row.version };

@@ -1,8 +1,11 @@
+import type { JsonWebKey } from 'node:crypto';
 import type { Selectable } from 'kysely';
+import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import type { Secret } from '../../contract/secret.ts';
 import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import type { PageRequest } from '../http/page.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 
 export type SecretRow = Selectable<Schema['secret']>;
 
@@ -55,20 +58,17 @@ export async function listSecrets(
 }
 
 /**
- * Run it in a transaction. The project is locked against a revocation that begins meanwhile: it would destroy the secrets and miss this one.
+ * Run it in a transaction. The project is locked against a revocation that begins meanwhile: it would destroy the
+ * secrets and miss this one; and against a rotation, which would leave it sealed to a key pair of before.
  */
 export async function insertSecret(
   transaction: Database,
   row: Omit<SecretRow, 'version'>,
-): Promise<'made' | 'name_taken' | 'project_revoked'> {
-  const live = await transaction
-    .selectFrom('project')
-    .select('id')
-    .where('id', '=', row.project_id)
-    .where('revoking_at', 'is', null)
-    .forShare()
-    .executeTakeFirst();
+  sealedTo: JsonWebKey,
+): Promise<'made' | 'name_taken' | 'project_revoked' | 'key_rotated'> {
+  const live = await lockLiveProject(transaction, row.project_id);
   if (!live) return 'project_revoked';
+  if (thumbprint(live.public_key) !== thumbprint(sealedTo)) return 'key_rotated';
   const made = await transaction
     .insertInto('secret')
     .values({ ...row, phases: json(row.phases) })

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { loadOrCreateApiKeyTexts } from '../../api/signing/key-files.ts';
 import { rotateReceiptKey } from '../../api/signing/rotate-receipt-key.ts';
-import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
+import { loadOrCreateKeyFile, rotateKeyFile } from '../../runner/custody/key-file.ts';
 import { asShell, loadOrCreatePlatformKeys } from '../platform-keys.ts';
 
 interface KeysOptions {
@@ -10,6 +10,7 @@ interface KeysOptions {
   platform?: true;
   keyEncryptionKey?: true;
   rotateReceiptKey?: true;
+  rotateKeyEncryptionKey?: true;
 }
 
 const told = {
@@ -33,6 +34,7 @@ export function keysCommand(): Command {
       '--rotate-receipt-key',
       'have receipts signed by a new key: run it, restart each API process, run it again, restart them again',
     )
+    .option('--rotate-key-encryption-key', 'make a new pair; the one of before stays beside it')
     .option('--platform', 'make all that the AWS platform needs, and print it for a shell: eval "$(…)"')
     .action(async (folder: string, options: KeysOptions) => {
       if (options.rotateReceiptKey) {
@@ -43,9 +45,21 @@ export function keysCommand(): Command {
         console.log(asShell(await loadOrCreatePlatformKeys(folder)));
         return;
       }
+      const path = join(folder, 'key-encryption-key.json');
+      if (options.rotateKeyEncryptionKey) {
+        const { older } = await rotateKeyFile(path);
+        console.log(
+          [
+            `ebb: the new key is in ${path}, the one of before in ${older}.`,
+            `1. Runners first: EBB_KEY_ENCRYPTION_KEY_FILE=${path} and EBB_OLDER_KEYS=${older}, and start them again.`,
+            `2. Then the API: EBB_KEY_ENCRYPTION_KEY_FILE=${path}.pub, and start it again.`,
+            '3. When ebb key-encryption says so, take the older key away from runners.',
+          ].join('\n'),
+        );
+        return;
+      }
       if (options.keyEncryptionKey) {
-        const path = join(folder, 'key-encryption-key.json');
-        await loadOrCreateKeyEncryptionKey(path);
+        await loadOrCreateKeyFile(path);
         console.log(`ebb: runners get ${path} (EBB_KEY_ENCRYPTION_KEY_FILE), the API ${path}.pub`);
         return;
       }

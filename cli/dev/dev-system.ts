@@ -5,7 +5,7 @@ import { lockFolder } from '../../contract/folder-lock.ts';
 import { readOrCreateSecretFile } from '../../contract/secret-file.ts';
 import { freePort } from '../../queue/free-port.ts';
 import { startRedisServer } from '../../queue/redis-server.ts';
-import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
+import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
 import type { ApiReady } from '../api-process.ts';
 import { CliError } from '../cli-error.ts';
 import { createClient } from '../client.ts';
@@ -65,7 +65,7 @@ async function start(
   const paths = await layOut(options.folder);
   started.push(await lockFolder(options.folder));
   const developer = await createDeveloperKey(paths.keys, join(paths.source, 'authorized_keys'));
-  await loadOrCreateKeyEncryptionKey(paths.keyEncryptionKey);
+  await loadOrCreateKeyFile(paths.keyEncryptionKey);
   const redis = options.redisUrl ? undefined : await startRedisServer({ folder: paths.redis });
   if (redis) started.push(redis.close);
   await writeFile(paths.redisUrl, options.redisUrl ?? redis?.url ?? '', { mode: 0o600 });

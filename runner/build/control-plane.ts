@@ -25,6 +25,8 @@ export class ControlPlaneError extends Error {
 /** The API as a runner sees it. Every call is safe to repeat, and is repeated until it is answered. */
 export interface ControlPlane {
   claim(build: string, leaseHolder: string, signal: AbortSignal): Promise<BuildSpecification>;
+  /** Any other call, as the runner itself; a body goes and comes as JSON. */
+  request<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: unknown, signal: AbortSignal): Promise<T>;
   /** Reports on one build, with the token that is good for this build only. */
   build(specification: BuildSpecification): BuildReports;
 }
@@ -79,6 +81,19 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
       const body = { lease_holder: leaseHolder };
       const answer = await post(`${build}/claim`, await runnerToken(signal), body, signal);
       return (await answer.json()) as BuildSpecification;
+    },
+    async request<T>(method: string, path: string, body: unknown, signal: AbortSignal) {
+      const answer = await send(options.url + path, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers: {
+          authorization: `Bearer ${await runnerToken(signal)}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        signal,
+      });
+      const said = await answer.text();
+      return (said === '' ? undefined : JSON.parse(said)) as T;
     },
     build({ build_id, token: bearer, attempt }) {
       return {

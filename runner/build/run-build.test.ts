@@ -73,7 +73,7 @@ describe('a build', () => {
 
   const program = (name: string, run: Command) => driver.commands.set(`/usr/lib/ebb/${name}`, run);
   async function makeSpecification(): Promise<BuildSpecification> {
-    const custody = createCustody({ keyEncryptionKey: key.publicKey, hookMasterKey: randomBytes(32) });
+    const custody = createCustody({ keyWrapper: key.key, hookMasterKey: randomBytes(32) });
     const project = await custody.createProjectKey('prj_1');
     seal = (plaintext, purpose) =>
       custody.seal(plaintext, { publicKey: project.publicKey, projectId: 'prj_1', purpose });
@@ -125,7 +125,7 @@ describe('a build', () => {
     };
     const context = {
       ...{ name: 'runner-1', queue: {} as BuildQueue, controlPlane: {} as ControlPlane, pool, slots: 1 },
-      keyEncryptionKey: key.privateKey,
+      keyring: key.keyring,
       log: pino({ level: 'silent' }),
       signal: new AbortController().signal,
     };

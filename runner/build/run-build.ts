@@ -13,7 +13,7 @@ import { type CustodyLog, createCustodyLog } from './custody-log.ts';
 import { inWords, proveMeasuredBoot } from './prove-measured-boot.ts';
 import { proveRamdisk } from './prove-ramdisk.ts';
 import type { RunnerContext } from './runner-context.ts';
-import { endProcesses, openSecrets, runStep } from './steps.ts';
+import { endProcesses, type OpenedSecrets, openSecrets, runStep, wipeSecrets } from './steps.ts';
 
 /** How long an API that is away is waited for at the end of a build: with the VM alive, and then without it. */
 interface Patience {
@@ -61,15 +61,16 @@ export async function runBuild(
   let end: BuildEnd;
   try {
     const vault = await openVault({
-      keyEncryptionKey: context.keyEncryptionKey,
+      keyring: context.keyring,
       wrappedPrivateKey: specification.wrapped_private_key,
       projectId: specification.project_id,
+      signal: inTime,
     });
     const attempt = { context, specification, reports, vault, custody, log, signal: inTime };
     vm = await bootVm(attempt);
     await prove(attempt, vm);
     await checkOut(attempt, vm);
-    await runSteps(attempt, vm);
+    await openAndRunSteps(attempt, vm);
     end = new BuildEnd({ outcome: 'passed' });
   } catch (error) {
     end = toEnd(error, { signal, timeUp, vm, specification });
@@ -117,12 +118,23 @@ async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
   await reports.milestone(at('checkout_done'), signal);
 }
 
+async function openAndRunSteps(attempt: Attempt, vm: LiveVm): Promise<void> {
+  const { specification, custody, signal } = attempt;
+  const announced = await announceSecrets(specification, custody, signal);
+  const secrets = await openSecrets(announced, attempt.vault);
+  try {
+    attempt.log.mask(secrets.map(({ value }) => value.use((bytes) => bytes.toString('utf8'))));
+    await runSteps(attempt, vm, secrets);
+  } finally {
+    wipeSecrets(secrets);
+  }
+}
+
 async function runSteps(
-  { specification, reports, vault, custody, log, signal }: Attempt,
+  { specification, reports, log, signal }: Attempt,
   vm: LiveVm,
+  secrets: OpenedSecrets,
 ): Promise<void> {
-  const secrets = await openSecrets(await announceSecrets(specification, custody, signal), vault);
-  log.mask(secrets.map((secret) => secret.value));
   let first = true;
   for (const { phase, commands } of specification.steps) {
     // A deployment's secrets are for the deployment alone, not for what a dependency left running before it.
@@ -204,6 +216,7 @@ function toEnd(
     });
   }
   if (error instanceof BuildEnd) return error;
+  if (error instanceof CustodyError && error.code === 'unavailable') return lost(error.message);
   if (error instanceof CustodyError)
     return errored(`${error.message} Was the project revoked, or the runner's key changed?`);
   if (error instanceof SshError) return lost(`The VM was lost: ${error.message}`);

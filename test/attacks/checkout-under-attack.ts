@@ -7,6 +7,8 @@ import { openTestContext } from '../../api/test-context.ts';
 import { createControlPlane } from '../../runner/build/control-plane.ts';
 import { createCustodyLog } from '../../runner/build/custody-log.ts';
 import { lendDeployKey } from '../../runner/build/lend-deploy-key.ts';
+import { createFileKey } from '../../runner/custody/key-file.ts';
+import { createKeyring } from '../../runner/custody/keyring.ts';
 import { openVault } from '../../runner/custody/open.ts';
 import { buildImage } from '../../runner/image/build-image.ts';
 import { base } from '../../runner/image/recipes.ts';
@@ -48,7 +50,7 @@ export async function openCheckoutUnderAttack(signal: AbortSignal) {
     },
   };
   const vault = await openVault({
-    keyEncryptionKey: api.keyEncryptionKey.export({ format: 'jwk' }),
+    keyring: createKeyring(createFileKey(api.keyEncryptionKey.export({ format: 'jwk' }))),
     wrappedPrivateKey: specification.wrapped_private_key,
     projectId: specification.project_id,
   });

@@ -152,7 +152,9 @@ describe('the deploy key is for the checkout alone', () => {
     // Read by the VM over its connection, and kept there by a file in its memory.
     await given.vm.connection.exec('cat > /tmp/marker', { stdin: Buffer.from(marker) });
     const owner = JSON.parse(await readFile(join(given.runtimeDir, given.vm.vm.id, 'owner.json'), 'utf8'));
-    const seed = await given.vault.open(given.specification.deploy_key.private_key, 'deploy-key');
+    const opened = await given.vault.open(given.specification.deploy_key.private_key, 'deploy-key');
+    const seed = opened.use((bytes) => Buffer.from(bytes));
+    opened.wipe();
     const needles = [marker, seed, seed.toString('base64'), seed.toString('base64url'), seed.toString('hex')];
     const found = await findInMemory(
       owner.qemu.pid,
