@@ -75,11 +75,16 @@ async function buildOfFork(): Promise<string> {
   return inserted.id;
 }
 
+const inHours = (hours: number) => `${new Date(Date.now() + hours * 3_600_000).toISOString().slice(0, 19)}Z`;
+
 type Case =
   | string
   | { action: string; by?: 'runner' | 'ebb' | 'source host'; run(): Promise<string> /* the subject */ };
 
 const revoked = 'the steps of a revocation are recorded by the revocation itself, whoever began it';
+const used = 'each use of a grant is recorded before it gives anything: api/access-grants/use.test.ts';
+const opened = 'is itself the entry: api/builds/custody-events.test.ts';
+const rotated = 'the end of a rotation is recorded where it is tried with a runner: test/*-rotation.test.ts';
 const reported = 'what a runner tells of its own build stands in the build and in its signed receipt';
 
 // In an order in which each finds what it needs.
@@ -183,6 +188,30 @@ const cases: Record<string, Case> = {
       return ids.hook ?? '';
     },
   },
+  'POST /v1/projects/{id}/key-rotations': {
+    action: 'project_key.rotation_requested',
+    run: async () => {
+      const answer = await given.admin.call('POST', `/v1/projects/${ids.project}/key-rotations`);
+      assert.equal(answer.status, 202, answer.text);
+      return ids.project ?? '';
+    },
+  },
+  'POST /v1/access-grants': {
+    action: 'access_grant.given',
+    run: () =>
+      make('grant', '/v1/access-grants', {
+        ...{ project_id: ids.project, reason: 'A look', scope: ['logs'], notify: ['ada@example.com'] },
+        ends_at: inHours(24),
+      }),
+  },
+  'PATCH /v1/access-grants/{id}': {
+    action: 'access_grant.changed',
+    run: () => change(`/v1/access-grants/${ids.grant}`, { ends_at: inHours(12) }),
+  },
+  'DELETE /v1/access-grants/{id}': {
+    action: 'access_grant.taken_back',
+    run: () => remove('grant', '/v1/access-grants'),
+  },
   'DELETE /v1/secrets/{id}': { action: 'secret.deleted', run: () => remove('secret', '/v1/secrets') },
   'DELETE /v1/hook-bindings/{id}': {
     action: 'hook_binding.deleted',
@@ -192,6 +221,11 @@ const cases: Record<string, Case> = {
     action: 'deploy_key.deleted',
     run: () => remove('key', '/v1/deploy-keys'),
   },
+  'POST /v1/access-grants/{id}/projects/{project}/source-runs': used,
+  'POST /v1/builds/{id}/custody-events': opened,
+  'PUT /v1/wrapped-keys/{id}': rotated,
+  'POST /v1/key-rotations/{id}/result': rotated,
+  'POST /v1/key-rotations/{id}/failure': rotated,
   'DELETE /v1/projects/{id}': revoked,
   'POST /v1/projects/{id}/revoke': revoked,
   'POST /v1/builds/{id}/milestones': reported,
