@@ -25,7 +25,9 @@ describeApi('what a runner does with keys', (given) => {
   const tell = (number: number, event: CustodyEvent | object, more: object = {}) =>
     build.report('custody-events', { number, at, event, ...more });
   const audited = async (): Promise<{ action: string; actor: string; detail: Record<string, unknown> }[]> =>
-    (await admin.call('GET', `/v1/audit-events?subject=${id}&limit=100`)).body.items.reverse();
+    (await admin.call('GET', `/v1/audit-events?subject=${id}&limit=100`)).body.items
+      .filter(({ action }: { action: string }) => !action.startsWith('build.'))
+      .reverse();
 
   test('is in the audit of its team, in order, with the runner, the attempt and the moment', async () => {
     const events: CustodyEvent[] = [
