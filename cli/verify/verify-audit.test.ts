@@ -91,7 +91,7 @@ test('a trail whose entries were signed with keys that came one after the other 
 
 test('a line that Ebb signed once holds for ever: the format does not drift', async () => {
   const key = {
-    ...{ kty: 'OKP', crv: 'Ed25519', kid: '1IG2tMH7J2wbJZnOf8LJzQitKf7LMvoAElsuDMVM54Y' },
+    ...{ kty: 'OKP', crv: 'Ed25519', kid: '1IG2tMH7J2wbJZnOf8LJzQitKf7LMvoAElsuDMVM54Y', ebb_use: 'receipt' },
     x: 'A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg',
   };
   const line =
