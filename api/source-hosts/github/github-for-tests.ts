@@ -24,9 +24,9 @@ export async function startGithub(root: string): Promise<GithubStandIn> {
   const repositories = new Map<string, GithubRepository>();
   // Where redirects of renamed repositories go; the description leaves these paths out.
   const stand = createStandIn(description, basePath, (target) =>
-    target.replace(/\/repositories\/(\d+)/, (path, id) => {
+    target.replace(/\/repositories\/(\d+)/, (_, id) => {
       const found = [...repositories.values()].find((repository) => String(repository.id) === id);
-      return found ? `/repos/${found.name}` : path;
+      return `/repos/${found?.name ?? `nobody/${id}`}`;
     }),
   );
   const { app } = stand;
