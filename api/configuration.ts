@@ -130,24 +130,17 @@ export function readApiConfiguration(environment: NodeJS.ProcessEnv): ApiConfigu
   };
 }
 
-const DatabaseEnvironment = Type.Object({
-  ...databaseVariables,
-  EBB_TEAM: ApiEnvironment.properties.EBB_TEAM,
-});
-
-/** The same for what opens the database alone: where it is, and the name of the first team. */
-export function readDatabaseConfiguration(environment: NodeJS.ProcessEnv): {
-  location: DatabaseLocation;
-  teamName: string;
-} {
-  const configuration = readJudged(DatabaseEnvironment, environment, databaseProblems);
-  return { location: databaseLocation(configuration), teamName: configuration.EBB_TEAM };
+/** The same for what opens the database alone: where it is. */
+export function readDatabaseConfiguration(environment: NodeJS.ProcessEnv): { location: DatabaseLocation } {
+  const configuration = readJudged(Type.Object(databaseVariables), environment, databaseProblems);
+  return { location: databaseLocation(configuration) };
 }
 
-const { EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY } = ApiEnvironment.properties;
+const { EBB_TEAM, EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY } =
+  ApiEnvironment.properties;
 const OperatorEnvironment = Type.Object({
-  ...DatabaseEnvironment.properties,
-  ...{ EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY },
+  ...databaseVariables,
+  ...{ EBB_TEAM, EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY },
 });
 
 /** The same for what changes the database, and signs the audit entry of it with the API's own keys. */
