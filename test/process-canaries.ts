@@ -12,7 +12,7 @@ export interface ProcessFindings {
   /** Whether the seed of the deploy key is in its memory, and whether a key that belongs there is. */
   deployKey: boolean;
   ownKey: boolean;
-  /** What its heap still holds on to, after a collection. */
+  /** What its heap still holds on to, after a collection; `url` is the API's address, which both know. */
   reachable: string[];
   coreLimit: string;
 }
@@ -40,9 +40,9 @@ export async function searchProcesses(
     return {
       deployKey: [...found].some((index) => index < seed.length),
       ownKey: [...found].some((index) => index >= seed.length),
-      reachable: (['privateKey', 'secret', 'sourceLine'] as const).filter((name) =>
-        encodings(canaries[name]).some((needle) => snapshot.includes(needle)),
-      ),
+      reachable: Object.entries({ ...canaries, url: Buffer.from(live.system.url) })
+        .filter(([, value]) => encodings(value).some((needle) => snapshot.includes(needle)))
+        .map(([name]) => name),
       coreLimit: /Max core file size\s+(\S+\s+\S+)/.exec(limits)?.[1]?.replace(/\s+/, ' ') ?? '',
     };
   };

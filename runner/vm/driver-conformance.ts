@@ -25,6 +25,7 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
   describe(`${name} driver`, () => {
     let driver: VmDriver;
     let vm: Vm;
+    let keys: Buffer[];
     let root: SshSession;
     let heartbeat: { stop(): void };
 
@@ -48,6 +49,7 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
     before(async () => {
       driver = await options.open();
       vm = await driver.launch({ id: 'vm_conformance', ...shape, deadmanSeconds: 60, signal });
+      keys = [vm.hostKey, vm.clientKey].map((key) => Buffer.from(key));
       root = await logIn();
       heartbeat = keepAlive(root);
     });
@@ -107,13 +109,15 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
       assert.ok(vm.clientKey.every((byte) => byte === 0));
     });
 
-    test('a VM that no longer hears of its runner ends itself', async () => {
+    test('the next VM has keys of its own, and ends itself when it no longer hears of its runner', async () => {
       const forgotten = await driver.launch({
         id: 'vm_forgotten',
         ...shape,
         deadmanSeconds: forgottenAfterSeconds,
         signal,
       });
+      for (const key of [forgotten.hostKey, forgotten.clientKey])
+        assert.ok(!keys.some((known) => known.equals(key)), 'a VM has the key of an earlier one');
       await forgotten.exited;
       await forgotten.destroy();
       assert.deepEqual(await options.remains(forgotten.id), []);
