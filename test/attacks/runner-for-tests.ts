@@ -38,7 +38,7 @@ export async function claimBuild(
 /** Claims a build and has its VM ready. */
 export async function startBuild(test: TestContext, runner: Client, build: string): Promise<ClaimedBuild> {
   const claimed = await claimBuild(test, runner, build);
-  const ready = { milestone: 'vm_ready', at: new Date().toISOString(), vm: `vm_of_${build}`, proof: {} };
+  const ready = { milestone: 'vm_ready', at: new Date().toISOString(), vm: `vm_${randomUUID()}`, proof: {} };
   assert.equal((await claimed.report('milestones', ready)).status, 204);
   return claimed;
 }
