@@ -21,6 +21,7 @@ import { requireStorableText } from './http/storable-text.ts';
 import { createValidatorCompiler } from './http/validation.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
+import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 
 const bodyLimit = 1024 * 1024;
@@ -37,6 +38,7 @@ const concepts = [
   hookRoutes,
   deliveriesRoute,
   receiptRoutes,
+  revocationRoutes,
   auditRoutes,
 ];
 

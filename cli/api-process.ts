@@ -12,6 +12,8 @@ import { connectDatabase, type Database, openDatabase } from '../api/db/database
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import { finishRemovals } from '../api/reconciler/finish-removals.ts';
+import { noticeRemovals } from '../api/reconciler/notice-removals.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
@@ -184,13 +186,19 @@ function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
 function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] {
   const every = (seconds: number, what: string, work: () => Promise<unknown>) =>
     runEvery(context, seconds * 1_000, stop, what, work);
+  let starts = 0;
+  const starting = () => ++starts === 1;
   return [
     every(1, 'telling source hosts of builds', () => reportStatuses(context, stop)),
     every(10, 'the reconciliation with source hosts', async () => {
       while (!stop.aborted && (await reconcileHooks(context, stop)) > 0);
     }),
     // Revocations that a dead process or an absent source host left open.
-    every(60, 'the resumption of revocations', () => resumeRevocations(context, stop)),
+    every(5, 'the resumption of revocations', () => resumeRevocations(context, stop, { all: starting() })),
+    every(10, 'the look at deploy keys and hooks', async () => {
+      while (!stop.aborted && (await noticeRemovals(context, stop)) > 0);
+    }),
+    every(60, 'the removal of what source hosts held on to', () => finishRemovals(context, stop)),
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];

@@ -16,6 +16,7 @@ import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { providerCommand } from './commands/provider.ts';
+import { revokeCommand } from './commands/revoke.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { verifyCommand } from './commands/verify.ts';
 
@@ -27,7 +28,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, logs and approve where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve and revoke where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -41,6 +42,7 @@ for (const command of [
   buildCommand,
   logsCommand,
   approveCommand,
+  revokeCommand,
   verifyCommand,
   providerCommand,
 ]) {

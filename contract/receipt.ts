@@ -20,7 +20,10 @@ export type DsseEnvelope = Static<typeof DsseEnvelope>;
 export const revocationPredicateType = 'https://ebb.dev/receipts/revocation/v1';
 export const buildPredicateType = 'https://ebb.dev/receipts/build/v1';
 
-/** One step of a revocation and when it was done. */
+export const connectionRevocationPredicateType = 'https://ebb.dev/receipts/connection-revocation/v1';
+export const teamRevocationPredicateType = 'https://ebb.dev/receipts/team-revocation/v1';
+
+/** One step of a revocation, when it was done and how long that took. */
 export const RevocationStep = Type.Object({
   step: Type.Enum([
     'claims_and_tokens_stopped',
@@ -28,19 +31,64 @@ export const RevocationStep = Type.Object({
     'hook_removed',
     'deploy_key_removed',
     'absence_confirmed',
+    // In the place of the last one: a person stated it, and the source host did not let Ebb see.
+    'absence_stated',
     'secrets_destroyed',
+    // Of a connection.
+    'projects_revoked',
+    'credential_ended_at_source_host',
+    'credential_destroyed',
+    // Of a team.
+    'connections_revoked',
+    'api_keys_ended',
   ]),
-  at: Type.String({ format: 'date-time' }),
+  at: Type.String({ format: 'date-time', description: 'When it was done.' }),
   detail: Type.String(),
+  began_at: Type.Optional(Type.String({ format: 'date-time' })),
+  took_ms: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description: 'Milliseconds from its beginning to its end, waiting included.',
+    }),
+  ),
+  measured_by: Type.Optional(
+    Type.Enum(['monotonic_clock', 'recorded_times'], {
+      description:
+        '`monotonic_clock` when one process began and ended it; `recorded_times` when it is the difference of the two.',
+    }),
+  ),
 });
 export type RevocationStep = Static<typeof RevocationStep>;
+
+/** The steps of each kind of revocation, in their order. */
+export const revocationSteps = {
+  project: [
+    'claims_and_tokens_stopped',
+    'builds_cancelled',
+    'hook_removed',
+    'deploy_key_removed',
+    'absence_confirmed',
+    'secrets_destroyed',
+  ],
+  connection: [
+    'claims_and_tokens_stopped',
+    'projects_revoked',
+    'credential_ended_at_source_host',
+    'credential_destroyed',
+  ],
+  team: ['claims_and_tokens_stopped', 'connections_revoked', 'api_keys_ended'],
+} as const satisfies Record<string, readonly RevocationStep['step'][]>;
 
 /** GET /v1/receipts: what was signed, for whom. */
 export const Receipt = Type.Object({
   id: Type.String(),
-  kind: Type.Enum(['revocation', 'build']),
-  project_id: Type.String(),
-  subject: Type.String({ description: 'What the receipt speaks of: a project id or a build id.' }),
+  kind: Type.Enum(['revocation', 'connection_revocation', 'team_revocation', 'build']),
+  project_id: Type.Union([Type.String(), Type.Null()], {
+    description: 'Null for what is not about one project.',
+  }),
+  subject: Type.String({
+    description: 'What the receipt speaks of: the id of a project, a connection, a team or a build.',
+  }),
   created_at: Type.String({ format: 'date-time' }),
   envelope: DsseEnvelope,
 });

@@ -57,6 +57,7 @@ export async function findApiKey(database: Database, secret: string): Promise<Ap
     .selectAll()
     .where('secret_hash', '=', hash(secret))
     .where('revoked_at', 'is', null)
+    .where(({ or, eb }) => or([eb('ends_at', 'is', null), eb('ends_at', '>', new Date())]))
     .executeTakeFirst();
 }
 
@@ -66,7 +67,7 @@ export async function listApiKeys(database: Database) {
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
     .select(['api_key.id', 'api_key.name', 'api_key.scopes', 'api_key.created_at', 'team.name as team'])
-    .where('revoked_at', 'is', null)
+    .where('api_key.revoked_at', 'is', null)
     .orderBy('api_key.id')
     .execute();
 }

@@ -39,13 +39,16 @@ export async function claimBuild(
     .selectAll('project')
     .select(hostColumns)
     .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
+    .select(['deploy_key.fingerprint', 'deploy_key.revoked_at_source_host_at'])
     .where('project.id', '=', build.project_id)
     .where('project.revoking_at', 'is', null)
     .executeTakeFirst();
   const host = project && context.sourceHosts.of(project);
-  if (!project?.wrapped_private_key || !host) {
-    const reason =
-      'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
+  const removedAt = project?.revoked_at_source_host_at;
+  if (!project?.wrapped_private_key || !project.sealed_private_key || !host || removedAt) {
+    const reason = removedAt
+      ? `The deploy key ${project.fingerprint} of this project was removed at the source host; Ebb noticed it at ${removedAt.toISOString()}. Apply the declaration again to get a new one, then build again.`
+      : 'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
     await transition(database, buildId, 'end', 'errored', { reason, finished_at: context.now() });
     throw conflict('cannot_build', reason);
   }

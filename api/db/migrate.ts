@@ -3,6 +3,7 @@ import { statements as first } from './migrations/0001-first.ts';
 import { statements as sourceHosts } from './migrations/0002-source-hosts.ts';
 import { statements as leaseHolders } from './migrations/0003-lease-holders.ts';
 import { statements as hostsOfOthers } from './migrations/0004-hosts-of-others.ts';
+import { statements as revocations } from './migrations/0008-revocations.ts';
 import type { Schema } from './schema.ts';
 
 const migrations = [
@@ -10,6 +11,7 @@ const migrations = [
   { name: '0002-source-hosts', statements: sourceHosts },
   { name: '0003-lease-holders', statements: leaseHolders },
   { name: '0004-hosts-of-others', statements: hostsOfOthers },
+  { name: '0008-revocations', statements: revocations },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

@@ -4,13 +4,20 @@ import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build
 import type { Connection } from '../../contract/connection.ts';
 import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { Project } from '../../contract/project.ts';
-import type { DsseEnvelope, RevocationStep } from '../../contract/receipt.ts';
+import type { DsseEnvelope, Receipt, RevocationStep } from '../../contract/receipt.ts';
+import type { Obstacle, Revocation } from '../../contract/revocation.ts';
 import type { Scope } from '../../contract/token.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
 export interface Schema {
-  team: { id: string; name: string; created_at: Date };
+  team: {
+    id: string;
+    name: string;
+    created_at: Date;
+    revoking_at: Generated<Date | null>;
+    revoked_at: Generated<Date | null>;
+  };
   api_key: {
     id: string;
     team_id: string;
@@ -19,6 +26,8 @@ export interface Schema {
     scopes: Scope[];
     created_at: Date;
     revoked_at: Date | null;
+    reads_only: Generated<string | null>;
+    ends_at: Generated<Date | null>;
   };
   connection: {
     id: string;
@@ -35,6 +44,7 @@ export interface Schema {
     checked_at: Generated<Date | null>;
     version: Generated<number>;
     created_at: Date;
+    revoking_at: Generated<Date | null>;
     deleted_at: Date | null;
   };
   project: ProjectTable;
@@ -48,6 +58,9 @@ export interface Schema {
     rotation: string | null;
     version: Generated<number>;
     created_at: Date;
+    looked_at: Generated<Date | null>;
+    revoked_at_source_host_at: Generated<Date | null>;
+    remove_again_at: Generated<Date | null>;
   };
   retired_deploy_key: {
     id: string;
@@ -68,6 +81,9 @@ export interface Schema {
     source_host_id: string | null;
     version: Generated<number>;
     created_at: Date;
+    looked_at: Generated<Date | null>;
+    revoked_at_source_host_at: Generated<Date | null>;
+    remove_again_at: Generated<Date | null>;
   };
   secret: {
     id: string;
@@ -105,8 +121,19 @@ export interface Schema {
     detail: Record<string, unknown>;
   };
   revocation: {
-    project_id: string;
+    id: string;
+    kind: Revocation['kind'];
+    subject: string;
+    name: string;
+    team_id: string;
+    parent_id: string | null;
+    requested_by: string;
     steps: RevocationStep[];
+    under_way: { began_at: string; by: string } | null;
+    obstacle: Obstacle | null;
+    stated: { by: string; at: string } | null;
+    attempts: Generated<number>;
+    next_try_at: Generated<Date>;
     started_at: Date;
     finished_at: Date | null;
     receipt_id: string | null;
@@ -114,8 +141,8 @@ export interface Schema {
   receipt: {
     id: string;
     team_id: string;
-    project_id: string;
-    kind: 'revocation' | 'build';
+    project_id: string | null;
+    kind: Receipt['kind'];
     subject: string;
     envelope: DsseEnvelope;
     created_at: Date;

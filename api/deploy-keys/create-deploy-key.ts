@@ -44,7 +44,7 @@ export async function createDeployKey(
 async function dropLostKey(context: ApiContext, project: ProjectAtHost, signal: AbortSignal): Promise<void> {
   const row = await deployKeyOfProject(context.database, project.id);
   if (!row?.source_host_id) return;
-  const find = hostedDeployKey(project, row.source_host_id).find;
+  const { find } = hostedDeployKey(project, row);
   if (await unlessGone(() => withDeadline(signal, 15_000, find))) throw alreadyThere(project);
   await deleteDeployKeyRow(context.database, row.id);
 }
@@ -62,8 +62,9 @@ async function newRow(
     rotation: rotation ?? null,
     created_at: context.now(),
   };
-  if (await insertDeployKey(context.database, row)) return { ...row, version: 1 };
-  throw alreadyThere(project);
+  const made = await insertDeployKey(context.database, row);
+  if (!made) throw alreadyThere(project);
+  return made;
 }
 
 async function addRow(context: ApiContext, project: ProjectAtHost, row: DeployKeyRow, signal: AbortSignal) {
@@ -78,7 +79,7 @@ async function addRow(context: ApiContext, project: ProjectAtHost, row: DeployKe
     throw error;
   }
   if (!(await setHostedKeyId(context.database, row.id, hostedId))) {
-    await removeAndConfirm(hostedDeployKey(project, hostedId), signal);
+    await removeAndConfirm(hostedDeployKey(project, { ...row, source_host_id: hostedId }), signal);
     throw conflict('deploy_key_removed', 'The deploy key was removed while it was being made.', 'project_id');
   }
   return { ...row, source_host_id: hostedId };

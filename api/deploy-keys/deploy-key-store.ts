@@ -6,6 +6,10 @@ import { conflict } from '../http/problem-error.ts';
 
 export type DeployKeyRow = Selectable<Schema['deploy_key']>;
 
+/** What is found out later; a new key has none of it. */
+type FoundLater = 'version' | 'looked_at' | 'revoked_at_source_host_at' | 'remove_again_at';
+export type NewDeployKeyRow = Omit<DeployKeyRow, FoundLater>;
+
 export async function deployKeyOfProject(database: Database, projectId: string) {
   return await database
     .selectFrom('deploy_key')
@@ -27,13 +31,13 @@ export async function deployKeyOfTeam(database: Database, id: string, teamId: st
 }
 
 /**
- * Stores a key that is not at the source host yet; false when the project has one already. The project's row is
+ * Stores a key that is not at the source host yet; undefined when the project has one already. The project's row is
  * locked, so that no key appears once a revocation began: 409 then.
  */
 export async function insertDeployKey(
   database: Database,
-  key: Omit<DeployKeyRow, 'version'>,
-): Promise<boolean> {
+  key: NewDeployKeyRow,
+): Promise<DeployKeyRow | undefined> {
   return await database.transaction().execute(async (transaction) => {
     const project = await transaction
       .selectFrom('project')
@@ -43,12 +47,12 @@ export async function insertDeployKey(
       .forShare()
       .executeTakeFirst();
     if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
-    const { numInsertedOrUpdatedRows } = await transaction
+    return await transaction
       .insertInto('deploy_key')
       .values(key)
       .onConflict((on) => on.column('project_id').doNothing())
+      .returningAll()
       .executeTakeFirst();
-    return numInsertedOrUpdatedRows === 1n;
   });
 }
 

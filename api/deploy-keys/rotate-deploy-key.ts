@@ -5,7 +5,7 @@ import { conflict } from '../http/problem-error.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
-import type { DeployKeyRow } from './deploy-key-store.ts';
+import type { DeployKeyRow, NewDeployKeyRow } from './deploy-key-store.ts';
 import { addAtHost, hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
 import { insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
 import { makeSealedKey } from './sealed-key.ts';
@@ -31,7 +31,7 @@ export async function rotateDeployKey(
     const next = { ...made, source_host_id: newHostedId, rotation: rotation ?? null };
     const changed = await swap(context, row, next, { oldHostedId: oldId, pending, teamId: project.teamId });
     if (!changed) {
-      await removeAndConfirm(hostedDeployKey(project, newHostedId), signal);
+      await removeAndConfirm(hostedDeployKey(project, next), signal);
       throw conflict(
         'changed_meanwhile',
         'The deploy key was rotated or removed at the same moment. Read it again.',
@@ -48,7 +48,7 @@ export async function rotateDeployKey(
 async function swap(
   context: ApiContext,
   row: DeployKeyRow,
-  next: Omit<DeployKeyRow, 'id' | 'project_id' | 'version' | 'created_at'>,
+  next: Omit<NewDeployKeyRow, 'id' | 'project_id' | 'created_at'>,
   { oldHostedId, pending, teamId }: { oldHostedId: string | undefined; pending: string; teamId: string },
 ): Promise<DeployKeyRow | undefined> {
   const { database, now } = context;
@@ -64,7 +64,11 @@ async function swap(
       project &&
       (await transaction
         .updateTable('deploy_key')
-        .set({ ...next, version: sql<number>`version + 1` })
+        .set({
+          ...next,
+          ...{ looked_at: null, revoked_at_source_host_at: null, remove_again_at: null },
+          version: sql<number>`version + 1`,
+        })
         .where('id', '=', row.id)
         .where('version', '=', row.version)
         .returningAll()

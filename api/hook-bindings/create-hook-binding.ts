@@ -57,11 +57,10 @@ async function pendingRow(
     const updated = await setBinding(context.database, { ...left, ...binding });
     if (updated) return updated;
   } else if (left?.source_host_id) {
-    const hook = hostedHook(project, left.source_host_id);
-    const found = await unlessGone(() => withDeadline(signal, 15_000, hook.find));
+    const found = await findHook(project, left.source_host_id, signal);
     if (found?.active) throw alreadyThere(project);
     // Somebody deleted it at the host or the host gave it up: it makes room for a new one.
-    if (found) await removeAndConfirm(hook, signal);
+    if (found) await removeAndConfirm(hostedHook(context, project, left), signal);
     await deleteHookBindingRow(context.database, left.id);
   }
   const row = {
@@ -72,8 +71,9 @@ async function pendingRow(
     source_host_id: null,
     created_at: context.now(),
   };
-  if (!(await insertHookBinding(context.database, row))) throw alreadyThere(project);
-  return { ...row, version: 1, reconciled_at: null };
+  const made = await insertHookBinding(context.database, row);
+  if (!made) throw alreadyThere(project);
+  return made;
 }
 
 async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBindingRow, signal: AbortSignal) {
@@ -88,10 +88,16 @@ async function addRow(context: ApiContext, project: ProjectAtHost, row: HookBind
     throw error;
   }
   if (!(await setHostedHookId(context.database, row.id, hostedId))) {
-    await removeAndConfirm(hostedHook(project, hostedId), signal);
+    await removeAndConfirm(hostedHook(context, project, { ...row, source_host_id: hostedId }), signal);
     throw conflict('hook_binding_removed', 'The hook was removed while it was being made.', 'project_id');
   }
   return { ...row, source_host_id: hostedId };
+}
+
+async function findHook({ host, repository }: ProjectAtHost, id: string, signal: AbortSignal) {
+  return await unlessGone(() =>
+    withDeadline(signal, 15_000, (inTime) => host.findHook(repository, id, inTime)),
+  );
 }
 
 async function inspect(project: ProjectAtHost, signal: AbortSignal) {

@@ -6,6 +6,9 @@ import { conflict } from '../http/problem-error.ts';
 
 export type HookBindingRow = Selectable<Schema['hook_binding']>;
 
+/** What is found out later; a new binding has none of it. */
+type FoundLater = 'version' | 'reconciled_at' | 'looked_at' | 'revoked_at_source_host_at' | 'remove_again_at';
+
 export async function hookBindingOfProject(database: Database, projectId: string) {
   return await database
     .selectFrom('hook_binding')
@@ -27,13 +30,13 @@ export async function hookBindingOfTeam(database: Database, id: string, teamId: 
 }
 
 /**
- * Stores a binding that is not at the source host yet; false when the project has one already. The project's row is
+ * Stores a binding that is not at the source host yet; undefined when the project has one already. The project's row is
  * locked, so that no hook appears once a revocation began: 409 then.
  */
 export async function insertHookBinding(
   database: Database,
-  hook: Omit<HookBindingRow, 'version' | 'reconciled_at'>,
-): Promise<boolean> {
+  hook: Omit<HookBindingRow, FoundLater>,
+): Promise<HookBindingRow | undefined> {
   return await database.transaction().execute(async (transaction) => {
     const project = await transaction
       .selectFrom('project')
@@ -43,7 +46,7 @@ export async function insertHookBinding(
       .forShare()
       .executeTakeFirst();
     if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
-    const { numInsertedOrUpdatedRows } = await transaction
+    return await transaction
       .insertInto('hook_binding')
       .values({
         ...hook,
@@ -52,8 +55,8 @@ export async function insertHookBinding(
         events: json(hook.events),
       })
       .onConflict((on) => on.column('project_id').doNothing())
+      .returningAll()
       .executeTakeFirst();
-    return numInsertedOrUpdatedRows === 1n;
   });
 }
 

@@ -37,13 +37,18 @@ export async function addHookAtHost(
   }
 }
 
-/** The hook as something that can be removed at the source host. */
-export function hostedHook(project: ProjectAtHost, hostedId: string) {
+/** The hook as something that can be removed at the source host. It is looked for by its url: an id may be new. */
+export function hostedHook(
+  context: Pick<ApiContext, 'publicUrl'>,
+  { host, repository }: ProjectAtHost,
+  hook: Pick<HookBindingRow, 'id' | 'source_host_id'>,
+): HostedThing {
   return {
     what: 'hook',
-    remove: (signal: AbortSignal) => project.host.removeHook(project.repository, hostedId, signal),
-    find: (signal: AbortSignal) => project.host.findHook(project.repository, hostedId, signal),
-  } satisfies HostedThing;
+    id: hook.source_host_id,
+    remove: (hostedId, signal) => host.removeHook(repository, hostedId, signal),
+    find: (signal) => host.lookUpHook(repository, hookUrl(context, hook.id), signal),
+  };
 }
 
 /**

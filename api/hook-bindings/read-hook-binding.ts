@@ -4,9 +4,10 @@ import { notFound } from '../http/problem-error.ts';
 import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { stateAtHost } from '../source-hosts/state-at-host.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
-import { type HookBindingRow, hookBindingOfTeam } from './hook-binding-store.ts';
-import { hookUrl, hostedEvents, hostedHook, settledHookId } from './hosted-hook.ts';
+import { type HookBindingRow, hookBindingOfTeam, setHostedHookId } from './hook-binding-store.ts';
+import { hookUrl, hostedEvents, settledHookId } from './hosted-hook.ts';
 
 const driftCheckMs = 3_000;
 
@@ -25,15 +26,31 @@ export async function readHookBinding(
   try {
     const hostedId = await settledHookId(context, project, row, signal);
     if (hostedId === undefined) throw notFound('hook binding', id);
-    const { find } = hostedHook(project, hostedId);
-    const found = await unlessGone(() => withDeadline(signal, driftCheckMs, find));
+    const found = await findHook(project, { id: hostedId, url: hookUrl(context, id) }, signal);
     if (!found?.active || found.url !== hookUrl(context, id)) throw notFound('hook binding', id);
-    return { ...row, source_host_id: hostedId, events: eventsNow(project, row.events, found.events) };
+    if (found.id !== row.source_host_id) await setHostedHookId(context.database, id, found.id);
+    return { ...row, source_host_id: found.id, events: eventsNow(project, row.events, found.events) };
   } catch (error) {
     if (!(error instanceof SourceHostError) || row.source_host_id === null) throw sourceHostProblem(error);
     context.log.warn({ hook_binding: id, code: error.code }, 'the source host could not be asked for a hook');
     return row;
   }
+}
+
+/** Under its id, or under another one when somebody removed it there and added it again. */
+async function findHook(
+  { host, repository }: ProjectAtHost,
+  { id, url }: { id: string; url: string },
+  signal: AbortSignal,
+) {
+  return await unlessGone(() =>
+    withDeadline(signal, driftCheckMs, async (inTime) => {
+      const found = await host.findHook(repository, id, inTime);
+      if (found) return found;
+      const again = await host.lookUpHook(repository, url, inTime);
+      return again && (await host.findHook(repository, again.id, inTime));
+    }),
+  );
 }
 
 /** As declared while the host has the same of what it has at all, else what it has. */
@@ -53,6 +70,7 @@ export function representHookBinding(context: ApiContext, row: HookBindingRow): 
     events: row.events,
     url: hookUrl(context, row.id),
     source_host_id: row.source_host_id ?? '',
+    state: stateAtHost(row),
     created_at: row.created_at.toISOString(),
   };
 }

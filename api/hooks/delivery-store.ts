@@ -120,7 +120,7 @@ async function writeBatch(database: Database, batch: Waiting[], now: Date): Prom
     select hook, delivery, ${now}, decode(digest, 'hex'), event_name, ref, commit, event
     from jsonb_to_recordset(${json(rows)}) as incoming
       (hook text, delivery text, digest text, event_name text, ref text, commit text, event jsonb)
-    join hook_binding on hook_binding.id = hook
+    join hook_binding on hook_binding.id = hook and hook_binding.remove_again_at is null
     join project on project.id = hook_binding.project_id and project.revoking_at is null
     on conflict do nothing
     returning hook_binding_id as hook, delivery

@@ -1,32 +1,48 @@
 import { createHash } from 'node:crypto';
-import { buildPredicateType, revocationPredicateType } from '../../contract/receipt.ts';
+import {
+  buildPredicateType,
+  connectionRevocationPredicateType,
+  revocationPredicateType,
+  teamRevocationPredicateType,
+} from '../../contract/receipt.ts';
 import {
   type BuildPredicate,
+  type ConnectionRevocationPredicate,
   type ReceiptStatement,
   type RevocationPredicate,
   statementType,
+  type TeamRevocationPredicate,
 } from '../../contract/receipt-statement.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { insertReceipt } from './receipt-store.ts';
 
-type Content =
+export type ReceiptContent =
   | { kind: 'revocation'; predicate: RevocationPredicate }
+  | { kind: 'connection_revocation'; predicate: ConnectionRevocationPredicate }
+  | { kind: 'team_revocation'; predicate: TeamRevocationPredicate }
   | { kind: 'build'; predicate: BuildPredicate };
+
+const predicateTypes: Record<ReceiptContent['kind'], string> = {
+  revocation: revocationPredicateType,
+  connection_revocation: connectionRevocationPredicateType,
+  team_revocation: teamRevocationPredicateType,
+  build: buildPredicateType,
+};
 
 /** Signs and stores a receipt about `subject`, an id; one that is there already stays. Answers its id. */
 export async function signReceipt(
   { signer, now }: Pick<ApiContext, 'signer' | 'now'>,
   database: Database,
-  about: Content & { subject: string; teamId: string; projectId: string },
+  about: ReceiptContent & { subject: string; teamId: string; projectId: string | null },
 ): Promise<string> {
   const statement = {
     _type: statementType,
     subject: [
       { name: about.subject, digest: { sha256: createHash('sha256').update(about.subject).digest('hex') } },
     ],
-    predicateType: about.kind === 'build' ? buildPredicateType : revocationPredicateType,
+    predicateType: predicateTypes[about.kind],
     predicate: about.predicate,
   } as ReceiptStatement;
   return await insertReceipt(database, {

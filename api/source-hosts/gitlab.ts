@@ -31,6 +31,8 @@ export function gitlabKind(pace: Pace = { create: 500, change: 200 }): HostKind 
     events: ['push', 'pull_request'],
     publishesHostKeys: false,
     parseWebhook: parseGitlabWebhook,
+    settingsPage: (url = site, repository, of) =>
+      `${url}/${repository}/-/${of === 'hooks' ? 'hooks' : 'settings/repository'}`,
     open: (access) => createGitlabSourceHost(access, memoryOf(access.connectionId)),
   };
 }
@@ -80,6 +82,18 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
       const message = `The token may not do this in ${repository}. It needs the scope "api" and the role Maintainer. ${error.message}`;
       throw new SourceHostError('refused', message, { cause: error });
     }
+  };
+  /** The first item of a list, over all its pages, that `isIt` says yes to. */
+  const look = async (path: string, isIt: (item: JsonObject) => boolean, signal: AbortSignal) => {
+    for (let page = 1; ; page += 1) {
+      const items = listOf(await get(`${path}?per_page=100&page=${page}`, signal, true));
+      const found = items.find(isIt);
+      if (found || items.length < 100) return found;
+    }
+  };
+  const sameHook = async (repository: string, url: string, signal: AbortSignal) => {
+    const same = await look(`${at(repository)}/hooks`, (hook) => hook.url === url, signal);
+    return same && { id: idOf(same) };
   };
   const remove = async (path: string, signal: AbortSignal) => {
     await ask({ method: 'DELETE', path, signal, follow: true });
@@ -131,6 +145,12 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         const key = objectOf(await get(path, signal, true));
         return { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
       }),
+    async lookUpDeployKey(repository, publicKey, signal) {
+      const blob = (line: unknown) => String(line).split(' ')[1];
+      const path = `${at(repository)}/deploy_keys`;
+      const key = await look(path, (one) => blob(one.key) === blob(publicKey), signal);
+      return key && { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
+    },
     removeDeployKey: (repository, id, signal) =>
       unlessGone(
         async () => await remove(`${at(repository)}/deploy_keys/${encodeURIComponent(id)}`, signal),
@@ -148,10 +168,9 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         merge_requests_events: events.includes('pull_request'),
         enable_ssl_verification: true,
       };
-      const hooks = listOf(await get(`${path}?per_page=100`, signal));
-      const same = hooks.find((hook) => hook.url === url);
+      const same = await sameHook(repository, url, signal);
       const answer = await (same
-        ? change(repository, { method: 'PUT', path: `${path}/${idOf(same)}`, body, signal })
+        ? change(repository, { method: 'PUT', path: `${path}/${same.id}`, body, signal })
         : change(repository, { method: 'POST', path, body, signal }));
       return { id: idOf(objectOf(answer)) };
     },
@@ -164,6 +183,11 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         // After many failures it is disabled until somebody turns it on again; after a few, for a while.
         return { id: idOf(hook), url: textOf(hook, 'url'), events, active: hook.alert_status !== 'disabled' };
       }),
+    lookUpHook: sameHook,
+    // https://docs.gitlab.com/api/personal_access_tokens/#revoke-a-personal-access-token; those of projects and groups too.
+    async endCredential(signal) {
+      await ask({ method: 'DELETE', path: '/personal_access_tokens/self', signal });
+    },
     removeHook: (repository, id, signal) =>
       unlessGone(
         async () => await remove(`${at(repository)}/hooks/${encodeURIComponent(id)}`, signal),

@@ -1,29 +1,25 @@
-import { buildPredicateType } from '../../contract/receipt.ts';
-import type {
-  BuildPredicate,
-  ReceiptStatement,
-  RevocationPredicate,
-} from '../../contract/receipt-statement.ts';
+import {
+  buildPredicateType,
+  connectionRevocationPredicateType,
+  teamRevocationPredicateType,
+} from '../../contract/receipt.ts';
+import type { BuildPredicate, ReceiptStatement } from '../../contract/receipt-statement.ts';
+import { describeConnection, describeProject, describeTeam } from './describe-revocation.ts';
 
 /** What a receipt says, as lines for people. */
 export function describeReceipt(statement: ReceiptStatement): string[] {
   const [subject] = statement.subject;
   const id = subject?.name ?? '';
-  return statement.predicateType === buildPredicateType
-    ? describeBuild(id, statement.predicate)
-    : describeRevocation(id, statement.predicate);
-}
-
-function describeRevocation(id: string, revocation: RevocationPredicate): string[] {
-  const { project, team, steps, builds_ended } = revocation;
-  return [
-    `Revocation of the project ${team.name}/${project.name} (${id})`,
-    `asked for at ${revocation.requested_at}, finished at ${revocation.finished_at}`,
-    ...steps.map(({ step, at, detail }) => `${at}  ${step.replaceAll('_', ' ')}: ${detail}`),
-    `deploy key: ${revocation.deploy_key_fingerprint ?? 'none was left'}`,
-    `hook: ${revocation.hook_id ?? 'none was left'}`,
-    ...builds_ended.map((build) => `build ${build.id}: ${build.state}${describeVm(build)}`),
-  ];
+  switch (statement.predicateType) {
+    case buildPredicateType:
+      return describeBuild(id, statement.predicate);
+    case connectionRevocationPredicateType:
+      return describeConnection(id, statement.predicate);
+    case teamRevocationPredicateType:
+      return describeTeam(id, statement.predicate);
+    default:
+      return describeProject(id, statement.predicate);
+  }
 }
 
 function describeBuild(id: string, build: BuildPredicate): string[] {
@@ -37,9 +33,4 @@ function describeBuild(id: string, build: BuildPredicate): string[] {
       : `VM ${build.vm}: ready ${build.vm_ready_at ?? 'never'}, gone ${build.vm_gone_at ?? 'unknown'}`,
     build.ramdisk_proof ? 'The VM showed that it has no disk.' : 'No VM came so far as to show its disks.',
   ];
-}
-
-function describeVm({ vm, vm_gone_at }: { vm: string | null; vm_gone_at: string | null }): string {
-  if (vm === null) return ', no VM';
-  return vm_gone_at ? `, VM ${vm} gone ${vm_gone_at}` : `, VM ${vm} left to end itself, not seen to end`;
 }

@@ -8,8 +8,8 @@ import type { HostAccess } from '../source-hosts.ts';
 import { sshAddress } from '../ssh-address.ts';
 import { createGithubApi, type GithubApi, type GithubRequest, type Permissions } from './github-api.ts';
 import { checkCredential } from './github-connect.ts';
-import { addHook, failedDeliveries, findHook, redeliver, removeHook } from './github-hooks.ts';
-import { addKey, findKey, removeKey } from './github-keys.ts';
+import { addHook, failedDeliveries, findHook, lookUpHook, redeliver, removeHook } from './github-hooks.ts';
+import { addKey, findKey, lookUpKey, removeKey } from './github-keys.ts';
 
 /** GitHub, or GitHub Enterprise, with the credential of one connection. A repository is `owner/name`. */
 export function createGithubSourceHost(access: HostAccess, memory: HostMemory): SourceHost {
@@ -35,9 +35,11 @@ export function createGithubSourceHost(access: HostAccess, memory: HostMemory): 
     },
     addDeployKey: at(addKey),
     findDeployKey: unlessImpossible(at(findKey), undefined),
+    lookUpDeployKey: at(lookUpKey),
     removeDeployKey: unlessImpossible(at(removeKey), 'absent' as const),
     addHook: at(addHook),
     findHook: unlessImpossible(at(findHook), undefined),
+    lookUpHook: at(lookUpHook),
     removeHook: unlessImpossible(at(removeHook), 'absent' as const),
     listBranches: at(listBranches),
     describeCommit: at(describeCommit),
