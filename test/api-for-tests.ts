@@ -10,10 +10,12 @@ import { freePort } from '../queue/free-port.ts';
 /** The API alone as a process of its own, that a test may kill and start again at the same address. */
 export interface ApiForTests {
   url: string;
+  /** Folder of bare repositories of its built-in source host. */
+  repositories: string;
   adminKey: string;
   client: Client;
-  /** Kills it without warning, and starts it again. */
-  killAndRestart(): Promise<void>;
+  /** Kills it without warning, and starts it again, after `meanwhile`. */
+  killAndRestart(meanwhile?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function startApi(options: {
     EBB_KEY_ENCRYPTION_KEY_FILE: await file('kek.json', JSON.stringify(publicKey.export({ format: 'jwk' }))),
     EBB_FIRST_ADMIN_KEY_FILE: await file('admin.key', adminKey),
     EBB_FIRST_RUNNER_KEY_FILE: await file('runner.key', makeApiKey()),
+    EBB_LOCAL_SOURCE_DIR: join(folder, 'source'),
   };
   const start = async () =>
     await startEbbProcess<ApiReady>({
@@ -51,11 +54,13 @@ export async function startApi(options: {
   const { url } = api.ready;
   return {
     url,
+    repositories: join(folder, 'source', 'repositories'),
     adminKey,
     client: createClient({ endpoint: url, apiKey: adminKey }),
-    async killAndRestart() {
+    async killAndRestart(meanwhile) {
       process.kill(api.pid, 'SIGKILL');
       await api.gone;
+      await meanwhile?.();
       api = await start();
     },
     stop: () => api.stop(),

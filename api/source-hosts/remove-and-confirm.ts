@@ -54,9 +54,16 @@ export async function confirmAbsent(
   );
 }
 
+/** A host may refuse to remove what is not there any more: then it is asked whether it is. */
 async function removeOnce(thing: HostedThing, id: string, signal: AbortSignal): Promise<Removal> {
-  return await unlessGone(
-    () => withDeadline(signal, callMs, (inTime) => thing.remove(id, inTime)),
-    'absent' as const,
-  );
+  try {
+    return await withDeadline(signal, callMs, (inTime) => thing.remove(id, inTime));
+  } catch (error) {
+    if (!(error instanceof SourceHostError)) throw error;
+    if (error.code === 'repository_not_found') return 'absent';
+    if (error.code !== 'refused') throw error;
+    const found = await unlessGone(() => withDeadline(signal, callMs, thing.find));
+    if (found === undefined) return 'absent';
+    throw error;
+  }
 }
