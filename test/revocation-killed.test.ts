@@ -49,20 +49,36 @@ after(async () => {
   while (opened.length > 0) await opened.pop()?.();
 });
 
-/** Before the n-th row that a revocation of a project writes, its transaction waits for a lock that nobody lets go. */
+/** Before the n-th row that a revocation of a team's things writes, its transaction waits for a lock that nobody lets go. */
 const moments = `
-  create table moment (project_id text primary key, written int not null default 0, stop_at int not null);
+  create table moment (team_id text primary key, written int not null default 0, stop_at int not null);
   create function come_to_moment() returns trigger language plpgsql as $$
   declare
     fields jsonb := to_jsonb(coalesce(new, old));
-    project text := coalesce(fields->>'project_id', fields->>'subject', fields->>'id');
+    team text := coalesce(
+      fields->>'team_id',
+      (select team_id from project where id = fields->>'project_id'),
+      fields->>'id'
+    );
     is_now boolean;
   begin
-    update moment set written = written + 1 where project_id = project returning written = stop_at into is_now;
+    update moment set written = written + 1 where team_id = team returning written = stop_at into is_now;
     if is_now then perform pg_advisory_xact_lock(4711); end if;
     return coalesce(new, old);
   end $$;
-  ${['project', 'build', 'secret', 'deploy_key', 'hook_binding', 'revocation', 'receipt', 'audit_event']
+  ${[
+    'team',
+    'api_key',
+    'connection',
+    'project',
+    'build',
+    'secret',
+    'deploy_key',
+    'hook_binding',
+    'revocation',
+    'receipt',
+    'audit_event',
+  ]
     .map(
       (table) =>
         `create trigger moment before insert or update or delete on ${table} for each row execute function come_to_moment();`,
@@ -70,16 +86,22 @@ const moments = `
     .join('\n')}
 `;
 
+type Kind = 'project' | 'team';
+
 interface Project {
   id: string;
   name: string;
+  team: string;
   client: Client;
   moment: number;
+  /** What is revoked: the project alone, or its whole team. */
+  kind: Kind;
+  revoke(): Promise<Revocation>;
 }
 
 /** A project in a team of its own with deploy key, hook, secret and a build that waits. */
-async function declare(moment: number): Promise<Project> {
-  const name = `shop-${moment}`;
+async function declare(kind: Kind, moment: number): Promise<Project> {
+  const name = `shop-${kind}-${moment}`;
   const team = newId('team');
   await database.insertInto('team').values({ id: team, name, created_at: new Date() }).execute();
   const granted = scopes.filter((scope) => scope !== 'runner');
@@ -93,18 +115,23 @@ async function declare(moment: number): Promise<Project> {
   await client.post('/v1/hook-bindings', { project_id: id });
   await client.post('/v1/secrets', { project_id: id, name: 'TOKEN', value: 'something secret' });
   await client.post('/v1/builds', { project_id: id });
-  return { id, name, client, moment };
+  const revoke = () =>
+    kind === 'team'
+      ? client.post<Revocation>('/v1/team/revoke', { name })
+      : client.post<Revocation>(`/v1/projects/${id}/revoke`);
+  return { id, name, team, client, moment, kind, revoke };
 }
 
 /** Starts the revocations, and resolves when each came to its moment or to its end; gives how many ended. */
 async function revokeUntilTheirMoments(projects: Project[]): Promise<number> {
   await holder.query('select pg_advisory_lock(4711)');
-  for (const { id, moment } of projects)
-    await holder.query('insert into moment (project_id, stop_at) values ($1, $2)', [id, moment]);
+  for (const { team, moment } of projects)
+    await holder.query('insert into moment (team_id, stop_at) values ($1, $2)', [team, moment]);
   let ended = 0;
-  for (const { client, id } of projects) {
-    client.post(`/v1/projects/${id}/revoke`).then(
-      () => (ended += 1),
+  for (const { revoke } of projects) {
+    revoke().then(
+      // 202 while it waits at its moment.
+      ({ state }) => (ended += state === 'finished' ? 1 : 0),
       // The answer of a process that was killed.
       () => undefined,
     );
@@ -132,12 +159,13 @@ async function killAndRestart(): Promise<void> {
   });
 }
 
-async function finished({ client, id }: Project): Promise<Revocation> {
+async function finished({ client, kind, revoke }: Project): Promise<Revocation> {
   const { items } = await client.get<{ items: Revocation[] }>('/v1/revocations');
+  const open = items.find((revocation) => revocation.kind === kind);
   // Killed before anything of it was written down: only the caller knows of it.
-  if (items.length === 0) return await client.post(`/v1/projects/${id}/revoke`);
+  if (!open) return await revoke();
   for (;;) {
-    const now = await client.get<Revocation>(`/v1/revocations/${items[0]?.id}`);
+    const now = await client.get<Revocation>(`/v1/revocations/${open.id}`);
     if (now.state === 'finished') return now;
     signal.throwIfAborted();
     await sleep(50);
@@ -153,20 +181,32 @@ const steps = [
   'secrets_destroyed',
 ];
 
-async function assertRevokedOnce(project: Project): Promise<void> {
-  const at = `moment ${project.moment}`;
-  const { receipt_id } = await finished(project);
-  const { items } = await project.client.get<{ items: Receipt[] }>('/v1/receipts');
-  const receipts = items.filter(({ kind }) => kind === 'revocation');
-  assert.deepEqual(
-    receipts.map(({ id }) => id),
-    [receipt_id],
-    at,
-  );
-  const jwks = await project.client.get('/.well-known/jwks.json');
-  const verdict = verifyReceipt({ envelope: receipts[0]?.envelope, jwks });
+/** The one receipt of a kind, which holds. */
+async function receiptOf({ client }: Project, kind: Receipt['kind'], at: string) {
+  const { items } = await client.get<{ items: Receipt[] }>('/v1/receipts');
+  const [receipt, ...more] = items.filter((item) => item.kind === kind);
+  assert.deepEqual(more, [], at);
+  const jwks = await client.get('/.well-known/jwks.json');
+  const verdict = verifyReceipt({ envelope: receipt?.envelope, jwks });
   assert.ok(verdict.ok, verdict.ok ? at : `${at}: ${verdict.problem}`);
-  const predicate = verdict.statement.predicate as RevocationPredicate;
+  return { id: receipt?.id, predicate: verdict.statement.predicate };
+}
+
+async function assertRevokedOnce(project: Project): Promise<void> {
+  const at = `${project.kind}, moment ${project.moment}`;
+  const { receipt_id } = await finished(project);
+  const receipt = await receiptOf(project, 'revocation', at);
+  if (project.kind === 'team') {
+    const team = await receiptOf(project, 'team_revocation', at);
+    const connection = await receiptOf(project, 'connection_revocation', at);
+    assert.equal(team.id, receipt_id, at);
+    assert.ok(JSON.stringify(team.predicate).includes(connection.id ?? 'none'), at);
+    assert.ok(JSON.stringify(connection.predicate).includes(receipt.id ?? 'none'), at);
+  } else {
+    assert.equal(receipt.id, receipt_id, at);
+    await assertAuditedOnce(project, at);
+  }
+  const predicate = receipt.predicate as RevocationPredicate;
   assert.deepEqual(predicate.steps.map(({ step }) => step).sort(), steps, at);
   assert.ok(
     predicate.steps.every(({ took_ms, measured_by }) => took_ms !== undefined && measured_by),
@@ -192,7 +232,6 @@ async function assertRevokedOnce(project: Project): Promise<void> {
   const path = join(api.repositories, `${project.name}.git`, 'ebb', 'state.json');
   const atHost = JSON.parse(await readFile(path, 'utf8'));
   assert.deepEqual([atHost.deployKeys, atHost.hooks], [[], []], at);
-  await assertAuditedOnce(project, at);
 }
 
 async function assertAuditedOnce({ client, id }: Project, at: string): Promise<void> {
@@ -207,18 +246,27 @@ async function assertAuditedOnce({ client, id }: Project, at: string): Promise<v
   );
 }
 
-test('the API killed before any row that a revocation writes goes on by itself, to one complete receipt', async () => {
-  let killed = 0;
-  for (let ended = 0; ended === 0; ) {
-    const projects = await Promise.all(
-      Array.from({ length: atOnce }, (_, index) => declare(killed + index + 1)),
-    );
-    ended = await revokeUntilTheirMoments(projects);
+/** Kills at moments that are `stride` apart, until a revocation ends before its own comes; gives how many there were. */
+async function killAtMoments(kind: Kind, stride: number): Promise<number> {
+  for (let killed = 0; ; ) {
+    const next = (index: number) => declare(kind, 1 + (killed + index) * stride);
+    const projects = await Promise.all(Array.from({ length: atOnce }, (_, index) => next(index)));
+    const ended = await revokeUntilTheirMoments(projects);
     await killAndRestart();
     for (const project of projects) await assertRevokedOnce(project);
     killed += atOnce - ended;
+    if (ended > 0) return killed;
   }
+}
+
+test('the API killed before any row that a revocation writes goes on by itself, to one complete receipt', async () => {
   // One row at the least for each step, its audit, and what it changes.
+  const killed = await killAtMoments('project', 1);
   assert.ok(killed > 20, `only ${killed} moments`);
-  console.log(`killed at ${killed} moments`);
+});
+
+test('so it does when a whole team is revoked, with one receipt for the team, its connection and its project', async () => {
+  const stride = Number(process.env.EBB_MOMENT_STRIDE ?? 5);
+  const killed = await killAtMoments('team', stride);
+  assert.ok(killed * stride > 45, `only ${killed} moments`);
 });

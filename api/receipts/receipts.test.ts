@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { insertBuild } from '../builds/insert-build.ts';
 import { json } from '../db/database.ts';
-import { revokeProject } from '../revocation/revoke-project.ts';
+import { revokeProject } from '../revocation/revoke-for-tests.ts';
 import { openSetting, type Setting } from '../revocation/test-setting.ts';
 import { signBuildReceipt } from './sign-build-receipt.ts';
 

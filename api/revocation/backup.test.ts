@@ -8,7 +8,7 @@ import { compactDecrypt, importJWK } from 'jose';
 import { findBinaries, startPostgres } from '../../test/postgres.ts';
 import { created, declareBuildableProject, signIn } from '../test-client.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
-import { revokeProject } from './revoke-project.ts';
+import { revokeProject } from './revoke-for-tests.ts';
 
 const run = promisify(execFile);
 

@@ -5,7 +5,7 @@ import { insertBuild } from '../builds/insert-build.ts';
 import type { ApiContext } from '../context.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { resumeRevocations } from './resume-revocations.ts';
-import { revokeProject } from './revoke-project.ts';
+import { revokeProject } from './revoke-for-tests.ts';
 import { openSetting, type Setting } from './test-setting.ts';
 
 let setting: Setting;

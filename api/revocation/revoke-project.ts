@@ -1,5 +1,4 @@
 import type { ApiContext } from '../context.ts';
-import { notFound } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { type Attempt, beginAttempt, isDone, recordStep, startStopwatch } from './attempt.ts';
@@ -7,7 +6,6 @@ import { sourceHostSteps } from './clear-source-host.ts';
 import { destroySecrets } from './destroy-secrets.ts';
 import { endBuilds } from './end-builds.ts';
 import { finishProject } from './finish-project.ts';
-import { openRevocation } from './open-revocation.ts';
 import { heldUpProject } from './project-obstacle.ts';
 import { type RevocationRow, readRevocation } from './revocation-store.ts';
 
@@ -22,7 +20,7 @@ export interface Patience {
 export const patience: Patience = { buildsMs: 30_000, retryMs: 1_000 };
 
 /**
- * Revokes everything that Ebb holds for a project, in this order:
+ * Goes on with the revocation of a project, to its receipt:
  *
  *     claims_and_tokens_stopped → builds_cancelled → hook_removed → deploy_key_removed → absence_confirmed
  *       → secrets_destroyed → receipt signed, project revoked
@@ -31,20 +29,8 @@ export const patience: Patience = { buildsMs: 30_000, retryMs: 1_000 };
  * rest follows and there is one receipt. When builds or the source host hold it up, the secrets are destroyed at once
  * and out of turn, the revocation stays open, and a 503 problem says what remains.
  *
- * Throws problems: 404, 503 `builds_still_ending`, 503 `source_host_unreachable`, 503 `source_host_refused`.
+ * Throws problems: 503 `builds_still_ending`, 503 `source_host_unreachable`, 503 `source_host_refused`.
  */
-export async function revokeProject(
-  context: ApiContext,
-  projectId: string,
-  signal: AbortSignal,
-  limits: Patience = patience,
-): Promise<{ receiptId: string }> {
-  const revocation = await openRevocation(context, { kind: 'project', subject: projectId, by: 'ebb' });
-  if (!revocation) throw notFound('project', projectId);
-  return { receiptId: await continueProject(context, revocation.id, signal, limits) };
-}
-
-/** Goes on where a revocation of a project stands, to its receipt. Throws as `revokeProject` does. */
 export async function continueProject(
   context: ApiContext,
   revocationId: string,
