@@ -62,24 +62,18 @@ export async function listConnections(
 export type NewConnection = Omit<Selectable<Schema['connection']>, 'version' | 'revoking_at'>;
 
 /**
- * False when the team has a connection of this name. The team is locked against a revocation that begins meanwhile and
- * would miss the connection: 409 then.
+ * False when the team has a connection of this name. Run it in a transaction: the team is locked against a revocation
+ * that begins meanwhile and would miss the connection: 409 then.
  */
-export async function insertConnection(database: Database, row: NewConnection): Promise<boolean> {
-  return await database.transaction().execute(async (transaction) => {
-    const team = await transaction
-      .selectFrom('team')
-      .select('id')
-      .where('id', '=', row.team_id)
-      .where('revoking_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
-    if (!team) throw conflict('team_revoked', 'The team is being revoked.');
-    return await insertRow(transaction, row);
-  });
-}
-
-async function insertRow(transaction: Database, row: NewConnection): Promise<boolean> {
+export async function insertConnection(transaction: Database, row: NewConnection): Promise<boolean> {
+  const team = await transaction
+    .selectFrom('team')
+    .select('id')
+    .where('id', '=', row.team_id)
+    .where('revoking_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (!team) throw conflict('team_revoked', 'The team is being revoked.');
   const made = await transaction
     .insertInto('connection')
     .values({

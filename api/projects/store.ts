@@ -76,27 +76,21 @@ export interface NewProject extends Omit<Project, 'team' | 'created_at'> {
 }
 
 /**
- * False when the team has a live project of this name. Its connection is locked against a revocation that begins
- * meanwhile and would miss the project: 409 then.
+ * False when the team has a live project of this name. Run it in a transaction: its connection is locked against a
+ * revocation that begins meanwhile and would miss the project: 409 then.
  */
-export async function insertProject(database: Database, project: NewProject): Promise<boolean> {
-  return await database.transaction().execute(async (transaction) => {
-    const connection = await transaction
-      .selectFrom('connection')
-      .select('id')
-      .where('id', '=', project.connection_id)
-      .where('revoking_at', 'is', null)
-      .where('deleted_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
-    if (!connection) {
-      throw conflict('connection_revoked', 'The connection is being revoked.', 'connection_id');
-    }
-    return await insertRow(transaction, project);
-  });
-}
-
-async function insertRow(transaction: Database, project: NewProject): Promise<boolean> {
+export async function insertProject(transaction: Database, project: NewProject): Promise<boolean> {
+  const connection = await transaction
+    .selectFrom('connection')
+    .select('id')
+    .where('id', '=', project.connection_id)
+    .where('revoking_at', 'is', null)
+    .where('deleted_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (!connection) {
+    throw conflict('connection_revoked', 'The connection is being revoked.', 'connection_id');
+  }
   const made = await transaction
     .insertInto('project')
     .values({
