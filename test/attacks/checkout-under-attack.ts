@@ -93,7 +93,9 @@ export async function openCheckoutUnderAttack(signal: AbortSignal) {
     /** What the team's audit says of the build's keys, oldest first. */
     async audited(): Promise<{ action: string; detail: Record<string, unknown> }[]> {
       await custody.settled();
-      return (await admin.call('GET', `/v1/audit-events?subject=${id}&limit=100`)).body.items.reverse();
+      const { body } = await admin.call('GET', `/v1/audit-events?subject=${id}&limit=100`);
+      const events: { action: string; detail: Record<string, unknown> }[] = body.items.reverse();
+      return events.filter(({ action }) => action.startsWith('deploy_key.'));
     },
     async endCheckout() {
       ended.resolve();

@@ -1,13 +1,12 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { compactDecrypt } from 'jose';
+import { parseWrappedKey } from '../../contract/custody/key-wrapper.ts';
 
 /** Opens what lies in the database with the runner's key: for the bytes that must be nowhere else. */
 export async function openAsRunner(keyEncryptionKey: KeyObject, wrappedPrivateKey: string) {
-  const wrapped = Buffer.from((await compactDecrypt(wrappedPrivateKey, keyEncryptionKey)).plaintext);
-  // A JWK, or PKCS #8.
-  const projectKey = wrapped.toString().startsWith('{')
-    ? createPrivateKey({ key: JSON.parse(wrapped.toString()), format: 'jwk' })
-    : createPrivateKey({ key: wrapped, format: 'der', type: 'pkcs8' });
+  const { payload } = parseWrappedKey(wrappedPrivateKey);
+  const wrapped = Buffer.from((await compactDecrypt(payload, keyEncryptionKey)).plaintext);
+  const projectKey = createPrivateKey({ key: wrapped, format: 'der', type: 'pkcs8' });
   return {
     /** The 32 bytes of the project's private key. */
     scalar: Buffer.from(projectKey.export({ format: 'jwk' }).d ?? '', 'base64url'),

@@ -177,7 +177,7 @@ describe('the deploy key is for the checkout alone', () => {
         connect($agent, pack_sockaddr_un($ENV{SSH_AUTH_SOCK})) and syswrite $agent, pack("N/a*", chr 11);
         push @held, $agent;
       }
-      for (@held) { sysread($_, $answer, 5); print length $answer ? ord(substr $answer, 4) : "closed", " " }'`);
+      for (@held) { $answer = ""; sysread($_, $answer, 5); print length $answer ? ord(substr $answer, 4) : "closed", " " }'`);
     assert.equal(out.match(/12/g)?.length, 16);
     assert.deepEqual(await refusals(), Array(4).fill('too_many_streams'));
   });
