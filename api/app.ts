@@ -1,5 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
+import { accessGrantRoutes } from './access-grants/routes.ts';
+import { grantUseRoutes } from './access-grants/use-routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { buildPageRoute } from './builds/build-page.ts';
@@ -19,6 +21,9 @@ import { requireHttps } from './http/require-https.ts';
 import { setResponseHeaders } from './http/response-headers.ts';
 import { requireStorableText } from './http/storable-text.ts';
 import { createValidatorCompiler } from './http/validation.ts';
+import { keyEncryptionRoutes } from './key-encryption/routes.ts';
+import { keyRotationRoutes } from './key-rotations/routes.ts';
+import { operatorRoutes } from './operators/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
@@ -32,12 +37,17 @@ const concepts = [
   deployKeyRoutes,
   hookBindingRoutes,
   secretRoutes,
+  keyEncryptionRoutes,
+  keyRotationRoutes,
   buildRoutes,
   buildPageRoute,
   hookRoutes,
   deliveriesRoute,
   receiptRoutes,
   auditRoutes,
+  accessGrantRoutes,
+  grantUseRoutes,
+  operatorRoutes,
 ];
 
 // Longer than routers keep a connection open (Heroku: 90 s), so that they never send into one that closes.

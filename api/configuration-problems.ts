@@ -1,7 +1,9 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { kmsProblems } from '../contract/custody/kms-variables.ts';
 import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
 import { certificateProblems } from '../contract/verified-tls.ts';
-import { toEd25519, toMasterKey } from './signing/api-keys.ts';
+import { smtpUrlProblems } from './mail/smtp-address.ts';
+import { toEd25519, toMasterKey, toPublicKeys } from './signing/api-keys.ts';
 
 /** The values to judge; what is undefined, or malformed and known to be, is left alone. */
 export type Values = Record<string, string | undefined>;
@@ -23,8 +25,29 @@ export function unsafeProblems(values: Values): string[] {
     ),
     ...judge('EBB_REDIS_CA', (text) => certificateProblems('EBB_REDIS_CA', text)),
     ...databaseProblems(values),
+    ...mailProblems(values),
     ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
+    ...wrappingProblems(values),
     ...apiKeyProblems(values),
+  ];
+}
+
+/** Mails go to a server, to the log of a developer's machine, or nowhere; then access grants cannot be given. */
+function mailProblems(values: Values): string[] {
+  const { EBB_SMTP_URL: url, EBB_MAIL_FROM: from, EBB_SMTP_CA: ca, EBB_MAIL_TO_LOG: toLog } = values;
+  const reachable = values.EBB_LISTEN !== undefined && !isLoopback(splitHostPort(values.EBB_LISTEN).host);
+  return [
+    ...(url ? smtpUrlProblems(url) : []),
+    ...(Boolean(url) !== Boolean(from)
+      ? ['EBB_SMTP_URL and EBB_MAIL_FROM go together. Set both, or none to send no mail.']
+      : []),
+    ...(ca ? certificateProblems('EBB_SMTP_CA', ca) : []),
+    ...(toLog === 'true' && url ? ['EBB_MAIL_TO_LOG and EBB_SMTP_URL are both set. Keep one of them.'] : []),
+    ...(toLog === 'true' && (reachable || values.EBB_BEHIND_TLS_ROUTER === 'true')
+      ? [
+          'EBB_MAIL_TO_LOG is for development on one machine, but others can reach this API. Set EBB_SMTP_URL.',
+        ]
+      : []),
   ];
 }
 
@@ -36,6 +59,23 @@ export function databaseProblems(values: Values): string[] {
       ? postgresProblems(text)
       : ['EBB_DATABASE_URL is no URL. Use postgresql://user:password@host:port/database.'];
   return [...(url ? urlProblems(url) : []), ...(ca ? certificateProblems('EBB_DATABASE_CA', ca) : [])];
+}
+
+function wrappingProblems(values: Values): string[] {
+  const { EBB_KEY_ENCRYPTION_KEY: file, EBB_KMS_KEY: kms } = values;
+  return [
+    ...(file && kms
+      ? [
+          'EBB_KEY_ENCRYPTION_KEY and EBB_KMS_KEY are both set. Keep the one that projects’ keys are to be wrapped with.',
+        ]
+      : []),
+    ...(file || kms
+      ? []
+      : [
+          'EBB_KEY_ENCRYPTION_KEY is not set. Give the public half of the runners’ key (JWK), or a key of AWS KMS in EBB_KMS_KEY.',
+        ]),
+    ...kmsProblems(values),
+  ];
 }
 
 /** The API may seal and must not be able to open: a private key here would undo the custody of every project. */
@@ -58,11 +98,12 @@ function keyEncryptionKeyProblems(text: string): string[] {
 }
 
 /** The keys come from a folder or, where the disk does not last, from three variables. */
-function apiKeyProblems(values: Values): string[] {
+export function apiKeyProblems(values: Values): string[] {
   const given = keyVariables.filter((name) => values[name]);
   if (values.EBB_KEYS_DIR) {
-    if (given.length === 0) return [];
-    return [`EBB_KEYS_DIR and ${given.join(', ')} are both set. Keep the folder or the variables.`];
+    const beside = [...given, ...(values.EBB_RETIRED_RECEIPT_KEYS ? ['EBB_RETIRED_RECEIPT_KEYS'] : [])];
+    if (beside.length === 0) return [];
+    return [`EBB_KEYS_DIR and ${beside.join(', ')} are both set. Keep the folder or the variables.`];
   }
   if (given.length === 0) {
     return [
@@ -80,6 +121,11 @@ function apiKeyProblems(values: Values): string[] {
           (name === 'EBB_HOOK_MASTER_KEY' ? toMasterKey : toEd25519)(values[name] ?? '') === undefined,
       )
       .map((name) => `${name} holds no key that can be used. \`ebb keys\` makes all three.`),
+    ...(toPublicKeys(values.EBB_RETIRED_RECEIPT_KEYS ?? '')
+      ? []
+      : [
+          'EBB_RETIRED_RECEIPT_KEYS is no JWKS of public Ed25519 keys. `ebb keys FOLDER --json` prints one; a private key does not belong there.',
+        ]),
     ...(token && token === receipt
       ? ['EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same. Tokens and receipts are signed by a key each.']
       : []),

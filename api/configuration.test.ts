@@ -80,8 +80,33 @@ test('the keys come from a folder or from variables, whole and not from both', (
   assert.match(problems({ ...keyless, ...keys, EBB_TOKEN_KEY: '' })[0] ?? '', /^EBB_TOKEN_KEY is not set/);
   const broken = problems({ ...keyless, ...keys, EBB_HOOK_MASTER_KEY: 'c2hvcnQ=' });
   assert.match(broken[0] ?? '', /^EBB_HOOK_MASTER_KEY holds no key/);
+  const retired = (key: string) => ({
+    EBB_RETIRED_RECEIPT_KEYS: JSON.stringify({ keys: [JSON.parse(key)] }),
+  });
+  const { d: _private, ...publicKey } = JSON.parse(keys.EBB_RECEIPT_KEY);
+  assert.deepEqual(problems({ ...keyless, ...keys, ...retired(JSON.stringify(publicKey)) }), []);
+  const leaked = problems({ ...keyless, ...keys, ...retired(keys.EBB_RECEIPT_KEY) });
+  assert.match(
+    leaked[0] ?? '',
+    /^EBB_RETIRED_RECEIPT_KEYS is no JWKS .* a private key does not belong there/,
+  );
+  assert.match(problems({ ...basis, ...retired(keys.EBB_RECEIPT_KEY) })[0] ?? '', /both set/);
   const twice = problems({ ...keyless, ...keys, EBB_RECEIPT_KEY: keys.EBB_TOKEN_KEY });
   assert.match(twice[0] ?? '', /^EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same/);
+});
+
+test('mails go to a server by an address that is whole, or to the log of a machine that nobody else reaches', () => {
+  const mail = { EBB_SMTP_URL: 'smtps://u:secret@mail.example.com', EBB_MAIL_FROM: 'ebb@example.com' };
+  assert.deepEqual(problems({ ...basis, ...mail }), []);
+  assert.deepEqual(problems({ ...basis, EBB_MAIL_TO_LOG: 'true' }), []);
+  assert.match(problems({ ...basis, ...mail, EBB_MAIL_FROM: '' })[0] ?? '', /go together/);
+  assert.match(problems({ ...basis, ...mail, EBB_MAIL_FROM: 'ebb' })[0] ?? '', /^EBB_MAIL_FROM must match/);
+  const weak = { ...mail, EBB_SMTP_URL: `${mail.EBB_SMTP_URL}/?tls.rejectUnauthorized=false` };
+  const [said = ''] = problems({ ...basis, ...weak });
+  assert.match(said, /^EBB_SMTP_URL has something after the port/);
+  assert.ok(!said.includes('secret'));
+  assert.match(problems({ ...basis, ...mail, EBB_MAIL_TO_LOG: 'true' })[0] ?? '', /both set/);
+  assert.match(problems({ ...routed, EBB_MAIL_TO_LOG: 'true' })[0] ?? '', /for development on one machine/);
 });
 
 test('a file that cannot be read is one problem and not two', () => {
@@ -90,4 +115,14 @@ test('a file that cannot be read is one problem and not two', () => {
   assert.deepEqual(absent, ['EBB_TOKEN_KEY_FILE names /nowhere, which cannot be read (ENOENT).']);
   const certificate = problems({ ...basis, EBB_TLS_CERT: 'a', EBB_TLS_KEY_FILE: '/nowhere' });
   assert.deepEqual(certificate, ['EBB_TLS_KEY_FILE names /nowhere, which cannot be read (ENOENT).']);
+});
+
+test('keys are wrapped to the public half of a file, or by AWS KMS, and not by both', () => {
+  const EBB_KMS_KEY = 'arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000';
+  const { EBB_KEY_ENCRYPTION_KEY: _, ...keyless } = basis;
+  assert.deepEqual(problems({ ...keyless, EBB_KMS_KEY }), []);
+  assert.match(problems(keyless)[0] ?? '', /^EBB_KEY_ENCRYPTION_KEY is not set.*EBB_KMS_KEY/);
+  assert.match(problems({ ...basis, EBB_KMS_KEY })[0] ?? '', /both set/);
+  const open = { ...keyless, EBB_KMS_KEY, EBB_KMS_ENDPOINT: 'http://kms.example.com' };
+  assert.match(problems(open)[0] ?? '', /^EBB_KMS_ENDPOINT goes to kms.example.com without TLS/);
 });

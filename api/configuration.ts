@@ -1,7 +1,8 @@
 import { type Static, type TObject, Type } from 'typebox';
+import { kmsVariables } from '../contract/custody/kms-variables.ts';
 import { ConfigurationError, readVariables } from '../contract/environment.ts';
 import { apiKeyPattern } from './auth/api-key.ts';
-import { databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
+import { apiKeyProblems, databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
 import type { DatabaseLocation } from './db/database.ts';
 import { databaseLocation, databaseVariables } from './db/database-configuration.ts';
 import { underPlatformName, withPlatformVariables } from './platform-variables.ts';
@@ -50,15 +51,24 @@ const ApiEnvironment = Type.Object({
   EBB_RECEIPT_KEY: Type.Optional(
     Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs receipts, private Ed25519 JWK.' }),
   ),
+  EBB_RETIRED_RECEIPT_KEYS: Type.Optional(
+    Type.String({
+      description:
+        'With EBB_RECEIPT_KEY: public keys (JWKS) that signed receipts before or will next, as `ebb keys FOLDER --json` prints them.',
+    }),
+  ),
   EBB_HOOK_MASTER_KEY: Type.Optional(
     Type.String({
       description: "Instead of EBB_KEYS_DIR: what hooks' secrets are derived from, 32 bytes in Base64.",
     }),
   ),
-  EBB_KEY_ENCRYPTION_KEY: Type.String({
-    pattern: '^\\{',
-    description: 'Public half of the key-encryption key (JWK); EBB_KEY_ENCRYPTION_KEY_FILE names a file.',
-  }),
+  EBB_KEY_ENCRYPTION_KEY: Type.Optional(
+    Type.String({
+      pattern: '^\\{',
+      description: 'Public half of the key-encryption key (JWK); EBB_KEY_ENCRYPTION_KEY_FILE names a file.',
+    }),
+  ),
+  ...kmsVariables,
   EBB_LOCAL_SOURCE_DIR: Type.Optional(
     Type.String({ description: 'Folder of the built-in source host; without it there is none.' }),
   ),
@@ -67,6 +77,25 @@ const ApiEnvironment = Type.Object({
     maximum: 65_535,
     default: 0,
     description: 'SSH port of the built-in source host; any free one when 0.',
+  }),
+  EBB_SMTP_URL: Type.Optional(
+    Type.String({
+      pattern: '^smtps?://',
+      description:
+        'Mail server that tells teams of uses of their access grants: smtps://user:password@host:port, or smtp:// with STARTTLS. Without it no grant can be given.',
+    }),
+  ),
+  EBB_SMTP_CA: Type.Optional(
+    Type.String({
+      description: "Certificates to trust instead of the public authorities': the mail server's, PEM.",
+    }),
+  ),
+  EBB_MAIL_FROM: Type.Optional(
+    Type.String({ format: 'email', description: 'Address that mails come from: ebb@example.com.' }),
+  ),
+  EBB_MAIL_TO_LOG: Type.Boolean({
+    default: false,
+    description: 'true on a developer’s machine, to count mails in the log instead of sending them.',
   }),
   EBB_MIGRATE: Type.Boolean({
     default: true,
@@ -101,18 +130,24 @@ export function readApiConfiguration(environment: NodeJS.ProcessEnv): ApiConfigu
   };
 }
 
-const DatabaseEnvironment = Type.Object({
+/** The same for what opens the database alone: where it is. */
+export function readDatabaseConfiguration(environment: NodeJS.ProcessEnv): { location: DatabaseLocation } {
+  const configuration = readJudged(Type.Object(databaseVariables), environment, databaseProblems);
+  return { location: databaseLocation(configuration) };
+}
+
+const { EBB_TEAM, EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY } =
+  ApiEnvironment.properties;
+const OperatorEnvironment = Type.Object({
   ...databaseVariables,
-  EBB_TEAM: ApiEnvironment.properties.EBB_TEAM,
+  ...{ EBB_TEAM, EBB_KEYS_DIR, EBB_TOKEN_KEY, EBB_RECEIPT_KEY, EBB_HOOK_MASTER_KEY },
 });
 
-/** The same for what opens the database alone: where it is, and the name of the first team. */
-export function readDatabaseConfiguration(environment: NodeJS.ProcessEnv): {
-  location: DatabaseLocation;
-  teamName: string;
-} {
-  const configuration = readJudged(DatabaseEnvironment, environment, databaseProblems);
-  return { location: databaseLocation(configuration), teamName: configuration.EBB_TEAM };
+/** The same for what changes the database, and signs the audit entry of it with the API's own keys. */
+export function readOperatorConfiguration(environment: NodeJS.ProcessEnv) {
+  const judge = (values: Values) => [...databaseProblems(values), ...apiKeyProblems(values)];
+  const configuration = readJudged(OperatorEnvironment, environment, judge);
+  return { ...configuration, location: databaseLocation(configuration) };
 }
 
 /** Reads the variables and judges what is well-formed, so that all problems are shown at once. */

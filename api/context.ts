@@ -3,6 +3,7 @@ import type { BuildQueue } from '../queue/build-queue.ts';
 import type { RefusalAudit } from './audit/audit-refusals.ts';
 import type { Custody } from './custody/custody.ts';
 import type { Database } from './db/database.ts';
+import type { Mailer } from './mail/mailer.ts';
 import type { Signer } from './signing/signer.ts';
 import type { SourceHosts } from './source-hosts/source-hosts.ts';
 
@@ -20,4 +21,6 @@ export interface ApiContext {
   /** Aborts when the process stops, so that streams end. */
   stopping: AbortSignal;
   log: Logger;
+  /** Where mails go; absent where none can be sent. */
+  mailer?: Mailer | undefined;
 }

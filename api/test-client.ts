@@ -4,6 +4,7 @@ import type { InjectOptions } from 'fastify';
 import { type Scope, scopes } from '../contract/token.ts';
 import { createApiKey } from './auth/api-key.ts';
 import { newId } from './db/new-id.ts';
+import { operators } from './teams/operators.ts';
 import type { TestContext } from './test-context.ts';
 
 const run = promisify(execFile);
@@ -18,7 +19,7 @@ export async function send({ app }: TestContext, options: InjectOptions) {
     status: answer.statusCode,
     headers: answer.headers,
     text: answer.body,
-    body: type.includes('json') && answer.body !== '' ? answer.json() : undefined,
+    body: /[/+]json/.test(type) && answer.body !== '' ? answer.json() : undefined,
   };
 }
 
@@ -52,6 +53,17 @@ export async function addTeam({ context }: TestContext, name: string, granted: r
   const teamId = newId('team');
   await context.database.insertInto('team').values({ id: teamId, name, created_at: now }).execute();
   return await createApiKey(context.database, { teamId, name, scopes: [...granted], now });
+}
+
+/** An API key of whoever operates Ebb. */
+export async function addOperator({ context }: TestContext, granted: readonly Scope[]) {
+  const { id: teamId } = await context.database
+    .selectFrom('team')
+    .select('id')
+    .where('name', '=', operators)
+    .executeTakeFirstOrThrow();
+  const key = { teamId, name: 'Grace of the crew', scopes: [...granted], now: context.now() };
+  return await createApiKey(context.database, key);
 }
 
 /** A commit without files at the head of a branch of a repository; gives its id. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { Connection } from '../contract/connection.ts';
+import { createFileKeyWrapper } from '../contract/custody/key-wrapper.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { buildApp } from './app.ts';
@@ -12,6 +13,7 @@ import { createRefusalAudit } from './audit/audit-refusals.ts';
 import type { ApiContext } from './context.ts';
 import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
+import type { Mail } from './mail/mailer.ts';
 import { createSigner } from './signing/create-signer.ts';
 import { localKind } from './source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
@@ -32,10 +34,11 @@ export async function openTestContext(
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   const custody = createCustody({
-    keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
+    keyWrapper: createFileKeyWrapper(pair.publicKey.export({ format: 'jwk' })),
     hookMasterKey: randomBytes(32),
   });
   const database = await openDatabase(location);
+  const mails: Mail[] = [];
   const signer = createSigner({
     tokenKey: privateJwk(),
     receiptKey: privateJwk(),
@@ -54,18 +57,22 @@ export async function openTestContext(
     now: () => new Date(),
     stopping: new AbortController().signal,
     log,
+    mailer: { send: async (mail) => void mails.push(mail) },
   };
-  const keys = await firstStart(context.database, { teamName: 'acme', now: context.now() });
+  const keys = await firstStart(context, { teamName: 'acme' });
   if (!keys) throw new Error('The database of a test must be empty.');
   const app = await buildApp(context);
   return {
     context,
     app,
     keys,
+    /** What was mailed so far. */
+    mails,
     /** What was logged so far, one JSON object a line. */
     logged: () => lines.join(''),
     /** Private half of the key-encryption key. */
     keyEncryptionKey: pair.privateKey,
+    redisUrl: redis.url,
     createRepository: (name: string) => local.createRepository(name),
     /** Serves the app on loopback, so that source hosts can deliver to it. */
     async listen() {

@@ -1,4 +1,6 @@
 import { type Logger, pino } from 'pino';
+import { endGrants } from '../api/access-grants/end-grant.ts';
+import { startChains } from '../api/audit/append-to-chain.ts';
 import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runEvery } from '../api/background.ts';
@@ -8,16 +10,26 @@ import { splitHostPort } from '../api/configuration-problems.ts';
 import { refreshHostKeys } from '../api/connections/refresh-host-keys.ts';
 import type { ApiContext } from '../api/context.ts';
 import { createCustody } from '../api/custody/custody.ts';
+import { openKeyWrapper } from '../api/custody/open-key-wrapper.ts';
 import { connectDatabase, type Database, openDatabase } from '../api/db/database.ts';
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import {
+  beginKeyEncryptionRotation,
+  finishKeyEncryptionRotation,
+} from '../api/key-encryption/key-encryption-rotation.ts';
+import { eraseLogs } from '../api/logs/erase-logs.ts';
+import { sealClearLogs } from '../api/logs/seal-clear-logs.ts';
+import { createLogMailer } from '../api/mail/log-mailer.ts';
+import type { Mailer } from '../api/mail/mailer.ts';
+import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
+import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
-import { type ApiKeys, parseApiKeys } from '../api/signing/api-keys.ts';
 import { createSigner } from '../api/signing/create-signer.ts';
-import { loadOrCreateApiKeys } from '../api/signing/key-files.ts';
+import { readApiKeys } from '../api/signing/read-api-keys.ts';
 import { hostKinds } from '../api/source-hosts/host-kinds.ts';
 import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
@@ -59,6 +71,8 @@ export async function runApiProcess(options: {
     });
     opened.push(server.close);
     const firstKeys = await prepareTeams(context, configuration);
+    await startChains(context);
+    await beginKeyEncryptionRotation(context);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
       ...runBackground(context, stop),
@@ -83,7 +97,7 @@ async function open(
   stop: AbortSignal,
   opened: (() => Promise<unknown>)[],
 ) {
-  const keys = await apiKeys(configuration);
+  const keys = await readApiKeys(configuration);
   const database = await openPrepared(configuration);
   opened.push(() => database.destroy());
   const queue = await createRedisQueue({
@@ -100,7 +114,7 @@ async function open(
     : undefined;
   if (source) opened.push(() => source.close());
   const custody = createCustody({
-    keyEncryptionKey: JSON.parse(configuration.EBB_KEY_ENCRYPTION_KEY),
+    keyWrapper: await openKeyWrapper(configuration),
     hookMasterKey: keys.hookMasterKey,
   });
   const signer = createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL });
@@ -119,6 +133,7 @@ async function open(
     now: () => new Date(),
     stopping: stop,
     log,
+    mailer: mailerOf(configuration, log),
   };
   return { context, source };
 }
@@ -139,31 +154,21 @@ async function openPrepared(configuration: ApiConfiguration): Promise<Database> 
 
 /** Where the database is prepared by others, the first keys are too: a platform would keep what is printed in its log. */
 async function prepareTeams(
-  { database, now, log }: ApiContext,
+  context: ApiContext,
   { EBB_MIGRATE, EBB_TEAM, EBB_FIRST_ADMIN_KEY, EBB_FIRST_RUNNER_KEY }: ApiConfiguration,
 ): Promise<ApiReady['firstKeys']> {
   if (EBB_MIGRATE) {
     const keys = { admin: EBB_FIRST_ADMIN_KEY, runner: EBB_FIRST_RUNNER_KEY };
-    const first = await firstStart(database, { teamName: EBB_TEAM, now: now(), keys });
+    const first = await firstStart(context, { teamName: EBB_TEAM, keys });
     if (!first || (keys.admin && keys.runner)) return undefined;
     return {
       ...(keys.admin ? {} : { admin: first.admin }),
       ...(keys.runner ? {} : { runner: first.runner }),
     };
   }
-  const team = await database.selectFrom('team').select('id').limit(1).executeTakeFirst();
-  if (!team) log.warn('there is no team yet, so nobody can sign in: run `ebb first-team`');
+  const team = await context.database.selectFrom('team').select('id').limit(1).executeTakeFirst();
+  if (!team) context.log.warn('there is no team yet, so nobody can sign in: run `ebb first-team`');
   return undefined;
-}
-
-async function apiKeys(configuration: ApiConfiguration): Promise<ApiKeys> {
-  if (configuration.EBB_KEYS_DIR) return await loadOrCreateApiKeys(configuration.EBB_KEYS_DIR);
-  const { EBB_TOKEN_KEY = '', EBB_RECEIPT_KEY = '', EBB_HOOK_MASTER_KEY = '' } = configuration;
-  return parseApiKeys({
-    tokenKey: EBB_TOKEN_KEY,
-    receiptKey: EBB_RECEIPT_KEY,
-    hookMasterKey: EBB_HOOK_MASTER_KEY,
-  });
 }
 
 function cannotListen(error: NodeJS.ErrnoException, { EBB_LISTEN }: ApiConfiguration): Error {
@@ -174,6 +179,14 @@ function cannotListen(error: NodeJS.ErrnoException, { EBB_LISTEN }: ApiConfigura
   };
   const reason = reasons[error.code ?? ''];
   return reason ? new CliError(`EBB_LISTEN is ${EBB_LISTEN}, ${reason}.`) : error;
+}
+
+function mailerOf(
+  { EBB_SMTP_URL: url, EBB_MAIL_FROM: from, EBB_SMTP_CA: ca, EBB_MAIL_TO_LOG: toLog }: ApiConfiguration,
+  log: Logger,
+): Mailer | undefined {
+  if (url && from) return createSmtpMailer({ url, from, ...(ca ? { ca } : {}) });
+  return toLog ? createLogMailer(log) : undefined;
 }
 
 function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
@@ -192,6 +205,14 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     // Revocations that a dead process or an absent source host left open.
     every(60, 'the resumption of revocations', () => resumeRevocations(context, stop)),
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
+    every(2, 'the end of access grants', () => endGrants(context, stop)),
+    every(2, 'the sending of mails', () => sendMails(context, stop)),
+    every(3600, 'the deletion of old mails', () => forgetMails(context)),
+    every(60, 'the sealing of logs of before', () => sealClearLogs(context, stop)),
+    every(60, 'the deletion of destroyed logs', () => eraseLogs(context, stop)),
+    every(30, 'the look at the rotation of the key-encryption key', () =>
+      finishKeyEncryptionRotation(context),
+    ),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];
 }

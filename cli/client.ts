@@ -1,7 +1,7 @@
 import type { Problem } from '../contract/problem.ts';
 import type { TokenResponse } from '../contract/token.ts';
 import { apiProblems } from '../contract/transport-security.ts';
-import { CliError } from './cli-error.ts';
+import { CliError, RefusedError } from './cli-error.ts';
 
 /** The API for somebody at a terminal. Every call has a time limit of 30 s and fails with a CliError. */
 export interface Client {
@@ -112,5 +112,5 @@ async function read(answer: Response): Promise<unknown> {
   }
   const detail = problem.detail ?? problem.error_description ?? `It answered ${answer.status}.`;
   const fields = (problem.errors ?? []).map((error) => `\n  ${error.pointer}: ${error.detail}`).join('');
-  throw new CliError(`${detail}${fields}`);
+  throw new RefusedError(answer.status, `${detail}${fields}`);
 }

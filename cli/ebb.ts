@@ -8,26 +8,32 @@ import { CliError } from './cli-error.ts';
 import { apiCommand } from './commands/api.ts';
 import { apiKeyCommand } from './commands/api-key.ts';
 import { approveCommand } from './commands/approve.ts';
+import { auditCommand } from './commands/audit.ts';
 import { buildCommand } from './commands/build.ts';
 import { devCommand } from './commands/dev.ts';
 import { firstTeamCommand } from './commands/first-team.ts';
 import { imageCommand } from './commands/image.ts';
+import { keyEncryptionCommand } from './commands/key-encryption.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { providerCommand } from './commands/provider.ts';
+import { receiptsCommand } from './commands/receipts.ts';
+import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { verifyCommand } from './commands/verify.ts';
 
 const program = new Command('ebb')
   .description('Ebb: a CI control plane whose builds leave nothing behind.')
+  // What comes after the name of a command is the command's.
+  .enablePositionalOptions()
   .showHelpAfterError('(ebb --help, or ebb COMMAND --help, says more)')
   .addHelpText(
     'after',
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, logs and approve where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve, receipts and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -35,12 +41,16 @@ for (const command of [
   migrateCommand,
   firstTeamCommand,
   keysCommand,
+  keyEncryptionCommand,
   apiKeyCommand,
   runnerCommand,
   imageCommand,
   buildCommand,
   logsCommand,
   approveCommand,
+  auditCommand,
+  receiptsCommand,
+  rotateKeyCommand,
   verifyCommand,
   providerCommand,
 ]) {

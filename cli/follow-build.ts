@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import type { Build, LogEvent } from '../contract/build.ts';
+import { RefusedError } from './cli-error.ts';
 import type { Client } from './client.ts';
 
 /** What a watcher hears of a build, in order. */
@@ -50,6 +51,8 @@ export async function followBuild(
       }
       if (ended) return last ?? (await client.get<Build>(`/v1/builds/${id}`));
     } catch (error) {
+      // Gone or not for this key: asking again changes nothing.
+      if (error instanceof RefusedError && [403, 404, 410].includes(error.status)) throw error;
       if (signal.aborted || Date.now() - lastHeard > patienceMs) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 300));

@@ -21,19 +21,9 @@ test("the platform's keys are made once, for nobody else to read, and a shell ta
     [...Object.keys(sampleSecrets), 'redis_token'].sort(),
   );
   for (const name of await readdir(folder)) {
-    if (!name.endsWith('.pub')) assert.equal((await stat(join(folder, name))).mode & 0o077, 0, name);
+    assert.equal((await stat(join(folder, name))).mode & 0o077, 0, name);
   }
-  const script = `${asShell(first)}\nprintf %s "$TF_VAR_token_key|$EBB_KEY_ENCRYPTION_PUBLIC_KEY"`;
+  const script = `${asShell(first)}\nprintf %s "$TF_VAR_token_key"`;
   const { stdout } = await promisify(execFile)('sh', ['-c', script]);
-  assert.equal(stdout, `${first.variables.token_key}|${first.publicKey}`);
-  assert.equal(JSON.parse(first.publicKey).d, undefined);
-});
-
-test('when the private key-encryption key was taken away, its public half stays and no other is made', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'ebb-platform-keys-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const { publicKey } = await loadOrCreatePlatformKeys(folder);
-  await rm(join(folder, 'key-encryption-key.json'));
-  assert.equal((await loadOrCreatePlatformKeys(folder)).publicKey, publicKey);
-  assert.ok(!(await readdir(folder)).includes('key-encryption-key.json'));
+  assert.equal(stdout, first.variables.token_key);
 });

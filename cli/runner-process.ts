@@ -1,4 +1,3 @@
-import type { JsonWebKey } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -10,8 +9,10 @@ import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
 import { runRunner } from '../runner/build/runner.ts';
 import type { RunnerConfiguration } from '../runner/configuration.ts';
-import { loadOrCreateKeyEncryptionKey } from '../runner/custody/key-encryption-key.ts';
+import { keepKeys } from '../runner/custody/keep-keys.ts';
+import { openKeyring } from '../runner/custody/open-keyring.ts';
 import { buildImage } from '../runner/image/build-image.ts';
+import { createProgramCache } from '../runner/image/measured/measured-program.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
 import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
@@ -34,7 +35,7 @@ export async function runRunnerProcess(options: {
 }): Promise<void> {
   const { configuration, stop, kill } = options;
   const log = pino({ name: 'ebb-runner' });
-  const keyEncryptionKey = await findKeyEncryptionKey(configuration, kill);
+  const keyring = await openKeyring(configuration);
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
@@ -54,18 +55,21 @@ export async function runRunnerProcess(options: {
   const health = configuration.EBB_HEALTH_PORT
     ? await answerHealth(configuration.EBB_HEALTH_PORT)
     : undefined;
+  const controlPlane = createControlPlane({
+    url: configuration.EBB_API_URL,
+    apiKey: configuration.EBB_RUNNER_KEY,
+  });
+  const keyWork = keepKeys({ controlPlane, keyring, log }, AbortSignal.any([stop, kill]));
   try {
     options.onReady();
     await runRunner(
       {
         name: configuration.EBB_RUNNER_NAME,
         queue,
-        controlPlane: createControlPlane({
-          url: configuration.EBB_API_URL,
-          apiKey: configuration.EBB_RUNNER_KEY,
-        }),
+        controlPlane,
         pool,
-        keyEncryptionKey,
+        keyring,
+        allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,
         slots: configuration.EBB_SLOTS,
         log,
         signal: kill,
@@ -74,6 +78,7 @@ export async function runRunnerProcess(options: {
     );
   } finally {
     health?.close();
+    await keyWork;
     await pool.close();
     // Others reap what is left of a runner that does not say that it lives: so it says it until its VMs are gone.
     await driver.close();
@@ -91,23 +96,6 @@ async function answerHealth(port: number): Promise<Server> {
   return server;
 }
 
-async function findKeyEncryptionKey(
-  configuration: RunnerConfiguration,
-  signal: AbortSignal,
-): Promise<JsonWebKey> {
-  const { EBB_KMS_CIPHERTEXT: ciphertext, EBB_EC2_ENDPOINT: endpoint } = configuration;
-  if (!ciphertext)
-    return (await loadOrCreateKeyEncryptionKey(configuration.EBB_KEY_ENCRYPTION_KEY_FILE ?? '')).privateKey;
-  const { decryptKeyEncryptionKey } = await import('../runner/custody/kms-key.ts');
-  return await decryptKeyEncryptionKey({
-    ciphertext,
-    deployment: configuration.EBB_EC2_DEPLOYMENT,
-    region: configuration.EBB_EC2_REGION ?? '',
-    ...(endpoint ? { endpoint } : {}),
-    signal,
-  });
-}
-
 async function openDriver(
   configuration: RunnerConfiguration,
   queue: BuildQueue,
@@ -115,21 +103,25 @@ async function openDriver(
   signal: AbortSignal,
 ): Promise<VmDriver> {
   if (configuration.EBB_VM_DRIVER === 'ec2') return await openOnEc2(configuration, queue, log, signal);
+  const cacheDir = resolve(configuration.EBB_CACHE_DIR, 'images');
   const imageOf = (recipe: string, given: AbortSignal) =>
     buildImage({
       recipe: findRecipe(recipe),
-      cacheDir: resolve(configuration.EBB_CACHE_DIR, 'images'),
+      cacheDir,
       signal: given,
       onProgress: (line) => log.info(line),
     });
   const image = await imageOf('base', signal);
   const runtimeDir = configuration.EBB_RUNTIME_DIR ?? (await defaultRuntimeDir());
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
+  const measured = configuration.EBB_QEMU_MEASURED_BOOT === 'on';
+  log.info({ measured_boot: configuration.EBB_QEMU_MEASURED_BOOT }, 'VMs by QEMU');
   return createQemuDriver({
     image,
     otherImage: imageOf,
     runtimeDir,
     cacheDir: resolve(configuration.EBB_CACHE_DIR),
+    ...(measured && { measuredProgram: createProgramCache(cacheDir) }),
   });
 }
 
@@ -151,7 +143,7 @@ async function openOnEc2(
       subnets: list(configuration.EBB_EC2_SUBNETS),
       market: configuration.EBB_EC2_MARKET,
       images: Object.fromEntries(list(configuration.EBB_EC2_IMAGES).map((pair) => pair.split('='))),
-      deployment: configuration.EBB_EC2_DEPLOYMENT,
+      deployment: configuration.EBB_DEPLOYMENT,
       runner: configuration.EBB_RUNNER_NAME,
     },
     { isAlive: (runner) => queue.isPresent(runner), log, signal },

@@ -25,7 +25,7 @@ export const Milestone = Type.Enum([...milestones]);
 export type Milestone = (typeof milestones)[number];
 
 /** What starts builds. */
-export const triggers = ['push', 'tag', 'pull_request', 'api'] as const;
+export const triggers = ['push', 'tag', 'pull_request', 'api', 'support'] as const;
 export type Trigger = (typeof triggers)[number];
 
 const PullRequest = Type.Object(
@@ -52,7 +52,13 @@ export const Build = Type.Object({
   reason: Type.Union([Type.String(), Type.Null()], {
     description: 'A sentence for people: why the build waits or ended as it did, and what to do.',
   }),
-  trigger: Type.Enum([...triggers], { description: 'What started it.' }),
+  trigger: Type.Enum([...triggers], {
+    description:
+      "What started it. `support` is a run of the core crew's commands under an access grant, without secrets.",
+  }),
+  access_grant_id: Type.Union([Type.String(), Type.Null()], {
+    description: 'The access grant that it was run under, when its trigger is `support`.',
+  }),
   ref: Type.String({ description: 'Full ref that is built, such as `refs/heads/main` or `refs/tags/v1`.' }),
   branch: Type.String({
     description: 'Short name of the branch or tag; of a pull request, the branch that it comes from.',

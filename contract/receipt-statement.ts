@@ -1,12 +1,14 @@
 import { type Static, Type } from 'typebox';
-import { buildPredicateType, RevocationStep, revocationPredicateType } from './receipt.ts';
+import { GitCommit, ProvenancePredicate, provenancePredicateType } from './provenance.ts';
+import { RamdiskPredicate, ramdiskPredicateType } from './ramdisk-predicate.ts';
+import { RevocationStep, revocationPredicateType } from './receipt.ts';
 
 export const statementType = 'https://in-toto.io/Statement/v1';
 
 const Time = Type.String({ format: 'date-time' });
 const MaybeTime = Type.Union([Time, Type.Null()]);
 
-/** The digest is SHA-256 over the UTF-8 bytes of `name`, the id of what the receipt speaks of. */
+/** Of a revocation: the digest is SHA-256 over the UTF-8 bytes of `name`, the id of the project. */
 const Subject = Type.Object({
   name: Type.String(),
   digest: Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }),
@@ -39,24 +41,12 @@ export const RevocationPredicate = Type.Object({
 });
 export type RevocationPredicate = Static<typeof RevocationPredicate>;
 
-/** What is signed when a build is over and its VM is gone. */
-export const BuildPredicate = Type.Object({
-  project: Named,
-  team: Named,
-  build: Type.Object({ number: Type.Integer(), branch: Type.String(), commit: Type.String() }),
-  state: Type.Enum(['passed', 'failed', 'errored', 'cancelled', 'timed_out']),
-  attempt: Type.Integer(),
-  vm: Type.Union([Type.String(), Type.Null()]),
-  ramdisk_proof: Type.Unknown({ description: 'What the VM showed of its disks before the build began.' }),
-  queued_at: Time,
-  started_at: MaybeTime,
-  vm_ready_at: MaybeTime,
-  checkout_done_at: MaybeTime,
-  first_step_at: MaybeTime,
-  finished_at: Time,
-  vm_gone_at: MaybeTime,
+/** What a build's statements speak of: the commit that was built, as in-toto names and digests a source. */
+const SourceSubject = Type.Object({
+  name: Type.String({ description: 'git+ssh://git@host/path@ref' }),
+  digest: Type.Object({ gitCommit: GitCommit }),
 });
-export type BuildPredicate = Static<typeof BuildPredicate>;
+const Sources = Type.Array(SourceSubject, { minItems: 1, maxItems: 1 });
 
 /** @see https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
 export const RevocationStatement = Type.Object({
@@ -65,11 +55,19 @@ export const RevocationStatement = Type.Object({
   predicateType: Type.Literal(revocationPredicateType),
   predicate: RevocationPredicate,
 });
-export const BuildStatement = Type.Object({
+export type RevocationStatement = Static<typeof RevocationStatement>;
+export const ProvenanceStatement = Type.Object({
   _type: Type.Literal(statementType),
-  subject: Type.Array(Subject, { minItems: 1, maxItems: 1 }),
-  predicateType: Type.Literal(buildPredicateType),
-  predicate: BuildPredicate,
+  subject: Sources,
+  predicateType: Type.Literal(provenancePredicateType),
+  predicate: ProvenancePredicate,
 });
-export const ReceiptStatement = Type.Union([RevocationStatement, BuildStatement]);
-export type ReceiptStatement = Static<typeof ReceiptStatement>;
+export type ProvenanceStatement = Static<typeof ProvenanceStatement>;
+export const RamdiskStatement = Type.Object({
+  _type: Type.Literal(statementType),
+  subject: Sources,
+  predicateType: Type.Literal(ramdiskPredicateType),
+  predicate: RamdiskPredicate,
+});
+export type RamdiskStatement = Static<typeof RamdiskStatement>;
+export type ReceiptStatement = RevocationStatement | ProvenanceStatement | RamdiskStatement;

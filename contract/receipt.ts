@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { PageQuery } from './page.ts';
 
 /**
  * A signed statement in an envelope. Payload: an in-toto Statement v1 as base64.
@@ -18,7 +19,6 @@ export const DsseEnvelope = Type.Object({
 export type DsseEnvelope = Static<typeof DsseEnvelope>;
 
 export const revocationPredicateType = 'https://ebb.dev/receipts/revocation/v1';
-export const buildPredicateType = 'https://ebb.dev/receipts/build/v1';
 
 /** One step of a revocation and when it was done. */
 export const RevocationStep = Type.Object({
@@ -35,10 +35,26 @@ export const RevocationStep = Type.Object({
 });
 export type RevocationStep = Static<typeof RevocationStep>;
 
-/** GET /v1/receipts: what was signed, for whom. */
+/** A build that ran has one of `provenance` and one of `ramdisk`; a project that was revoked has a `revocation`. */
+export const receiptKinds = ['provenance', 'ramdisk', 'revocation'] as const;
+export type ReceiptKind = (typeof receiptKinds)[number];
+
+/** GET /v1/receipts */
+export const ReceiptQuery = Type.Object(
+  {
+    ...PageQuery.properties,
+    subject: Type.Optional(
+      Type.String({ maxLength: 100, description: 'Receipts of this build or project only.' }),
+    ),
+    kind: Type.Optional(Type.Enum([...receiptKinds], { description: 'Receipts of this kind only.' })),
+  },
+  { additionalProperties: false },
+);
+
+/** What was signed, for whom. */
 export const Receipt = Type.Object({
   id: Type.String(),
-  kind: Type.Enum(['revocation', 'build']),
+  kind: Type.Enum([...receiptKinds]),
   project_id: Type.String(),
   subject: Type.String({ description: 'What the receipt speaks of: a project id or a build id.' }),
   created_at: Type.String({ format: 'date-time' }),

@@ -1,3 +1,4 @@
+import { accessGrant } from './access-grant.ts';
 import { connection } from './connection.ts';
 import { deployKey } from './deploy-key.ts';
 import { hookBinding } from './hook-binding.ts';
@@ -6,4 +7,11 @@ import type { Resource } from './resource.ts';
 import { secret } from './secret.ts';
 
 /** Everything a team can declare, in the order in which one depends on the other. */
-export const declarableResources: readonly Resource[] = [connection, project, deployKey, hookBinding, secret];
+export const declarableResources: readonly Resource[] = [
+  connection,
+  project,
+  deployKey,
+  hookBinding,
+  secret,
+  accessGrant,
+];

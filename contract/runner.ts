@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Milestone, Phase, phases } from './build.ts';
 import { Id } from './id.ts';
+import { VmExit, VmReport } from './vm.ts';
 
 /** Where and how the source of a project is cloned, host keys pinned. */
 export const CloneSource = Type.Object({
@@ -65,6 +66,8 @@ export const MilestoneReport = Type.Object(
     at: Type.String({ format: 'date-time' }),
     vm: Type.Optional(Type.String()),
     proof: Type.Optional(Type.Unknown({ description: 'What the VM showed of its disks, with `vm_ready`.' })),
+    report: Type.Optional(VmReport),
+    exit: Type.Optional(VmExit),
   },
   { additionalProperties: false },
 );

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 
-/** What a token lets its bearer do. A key or token never grants a scope that it does not have. */
-export const scopes = [
+/** What the API keys of a team may do. */
+export const teamScopes = [
   'projects:read',
   'projects:write',
   'builds:read',
@@ -10,9 +10,22 @@ export const scopes = [
   'logs:read',
   'receipts:read',
   'audit:read',
-  'runner',
+  'grants:write',
 ] as const;
+
+/**
+ * What keys of the operators' team may do, and of no other: run builds, see health, counts and durations, use an access
+ * grant that a team gave. None of them reads anything of a team by itself.
+ */
+export const operatorScopes = ['runner', 'operator', 'core_crew'] as const;
+
+/** What a token lets its bearer do. A key or token never grants a scope that it does not have. */
+export const scopes = [...teamScopes, ...operatorScopes] as const;
 export type Scope = (typeof scopes)[number];
+
+export function isOperatorScope(scope: Scope): boolean {
+  return (operatorScopes as readonly Scope[]).includes(scope);
+}
 
 /**
  * POST /v1/token, form-encoded: an API key is exchanged for a short-lived JWT, narrower when `scope` or `project_id`

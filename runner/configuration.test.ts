@@ -29,14 +29,20 @@ test('QEMU on this machine is the default and needs no setting of EC2', () => {
   assert.equal(readRunnerConfiguration(needed).EBB_VM_DRIVER, 'qemu');
 });
 
-test('the key-encryption key comes by one way, and from KMS with its region', () => {
-  const [both] = problemsOf({ EBB_KMS_CIPHERTEXT: 'AQID' });
-  assert.match(both ?? '', /Both are set; set one/);
+test('the current key-encryption key lies in one place, older ones where they lay', () => {
+  const arn = 'arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000';
+  const [both] = problemsOf({ EBB_KMS_KEY: arn });
+  assert.match(both ?? '', /Both are set; set one, and name older ones in EBB_OLDER_KEYS/);
   const [none] = problemsOf({ EBB_KEY_ENCRYPTION_KEY_FILE: '' });
   assert.match(none ?? '', /None of them is set/);
-  const kms = { EBB_KEY_ENCRYPTION_KEY_FILE: '', EBB_KMS_CIPHERTEXT: 'AQID' };
-  assert.match(problemsOf(kms)[0] ?? '', /^EBB_EC2_REGION is not set/);
-  assert.deepEqual(problemsOf({ ...kms, EBB_EC2_REGION: 'eu-central-1' }), []);
+  const kms = { EBB_KEY_ENCRYPTION_KEY_FILE: '', EBB_KMS_KEY: arn };
+  assert.deepEqual(problemsOf({ ...kms, EBB_OLDER_KEYS: `/keys/before.json,${arn}` }), []);
+  const alias = 'arn:aws:kms:eu-central-1:123456789012:alias/ebb';
+  assert.match(problemsOf({ ...kms, EBB_KMS_KEY: alias })[0] ?? '', /^EBB_KMS_KEY must/);
+  assert.match(
+    problemsOf({ ...kms, EBB_OLDER_KEYS: alias })[0] ?? '',
+    /^EBB_OLDER_KEYS names an ARN.*no alias/,
+  );
 });
 
 test('for EC2 every setting that is missing is named at once', () => {
@@ -46,6 +52,13 @@ test('for EC2 every setting that is missing is named at once', () => {
     ['EBB_EC2_REGION', 'EBB_EC2_LAUNCH_TEMPLATE', 'EBB_EC2_INSTANCE_TYPES', 'EBB_EC2_SUBNETS'],
   );
   assert.deepEqual(problemsOf(ec2), []);
+});
+
+test('measured boot is off unless it is asked for, and refused where it would not be checked', () => {
+  assert.equal(readRunnerConfiguration(needed).EBB_QEMU_MEASURED_BOOT, 'off');
+  assert.deepEqual(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'on' }), []);
+  assert.match(problemsOf({ ...ec2, EBB_QEMU_MEASURED_BOOT: 'on' })[0] ?? '', /checks no TPM yet/);
+  assert.match(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'yes' })[0] ?? '', /^EBB_QEMU_MEASURED_BOOT must/);
 });
 
 test('a setting of a wrong form is named with what it must be', () => {
@@ -68,7 +81,8 @@ test('what passes in the clear to other machines is refused', () => {
     EBB_API_URL: 'http://ebb.example.com',
     EBB_REDIS_URL: 'redis://redis.example.com',
     EBB_EC2_ENDPOINT: 'http://ec2.example.com',
+    EBB_KMS_ENDPOINT: 'http://kms.example.com',
   };
-  assert.equal(problemsOf({ ...ec2, ...open }).length, 3);
+  assert.equal(problemsOf({ ...ec2, ...open }).length, 4);
   assert.deepEqual(problemsOf({ ...ec2, EBB_EC2_ENDPOINT: 'http://127.0.0.1:5000' }), []);
 });

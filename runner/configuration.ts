@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { type Static, Type } from 'typebox';
+import { kmsKeyArn, kmsProblems, kmsVariables } from '../contract/custody/kms-variables.ts';
 import { ConfigurationError, readEnvironment } from '../contract/environment.ts';
 import { apiProblems, isLoopback, redisProblems } from '../contract/transport-security.ts';
 
@@ -23,11 +24,11 @@ const RunnerEnvironment = Type.Object({
       description: 'File of mode 0600 with the key that unwraps projects’ keys; made when it is not there.',
     }),
   ),
-  EBB_KMS_CIPHERTEXT: Type.Optional(
+  ...kmsVariables,
+  EBB_OLDER_KEYS: Type.Optional(
     Type.String({
-      pattern: '^[A-Za-z0-9+/]+={0,2}$',
       description:
-        'Instead of a file: the key-encryption key as AWS KMS encrypted it, Base64. The runner alone may have it decrypted.',
+        'Keys of before a rotation, which unwrap what they wrapped: files and ARNs of AWS KMS keys, separated by commas.',
     }),
   ),
   EBB_CACHE_DIR: Type.String({ default: '.ebb/cache', description: 'Folder for built images.' }),
@@ -51,6 +52,11 @@ const RunnerEnvironment = Type.Object({
     default: 1024,
     description: 'Memory of the VMs that wait.',
   }),
+  EBB_ALLOW_HOST_SWAP: Type.Boolean({
+    default: false,
+    description:
+      'true to build on a machine that has swap, where memory of VMs may reach a disk; receipts then say so.',
+  }),
   EBB_HEALTH_PORT: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -61,6 +67,11 @@ const RunnerEnvironment = Type.Object({
   EBB_VM_DRIVER: Type.Enum(['qemu', 'ec2'], {
     default: 'qemu',
     description: 'Where VMs run: qemu on this machine, ec2 on Amazon EC2.',
+  }),
+  EBB_QEMU_MEASURED_BOOT: Type.Enum(['on', 'off'], {
+    default: 'off',
+    description:
+      'Whether VMs of QEMU prove by a TPM what they booted before they are offered a key. It needs swtpm and ovmf, and a boot takes longer.',
   }),
   EBB_EC2_REGION: Type.Optional(
     Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]$', description: 'AWS region, such as eu-central-1.' }),
@@ -94,15 +105,10 @@ const RunnerEnvironment = Type.Object({
     default: 'on-demand',
     description: 'Which capacity VMs use; spot instances may be taken away in the middle of a build.',
   }),
-  EBB_EC2_DEPLOYMENT: Type.String({
-    default: 'ebb',
-    pattern: '^[A-Za-z0-9._-]{1,100}$',
-    description: 'Tag value that sets the instances of this installation apart from those of others.',
-  }),
   EBB_EC2_ENDPOINT: Type.Optional(
     Type.String({
       pattern: '^https?://',
-      description: 'Address of an emulator of EC2 and KMS; AWS itself when not set.',
+      description: 'Address of an emulator of EC2; AWS itself when not set.',
     }),
   ),
 });
@@ -117,22 +123,27 @@ export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerC
     ...redisProblems(configuration.EBB_REDIS_URL),
     ...keyProblems(configuration),
     ...ec2Problems(configuration),
+    ...measuredBootProblems(configuration),
   ];
   if (problems.length > 0) throw new ConfigurationError(problems);
   return configuration;
 }
 
 function keyProblems(configuration: RunnerConfiguration): string[] {
-  const { EBB_KEY_ENCRYPTION_KEY_FILE: file, EBB_KMS_CIPHERTEXT: ciphertext } = configuration;
-  if ((file === undefined) === (ciphertext === undefined)) {
-    const problem = file === undefined ? 'None of them is set' : 'Both are set';
-    return [
-      `EBB_KEY_ENCRYPTION_KEY_FILE and EBB_KMS_CIPHERTEXT are two ways to the key-encryption key. ${problem}; set one.`,
-    ];
-  }
-  if (ciphertext !== undefined && configuration.EBB_EC2_REGION === undefined)
-    return ['EBB_EC2_REGION is not set. EBB_KMS_CIPHERTEXT is decrypted by AWS KMS there.'];
-  return [];
+  const { EBB_KEY_ENCRYPTION_KEY_FILE: file, EBB_KMS_KEY: kms, EBB_OLDER_KEYS: older = '' } = configuration;
+  const problem = file === undefined ? 'None of them is set' : 'Both are set';
+  const form = new RegExp(`^(?!arn:)|^${kmsKeyArn}$`);
+  return [
+    ...((file === undefined) === (kms === undefined)
+      ? [
+          `EBB_KEY_ENCRYPTION_KEY_FILE and EBB_KMS_KEY are two places for the key-encryption key. ${problem}; set one, and name older ones in EBB_OLDER_KEYS.`,
+        ]
+      : []),
+    ...(older.split(',').every((name) => form.test(name))
+      ? []
+      : ['EBB_OLDER_KEYS names an ARN that is none of a KMS key. Use arn:aws:kms:…:key/…, no alias.']),
+    ...kmsProblems(configuration),
+  ];
 }
 
 const neededOnEc2 = [
@@ -151,6 +162,13 @@ function ec2Problems(configuration: RunnerConfiguration): string[] {
     ...missing.map((name) => `${name} is not set. EBB_VM_DRIVER=ec2 needs it. ${describe(name)}`),
     ...(open ? ['EBB_EC2_ENDPOINT is http, where others can listen in. Use https, or leave it out.'] : []),
   ];
+}
+
+/** A protection that is asked for and not there must not go unnoticed. */
+function measuredBootProblems(configuration: RunnerConfiguration): string[] {
+  return configuration.EBB_QEMU_MEASURED_BOOT === 'on' && configuration.EBB_VM_DRIVER !== 'qemu'
+    ? ['EBB_QEMU_MEASURED_BOOT is on, but VMs run on EC2, where Ebb checks no TPM yet. Set it to off.']
+    : [];
 }
 
 function describe(name: (typeof neededOnEc2)[number]): string {

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** What only the tests need is not asked of somebody who runs the demo. */
-type Use = 'run' | 'test';
+/** What only tests or measured boot need is not asked of somebody who runs the demo. */
+type Use = 'run' | 'measured' | 'test';
 
 interface Tool {
   /** Any of these programs, or files by their full path, will do. */
@@ -69,6 +69,17 @@ const tools: Tool[] = [
     use: 'test',
     debian: 'ovmf',
     fedora: 'edk2-ovmf',
+    macos: null,
+  },
+  { programs: ['/usr/share/ovmf/OVMF.fd'], use: 'measured', debian: 'ovmf', fedora: null, macos: null },
+  { programs: ['swtpm'], use: 'measured', debian: 'swtpm', fedora: 'swtpm', macos: 'swtpm' },
+  { programs: ['tpm2'], use: 'test', debian: 'tpm2-tools', fedora: 'tpm2-tools', macos: null },
+  { programs: ['pesign'], use: 'test', debian: 'pesign', fedora: 'pesign', macos: null },
+  {
+    programs: ['/usr/lib/systemd/systemd-measure'],
+    use: 'test',
+    debian: 'systemd',
+    fedora: 'systemd',
     macos: null,
   },
   { programs: ['sshd'], use: 'test', debian: 'openssh-server', fedora: 'openssh-server', macos: 'openssh' },

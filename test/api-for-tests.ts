@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeApiKey } from '../api/auth/api-key.ts';
@@ -10,6 +10,7 @@ import { freePort } from '../queue/free-port.ts';
 /** The API alone as a process of its own, that a test may kill and start again at the same address. */
 export interface ApiForTests {
   url: string;
+  pid(): number;
   adminKey: string;
   client: Client;
   /** Kills it without warning, and starts it again. */
@@ -21,6 +22,10 @@ export async function startApi(options: {
   folder: string;
   databaseUrl: string;
   redisUrl: string;
+  /** Private half of the key-encryption key, of which the API gets the other; a new one when absent. */
+  keyEncryptionKey?: KeyObject;
+  /** More of the API's environment variables. */
+  environment?: Record<string, string>;
   signal: AbortSignal;
 }): Promise<ApiForTests> {
   const { folder, signal } = options;
@@ -31,7 +36,9 @@ export async function startApi(options: {
   };
   const port = await freePort();
   const adminKey = makeApiKey();
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const privateKey =
+    options.keyEncryptionKey ?? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const publicKey = createPublicKey(privateKey);
   const environment = {
     EBB_LISTEN: `127.0.0.1:${port}`,
     EBB_PUBLIC_URL: `http://127.0.0.1:${port}`,
@@ -41,6 +48,7 @@ export async function startApi(options: {
     EBB_KEY_ENCRYPTION_KEY_FILE: await file('kek.json', JSON.stringify(publicKey.export({ format: 'jwk' }))),
     EBB_FIRST_ADMIN_KEY_FILE: await file('admin.key', adminKey),
     EBB_FIRST_RUNNER_KEY_FILE: await file('runner.key', makeApiKey()),
+    ...options.environment,
   };
   const start = async () =>
     await startEbbProcess<ApiReady>({
@@ -51,6 +59,7 @@ export async function startApi(options: {
   const { url } = api.ready;
   return {
     url,
+    pid: () => api.pid,
     adminKey,
     client: createClient({ endpoint: url, apiKey: adminKey }),
     async killAndRestart() {

@@ -1,13 +1,15 @@
-import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
 import { inflateRawSync } from 'node:zlib';
 import pg from 'pg';
 import type { LiveJourney } from '../cli/demo/journey.ts';
 import { defaultRuntimeDir } from '../cli/memory-folder.ts';
+import { createFileKey, readKeyFile } from '../runner/custody/key-file.ts';
+import { createKeyring } from '../runner/custody/keyring.ts';
 import { openVault } from '../runner/custody/open.ts';
-import { findBinaries } from './postgres.ts';
+import { encodings } from './encodings.ts';
+import { dump } from './postgres.ts';
 
 /** Bytes that must stay where they belong. */
 export interface Canaries {
@@ -30,7 +32,7 @@ export async function plantedCanaries(
   await client.end();
   const keyFile = join(folder, 'system', 'keys', 'runner', 'key-encryption-key.json');
   const vault = await openVault({
-    keyEncryptionKey: JSON.parse(await readFile(keyFile, 'utf8')),
+    keyring: createKeyring(createFileKey((await readKeyFile(keyFile)).privateKey)),
     wrappedPrivateKey: rows[0].wrapped_private_key,
     projectId: live.projectId,
   });
@@ -39,7 +41,9 @@ export async function plantedCanaries(
     .split('\n')
     .reduce((longest, line) => (line.length > longest.length ? line : longest));
   return {
-    privateKey: await vault.open(rows[0].sealed_private_key, 'deploy-key'),
+    privateKey: (await vault.open(rows[0].sealed_private_key, 'deploy-key')).use((bytes) =>
+      Buffer.from(bytes),
+    ),
     secret: Buffer.from(live.secret),
     sourceLine: Buffer.from(sourceLine),
   };
@@ -73,6 +77,14 @@ export async function searchEverywhere(
       for (const member of unzip(bytes)) search(`${relative(folder, path)} (unpacked)`, member, allowed);
     }
   }
+  // What programs leave in the machine's temporary folders; source may be there, for other tests' repositories.
+  for (const root of [tmpdir(), '/dev/shm']) {
+    const entries = (await readdir(root)).filter((name) => /^(ebb|tmp|core|node|v8|terraform)/i.test(name));
+    for (const path of (await Promise.all(entries.map((name) => filesBelow(join(root, name))))).flat()) {
+      if (path.startsWith(`${folder}/`)) continue;
+      search(path, await readSmall(path), ['sourceLine']);
+    }
+  }
   search('the PostgreSQL dump', await dump(databaseUrl));
   for (const pid of (await readdir('/proc')).filter(
     (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
@@ -84,33 +96,19 @@ export async function searchEverywhere(
   return found;
 }
 
-/** A value as it is, in hexadecimal, and in base64 wherever it may begin in the encoded text. */
-function encodings(value: Buffer): Buffer[] {
-  const base64 = [0, 1, 2].map((shift) => {
-    const text = Buffer.concat([Buffer.alloc(shift), value]).toString('base64');
-    // The first and last groups depend on what stands around the value.
-    return text.slice(shift === 0 ? 0 : 4, Math.floor((shift + value.length) / 3) * 4);
-  });
-  const texts = [
-    ...base64,
-    ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
-    value.toString('hex'),
-    value.toString('hex').toUpperCase(),
-  ];
-  return [value, ...new Set(texts)].map((text) => Buffer.from(text as string));
+// Images of machines and the like, which other tests make at the same time.
+const largestBytes = 32 * 1024 * 1024;
+
+async function readSmall(path: string): Promise<Buffer> {
+  const { size } = await lstat(path).catch(() => ({ size: Number.POSITIVE_INFINITY }));
+  return size > largestBytes ? Buffer.alloc(0) : await readFile(path).catch(() => Buffer.alloc(0));
 }
 
+/** Files in a folder and below; a file itself; none of anything else. */
 async function filesBelow(root: string): Promise<string[]> {
+  if ((await lstat(root).catch(() => undefined))?.isFile()) return [root];
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-async function dump(databaseUrl: string): Promise<Buffer> {
-  const { stdout } = await promisify(execFile)(join(findBinaries(), 'pg_dump'), ['--dbname', databaseUrl], {
-    encoding: 'buffer',
-    maxBuffer: 256 * 1024 * 1024,
-  });
-  return stdout;
 }
 
 /** The members of a zip file, such as a Terraform plan; none of anything else. */

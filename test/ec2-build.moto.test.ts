@@ -5,8 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
 import { declareBuildableProject, signIn } from '../api/test-client.ts';
 import { openTestContext, type TestContext } from '../api/test-context.ts';
+import { verifyFile } from '../cli/verify/verify-file.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
 import { runRunner } from '../runner/build/runner.ts';
+import { createFileKey } from '../runner/custody/key-file.ts';
+import { createKeyring } from '../runner/custody/keyring.ts';
 import { buildImage } from '../runner/image/build-image.ts';
 import { buildDiskImage } from '../runner/image/disk/disk-image.ts';
 import { base } from '../runner/image/recipes.ts';
@@ -33,7 +36,7 @@ before(async () => {
       queue: api.context.queue,
       controlPlane: createControlPlane({ url, apiKey: api.keys.runner }),
       pool,
-      keyEncryptionKey: api.keyEncryptionKey.export({ format: 'jwk' }),
+      keyring: createKeyring(createFileKey(api.keyEncryptionKey.export({ format: 'jwk' }))),
       slots: 1,
       log: pino({ level: 'silent' }),
       signal,
@@ -68,11 +71,9 @@ test('a build runs on an instance from proof to deployment, and the instance is 
   assert.equal(build.state, 'passed', log);
   assert.match(log, new RegExp(`${project.head}[\\s\\S]*no disk[\\s\\S]*deployed\nebb: passed\n$`));
   assert.deepEqual(await lab.remains(build.vm), []);
-  const { body: receipts } = await admin.call('GET', `/v1/receipts?project_id=${project.id}`);
-  const { body: receipt } = await admin.call('GET', `/v1/receipts/${receipts.items[0].id}`);
-  const { predicate } = JSON.parse(Buffer.from(receipt.envelope.payload, 'base64').toString());
-  assert.deepEqual(
-    [predicate.vm, predicate.state, predicate.ramdisk_proof.block_devices],
-    [build.vm, 'passed', []],
-  );
+  const { text: receipts } = await admin.call('GET', `/v1/builds/${started.id}/receipts`);
+  const { body: jwks } = await admin.call('GET', '/.well-known/jwks.json');
+  const { ok, findings } = verifyFile(receipts, { jwks, log: Buffer.from(log) });
+  assert.ok(ok, JSON.stringify(findings));
+  assert.match(JSON.stringify(findings), /EC2 said of i-[0-9a-f]+: no block device but the root device/);
 });

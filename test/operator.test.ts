@@ -116,8 +116,20 @@ test('unknown teams and scopes are named', async () => {
   assert.match((await ebb('api-key', 'create', '--team', 'nobody')).output, /no team nobody/);
   assert.match(
     (await ebb('api-key', 'create', '--scopes', 'fly')).output,
-    /no scope fly. Choose of projects:read/,
+    /cannot have the scope fly. Choose of projects:read/,
   );
+});
+
+test('keys of operators are for their team alone, and no key is both', async () => {
+  await withApi(async () => {});
+  const made = await ebb('api-key', 'create', '--operators', '--scopes', 'operator,core_crew');
+  assert.match(made.output, /^ebb_/);
+  const greedy = await ebb('api-key', 'create', '--scopes', 'logs:read,core_crew');
+  assert.match(greedy.output, /The team default cannot have the scope core_crew/);
+  const both = await ebb('api-key', 'create', '--operators', '--scopes', 'operator,logs:read');
+  assert.match(both.output, /The team ebb-operators cannot have the scope logs:read/);
+  const unsaid = await ebb('api-key', 'create', '--team', 'ebb-operators');
+  assert.match(unsaid.output, /--scopes is not given/);
 });
 
 test('a client does not send its key where anybody could read it, and verifying needs none', async () => {

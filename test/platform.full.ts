@@ -19,8 +19,6 @@ test('all of a platform that the emulator knows is applied, plans no change and 
       ...sampleProps,
       certificateArn,
       machineImage: moto.imageId,
-      keyCiphertext: 'AQIDBA==',
-      keyEncryptionPublicKey: '{"kty":"EC"}',
       // A protected one could not be destroyed.
       database: { protected: false },
     });

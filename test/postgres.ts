@@ -55,8 +55,17 @@ export async function startPostgres(
   };
 }
 
+/** All of a database as `pg_dump` writes it. */
+export async function dump(databaseUrl: string): Promise<Buffer> {
+  const { stdout } = await run(join(findBinaries(), 'pg_dump'), ['--dbname', databaseUrl], {
+    encoding: 'buffer',
+    maxBuffer: 256 * 1024 * 1024,
+  });
+  return stdout;
+}
+
 /** Folder of `initdb`, `postgres` and `pg_dump`. */
-export function findBinaries(): string {
+function findBinaries(): string {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
   const found = [

@@ -1,25 +1,21 @@
 import type { AuditEvent } from '../../contract/audit.ts';
 import type { ApiContext } from '../context.ts';
-import { json } from '../db/database.ts';
-import { newId } from '../db/new-id.ts';
+import { appendToChain } from './append-to-chain.ts';
 
 /** Something that a team should be able to look up later. `detail` holds no secret. */
 export type Audited = { teamId: string } & Pick<AuditEvent, 'action' | 'actor' | 'subject' | 'detail'>;
 
-/** Writes an event down; in a transaction, with the transaction as `database`, it stands or falls with it. */
-export async function recordAudit(
-  { database, now }: Pick<ApiContext, 'database' | 'now' | 'signer'>,
-  { teamId, action, actor, subject, detail }: Audited,
-): Promise<void> {
-  const at = now();
+/** What an entry is written with; `signer` signs the chain up to it. */
+export type AuditContext = Pick<ApiContext, 'database' | 'now' | 'signer'>;
+
+/**
+ * Writes an event down at the end of its team's chain. In a transaction, with the transaction as `database`, it stands
+ * or falls with it; it comes last there, because it locks the chain until the end.
+ */
+export async function recordAudit(context: AuditContext, { teamId, ...event }: Audited): Promise<void> {
+  const { database } = context;
+  if (database.isTransaction) return await appendToChain(context, teamId, event);
   await database
-    .insertInto('audit_event')
-    .values({
-      id: newId('aud', at.getTime()),
-      team_id: teamId,
-      at,
-      ...{ action, actor, subject },
-      detail: json(detail),
-    })
-    .execute();
+    .transaction()
+    .execute((transaction) => appendToChain({ ...context, database: transaction }, teamId, event));
 }

@@ -1,39 +1,70 @@
+import { Readable } from 'node:stream';
 import { Type } from 'typebox';
-import { AuditEvent } from '../../contract/audit.ts';
+import { AuditEvent, SignedAuditHead } from '../../contract/audit.ts';
 import { Page } from '../../contract/page.ts';
 import { requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { currentAuditHead, listAuditEvents, toAuditEvent } from './audit-store.ts';
+import { exportLines } from './export-lines.ts';
 
+const tags = ['audit'];
 const Query = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 200 })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
   subject: Type.Optional(Type.String({ maxLength: 100, description: 'Events of this thing only.' })),
 });
 
-/** /v1/audit-events, newest first */
+/** /v1/audit-events, newest first; the whole chain to verify; and its signed head. For tokens of the whole team. */
 export const auditRoutes: Routes = async (app, { context }) => {
+  const { database } = context;
+  const preHandler = requireScope(context, 'audit:read');
+
   app.get(
     '/v1/audit-events',
-    {
-      preHandler: requireScope(context, 'audit:read'),
-      schema: { tags: ['audit'], querystring: Query, response: { 200: Page(AuditEvent) } },
-    },
+    { preHandler, schema: { tags, querystring: Query, response: { 200: Page(AuditEvent) } } },
     async ({ principal, query }) => {
       requireTeamToken(principal);
       const page = pageRequest(query);
-      const rows = await context.database
-        .selectFrom('audit_event')
-        .selectAll()
-        .where('team_id', '=', principal.teamId)
-        .$if(page.after !== undefined, (q) => q.where('id', '<', page.after ?? ''))
-        .$if(query.subject !== undefined, (q) => q.where('subject', '=', query.subject ?? ''))
-        .orderBy('id', 'desc')
-        .limit(page.limit + 1)
-        .execute();
-      return pageOf(rows, page, ({ id, at, action, actor, subject, detail }) => ({
-        ...{ id, at: at.toISOString(), action, actor, subject, detail },
-      }));
+      const rows = await listAuditEvents(database, principal.teamId, page, query.subject);
+      return pageOf(rows, page, toAuditEvent);
+    },
+  );
+
+  app.get(
+    '/v1/audit-events/export',
+    {
+      preHandler,
+      schema: {
+        tags,
+        summary: 'The whole audit trail as JSON Lines, oldest first, ending with its signed head',
+        produces: ['application/x-ndjson'],
+      },
+    },
+    async ({ principal }, reply) => {
+      requireTeamToken(principal);
+      const lines = Readable.from(exportLines(database, principal.teamId), { objectMode: false });
+      return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(lines);
+    },
+  );
+
+  app.get(
+    '/v1/audit-head',
+    {
+      preHandler,
+      schema: {
+        tags,
+        summary: 'The signed head of the audit trail; keep it where nobody at Ebb can change it',
+        response: { 200: SignedAuditHead },
+      },
+    },
+    async ({ principal }, reply) => {
+      requireTeamToken(principal);
+      const head = await currentAuditHead(database, principal.teamId);
+      if (!head) throw new ProblemError(404, 'not_found', 'Nothing was recorded for this team yet.');
+      reply.header('cache-control', 'no-store');
+      return head;
     },
   );
 };

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import type { Scope } from '../../contract/token.ts';
+import { type AuditContext, recordAudit } from '../audit/record-audit.ts';
 import { type Database, json } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import type { Schema } from '../db/schema.ts';
+import { transact } from '../db/transact.ts';
 
 export type ApiKeyRow = Selectable<Schema['api_key']>;
 
@@ -29,16 +31,32 @@ export async function createApiKey(
   key: NewApiKey & { secret?: string | undefined },
 ): Promise<string> {
   const secret = key.secret ?? makeApiKey();
-  await registerApiKey(database, key, hash(secret));
+  await insertApiKey(database, key, hashApiKey(secret));
   return secret;
 }
 
-/** Registers one that was made elsewhere and is known here by its SHA-256 alone. */
-export async function registerApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<void> {
+/**
+ * Registers an API key, which is known here by its SHA-256 alone, and records who did it. In a transaction that comes
+ * last, because it locks the team's audit chain.
+ */
+export async function registerApiKey(
+  context: AuditContext,
+  { key, secretHash, actor }: { key: NewApiKey; secretHash: Buffer; actor: string },
+): Promise<void> {
+  const register = async (inside: AuditContext) => {
+    const subject = await insertApiKey(inside.database, key, secretHash);
+    const detail = { name: key.name, scopes: key.scopes };
+    await recordAudit(inside, { teamId: key.teamId, action: 'api_key.created', actor, subject, detail });
+  };
+  await (context.database.isTransaction ? register(context) : transact(context, register));
+}
+
+async function insertApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<string> {
+  const id = newId('key');
   await database
     .insertInto('api_key')
     .values({
-      id: newId('key'),
+      id,
       team_id: key.teamId,
       name: key.name,
       secret_hash: secretHash,
@@ -47,16 +65,16 @@ export async function registerApiKey(database: Database, key: NewApiKey, secretH
       revoked_at: null,
     })
     .execute();
+  return id;
 }
 
-/** The live API key with this secret, if there is one. */
+/** The API key with this secret, if there is one; it may be revoked. */
 export async function findApiKey(database: Database, secret: string): Promise<ApiKeyRow | undefined> {
   if (!form.test(secret)) return undefined;
   return await database
     .selectFrom('api_key')
     .selectAll()
-    .where('secret_hash', '=', hash(secret))
-    .where('revoked_at', 'is', null)
+    .where('secret_hash', '=', hashApiKey(secret))
     .executeTakeFirst();
 }
 
@@ -72,16 +90,23 @@ export async function listApiKeys(database: Database) {
 }
 
 /** Ends a key and, since each request looks it up, every token made with it. False when there is no such live key. */
-export async function revokeApiKey(database: Database, id: string, now: Date): Promise<boolean> {
-  const { numUpdatedRows } = await database
-    .updateTable('api_key')
-    .set({ revoked_at: now })
-    .where('id', '=', id)
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
+export async function revokeApiKey(context: AuditContext, id: string, actor: string): Promise<boolean> {
+  return await transact(context, async (inside) => {
+    const revoked = await inside.database
+      .updateTable('api_key')
+      .set({ revoked_at: inside.now() })
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .returning(['team_id', 'name'])
+      .executeTakeFirst();
+    if (!revoked) return false;
+    const { team_id: teamId, name } = revoked;
+    await recordAudit(inside, { teamId, action: 'api_key.revoked', actor, subject: id, detail: { name } });
+    return true;
+  });
 }
 
-function hash(secret: string): Buffer {
+/** What is kept of an API key. */
+export function hashApiKey(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }

@@ -1,18 +1,26 @@
 import type { ApiContext } from '../context.ts';
 
 /**
- * A token with which a runner reports on one build and can do nothing else. It outlives the build's time limit by ten
+ * A token with which a runner reports on one attempt of a build and can do nothing else. It outlives the build's time limit by ten
  * minutes, and goes on while the project is being revoked, so that the end can be told.
  */
 export async function issueBuildToken(
   context: ApiContext,
-  build: { buildId: string; projectId: string; teamId: string; keyId: string; timeoutSeconds: number },
+  build: {
+    buildId: string;
+    attempt: number;
+    projectId: string;
+    teamId: string;
+    keyId: string;
+    timeoutSeconds: number;
+  },
 ): Promise<string> {
   const claims = {
     sub: build.keyId,
     team: build.teamId,
     project: build.projectId,
     build: build.buildId,
+    attempt: build.attempt,
     scope: 'runner',
   };
   return await context.signer.signToken(claims, build.timeoutSeconds + 600);

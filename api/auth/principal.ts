@@ -9,6 +9,8 @@ export interface Principal {
   projectId?: string;
   /** The token is a runner's, for this build only. */
   buildId?: string;
+  /** Of that build, the attempt that the token was made for. */
+  attempt?: number;
 }
 
 declare module 'fastify' {

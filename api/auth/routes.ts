@@ -1,8 +1,10 @@
 import formbody from '@fastify/formbody';
 import { scopes as knownScopes, type Scope, TokenRequest, TokenResponse } from '../../contract/token.ts';
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
 import { type ApiKeyRow, findApiKey } from './api-key.ts';
+import { auditTokenRefusal } from './audit-token-refusal.ts';
 import { answerOAuthError, OAuthError } from './oauth-error.ts';
 
 const lifetimeSeconds = 15 * 60;
@@ -28,13 +30,12 @@ export const authRoutes: Routes = async (app, { context }) => {
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const key = await findApiKey(context.database, request.body.client_secret);
-      if (!key) throw new OAuthError('invalid_client', 'The API key is not known or was revoked.');
-      const scope = narrow(key.scopes, request.body.scope);
-      const project = request.body.project_id;
-      if (project !== undefined) await requireProjectOfTeam(context, key, project);
-      const claims = { sub: key.id, team: key.team_id, scope, ...(project ? { project } : {}) };
-      const access_token = await context.signer.signToken(claims, lifetimeSeconds);
-      return { access_token, token_type: 'Bearer' as const, expires_in: lifetimeSeconds, scope };
+      try {
+        return await issueToken(context, key, request.body);
+      } catch (error) {
+        if (error instanceof OAuthError) await auditTokenRefusal(context, key, error);
+        throw error;
+      }
     },
   });
 
@@ -47,6 +48,26 @@ export const authRoutes: Routes = async (app, { context }) => {
     },
   );
 };
+
+async function issueToken(
+  context: ApiContext,
+  key: ApiKeyRow | undefined,
+  asked: { scope?: string; project_id?: string },
+): Promise<TokenResponse> {
+  if (!key || key.revoked_at)
+    throw new OAuthError('invalid_client', 'The API key is not known or was revoked.');
+  const scope = narrow(key.scopes, asked.scope);
+  const project = asked.project_id;
+  if (project !== undefined) await requireProjectOfTeam(context, key, project);
+  const limit = project ? { project } : {};
+  const claims = { sub: key.id, team: key.team_id, scope, ...limit };
+  const access_token = await context.signer.signToken(claims, lifetimeSeconds);
+  await recordAudit(context, {
+    ...{ teamId: key.team_id, action: 'token.issued', actor: key.id, subject: key.id },
+    detail: { scope, ...limit },
+  });
+  return { access_token, token_type: 'Bearer', expires_in: lifetimeSeconds, scope };
+}
 
 function basicPassword(header: string | undefined): string | undefined {
   const [scheme, encoded] = (header ?? '').split(' ');

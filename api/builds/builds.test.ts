@@ -94,7 +94,7 @@ describeApi('builds by request', (given) => {
       .where('id', '=', project.id)
       .executeTakeFirstOrThrow();
     await assert.rejects(
-      createBuild({ ...given().context, queue }, teamId, { project_id: project.id }),
+      createBuild({ ...given().context, queue }, { teamId, keyId: 'key_test' }, { project_id: project.id }),
       QueueFullError,
     );
     const [build] = (await admin.call('GET', `/v1/builds?project_id=${project.id}`)).body.items;

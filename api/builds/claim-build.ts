@@ -3,11 +3,17 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { issueBuildToken } from '../auth/build-token.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
-import type { Database } from '../db/database.ts';
+import { type Database, json } from '../db/database.ts';
+import { transact } from '../db/transact.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
-import { hostColumns } from '../source-hosts/source-hosts.ts';
-import { logLimitBytes } from './append-log.ts';
+import { logLimitBytes } from '../logs/append-log.ts';
+import { parametersOf } from './build-parameters.ts';
+import { releaseProjectKey } from './release-project-key.ts';
 import { type BuildRow, transition } from './state-machine.ts';
+import { grantEnded, supportOf } from './support-build.ts';
+
+const cannotBuild =
+  'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
 
 /**
  * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
@@ -19,39 +25,24 @@ export async function claimBuild(
   buildId: string,
   leaseHolder: string,
 ): Promise<BuildSpecification> {
-  const { database } = context;
-  const claimed = await transition(database, buildId, 'claim', 'starting', {
-    lease_holder: leaseHolder,
-    attempt: sql`attempt + 1`,
-    started_at: sql`coalesce(started_at, ${context.now()})`,
-    reason: null,
-    vm_ready_at: null,
-    checkout_done_at: null,
-    first_step_at: null,
-    vm_gone_at: null,
+  const released = await transact(context, async (inside) => {
+    const build = await claim(inside, buildId, leaseHolder);
+    const support = await supportOf(inside, build);
+    if (support === 'grant_ended') return support;
+    const released = await releaseProjectKey(inside, principal, build);
+    if (!released)
+      await transition(inside.database, buildId, 'end', 'errored', {
+        reason: cannotBuild,
+        finished_at: context.now(),
+      });
+    return released && { ...released, support };
   });
-  const build = claimed ?? (await claimedBefore(database, buildId, leaseHolder));
-  if (!build) throw await unclaimable(context, buildId);
-  const project = await database
-    .selectFrom('project')
-    .innerJoin('connection', 'connection.id', 'project.connection_id')
-    .innerJoin('deploy_key', 'deploy_key.project_id', 'project.id')
-    .selectAll('project')
-    .select(hostColumns)
-    .select(['deploy_key.public_key as deploy_public_key', 'deploy_key.sealed_private_key'])
-    .where('project.id', '=', build.project_id)
-    .where('project.revoking_at', 'is', null)
-    .executeTakeFirst();
-  const host = project && context.sourceHosts.of(project);
-  if (!project?.wrapped_private_key || !host) {
-    const reason =
-      'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
-    await transition(database, buildId, 'end', 'errored', { reason, finished_at: context.now() });
-    throw conflict('cannot_build', reason);
-  }
+  if (released === 'grant_ended') throw conflict('grant_ended', grantEnded);
+  if (!released) throw conflict('cannot_build', cannotBuild);
+  const { build, project, host, wrappedKey, secrets, support } = released;
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);
-  return {
+  const specification: BuildSpecification = {
     build_id: build.id,
     project_id: project.id,
     attempt: build.attempt,
@@ -59,6 +50,7 @@ export async function claimBuild(
     log_limit: logLimitBytes,
     token: await issueBuildToken(context, {
       buildId,
+      attempt: build.attempt,
       projectId: project.id,
       teamId: build.team_id,
       keyId: principal.keyId,
@@ -68,16 +60,63 @@ export async function claimBuild(
     ref: build.ref,
     commit: build.commit,
     clone: { kind: project.kind, user, host: address, port, path, host_keys: project.host_keys },
-    wrapped_private_key: project.wrapped_private_key,
+    wrapped_private_key: wrappedKey,
     deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
-    // Who wrote it may not push: no secret is his to read.
-    secrets: build.from_fork ? [] : await sealedSecrets(context, project.id),
-    environment: project.environment,
-    steps: stepsOf(project, build),
+    secrets,
+    environment: support && !support.seesEnvironment ? {} : project.environment,
+    steps: support?.steps ?? stepsOf(project, build),
     timeout_seconds: project.timeout_minutes * 60,
     image: project.image,
     memory_mib: project.memory_mib,
   };
+  await keepParameters(context.database, specification);
+  return specification;
+}
+
+/** The project may change while it is built; its provenance tells what this runner was given. */
+async function keepParameters(database: Database, specification: BuildSpecification): Promise<void> {
+  await database
+    .updateTable('build')
+    .set({ parameters: json(parametersOf(specification)) })
+    .where('id', '=', specification.build_id)
+    .where('attempt', '=', specification.attempt)
+    .execute();
+}
+
+async function claim(context: ApiContext, buildId: string, leaseHolder: string): Promise<BuildRow> {
+  const claimed = await claimOnce(context, buildId, leaseHolder);
+  const build = claimed ?? (await claimedBefore(context.database, buildId, leaseHolder));
+  if (!build) throw await unclaimable(context, buildId, leaseHolder);
+  return build;
+}
+
+/** A name is good for one claim: repeated once its attempt is over, it takes nothing from who has the build by then. */
+async function claimOnce(
+  { database, now }: ApiContext,
+  buildId: string,
+  leaseHolder: string,
+): Promise<BuildRow | undefined> {
+  const build = await database
+    .selectFrom('build')
+    .select('spent_leases')
+    .where('id', '=', buildId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!build || build.spent_leases.includes(leaseHolder)) return undefined;
+  return await transition(database, buildId, 'claim', 'starting', {
+    lease_holder: leaseHolder,
+    spent_leases: json([...build.spent_leases, leaseHolder]),
+    attempt: sql`attempt + 1`,
+    started_at: sql`coalesce(started_at, ${now()})`,
+    reason: null,
+    vm_ready_at: null,
+    checkout_done_at: null,
+    first_step_at: null,
+    vm_gone_at: null,
+    proof: null,
+    vm_report: null,
+    vm_exit: null,
+  });
 }
 
 async function claimedBefore(
@@ -110,25 +149,18 @@ function stepsOf(
   return steps.filter(({ commands }) => commands.length > 0);
 }
 
-async function sealedSecrets(
-  { database }: ApiContext,
-  projectId: string,
-): Promise<BuildSpecification['secrets']> {
-  const rows = await database
-    .selectFrom('secret')
-    .select(['name', 'phases', 'sealed_value'])
-    .where('project_id', '=', projectId)
-    .orderBy('name')
-    .execute();
-  return rows.map(({ name, phases, sealed_value }) => ({ name, phases, value: sealed_value }));
-}
-
-async function unclaimable({ database }: ApiContext, buildId: string) {
+async function unclaimable({ database }: ApiContext, buildId: string, leaseHolder: string) {
   const build = await database
     .selectFrom('build')
-    .select('state')
+    .select(['state', 'spent_leases'])
     .where('id', '=', buildId)
     .executeTakeFirst();
   if (!build) return notFound('build', buildId);
+  if (build.state === 'queued' && build.spent_leases.includes(leaseHolder)) {
+    return conflict(
+      'claim_spent',
+      'This lease had the build before, and that attempt is over. Claim it under a new lease.',
+    );
+  }
   return conflict('not_claimable', `The build is ${build.state}; only a queued build can be claimed.`);
 }

@@ -1,5 +1,8 @@
 import type { BuildCreation } from '../../contract/build.ts';
+import { recordAudit } from '../audit/record-audit.ts';
+import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
+import { transact } from '../db/transact.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -12,7 +15,7 @@ const hostTimeoutMs = 10_000;
 /** Starts a build by request: the head of a branch, or the commit that is named. */
 export async function createBuild(
   context: ApiContext,
-  teamId: string,
+  { teamId, keyId }: Pick<Principal, 'teamId' | 'keyId'>,
   body: BuildCreation,
 ): Promise<BuildRow> {
   const project = await projectAtHost(context, { projectId: body.project_id, teamId });
@@ -30,21 +33,23 @@ export async function createBuild(
       `The repository ${project.repository} has no branch ${branch}. Push it, or name another branch.`,
     );
   }
-  const build = await context.database.transaction().execute((transaction) =>
-    insertBuild(
-      transaction,
-      {
-        projectId: project.id,
-        teamId,
-        trigger: 'api',
-        ref: `refs/heads/${branch}`,
-        branch,
-        commit: body.commit ?? head.commit,
-        message: '',
-      },
-      context.now(),
-    ),
-  );
+  const ref = `refs/heads/${branch}`;
+  const commit = body.commit ?? head.commit;
+  const build = await transact(context, async (inside) => {
+    const wanted = {
+      projectId: project.id,
+      teamId,
+      trigger: 'api',
+      ref,
+      branch,
+      commit,
+      message: '',
+    } as const;
+    const made = await insertBuild(inside.database, wanted, context.now());
+    const detail = { project: project.id, ref, commit };
+    await recordAudit(inside, { teamId, action: 'build.created', actor: keyId, subject: made.id, detail });
+    return made;
+  });
   await enqueueBuild(context, build);
   return build;
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { describeApi } from '../../test/describe-api.ts';
+import { appendLog } from '../logs/append-log.ts';
 import { type Server, startServer } from '../server.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
-import { appendLog } from './append-log.ts';
 import { transition } from './state-machine.ts';
 
 describeApi('the event stream of a build', (given) => {
@@ -66,7 +66,7 @@ describeApi('the event stream of a build', (given) => {
     };
   }
   const append = (offset: number, data: Buffer | string) =>
-    appendLog(given().context, id, { attempt: 0, offset }, Buffer.from(data));
+    appendLog(given().context, { id, project_id: project.id }, { attempt: 0, offset }, Buffer.from(data));
   const finish = () => transition(given().context.database, id, 'end', 'passed', { finished_at: new Date() });
 
   test('shows the state, the log as it comes and the end', async () => {

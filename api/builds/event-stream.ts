@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ApiContext } from '../context.ts';
-import { readLog } from './read-log.ts';
+import { readLog } from '../logs/read-log.ts';
 import { type BuildRow, finalStates } from './state-machine.ts';
 import { findBuild, toBuild } from './store.ts';
 
@@ -9,18 +9,25 @@ import { findBuild, toBuild } from './store.ts';
 const pollMs = 1_000;
 const heartbeatMs = 15_000;
 
+interface StreamOptions {
+  from: number;
+  response: ServerResponse;
+  signal: AbortSignal;
+  mayGoOn?: () => Promise<boolean>;
+}
+
 /**
  * Writes a build's log and states as server-sent events until the build is over and all of its log was sent, or until
- * the watcher goes.
+ * the watcher goes, or until `mayGoOn`, asked before each part and each second, says no.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export async function streamEvents(
   context: ApiContext,
   build: BuildRow,
-  options: { from: number; response: ServerResponse; signal: AbortSignal },
+  options: StreamOptions,
 ): Promise<void> {
-  const { response, signal } = options;
+  const { response, signal, mayGoOn = async () => true } = options;
   const wake = createWake(signal);
   await context.queue.watch(build.id, wake.now, signal).catch(() => undefined);
   const heartbeat = setInterval(() => response.write(': still here\n\n'), heartbeatMs);
@@ -30,8 +37,9 @@ export async function streamEvents(
     while (!signal.aborted) {
       // The state first: when it is final, the log that is read after it is complete.
       const row = await findBuild(context.database, build.team_id, build.id);
-      if (!row) return;
-      offset = await sendLog(context, row, offset, response, signal);
+      if (!row || !(await mayGoOn())) return;
+      offset = await sendLog(context, row, offset, { response, signal, mayGoOn });
+      if (!(await mayGoOn())) return;
       const state = JSON.stringify(await toBuild(context, row));
       if (state !== shown) await send(response, `event: build\ndata: ${state}\n\n`, signal);
       shown = state;
@@ -50,8 +58,7 @@ async function sendLog(
   context: ApiContext,
   row: BuildRow,
   from: number,
-  response: ServerResponse,
-  signal: AbortSignal,
+  { response, signal, mayGoOn }: Required<Omit<StreamOptions, 'from'>>,
 ) {
   let offset = from;
   let rest: Buffer = Buffer.alloc(0);
@@ -60,7 +67,8 @@ async function sendLog(
     offset += bytes.length;
     await send(response, `id: ${offset}\nevent: log\ndata: ${data}\n\n`, signal);
   };
-  for await (const chunk of readLog(context.database, row.id, from)) {
+  for await (const chunk of readLog(context, row, from)) {
+    if (!(await mayGoOn())) return offset;
     const bytes = Buffer.concat([rest, chunk.data]);
     // A character that is split over chunks waits for its other half, so that ids stay byte offsets.
     const whole = wholeCharacters(bytes);

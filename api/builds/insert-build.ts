@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Trigger } from '../../contract/build.ts';
-import type { Database } from '../db/database.ts';
+import { type Database, json } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict } from '../http/problem-error.ts';
 import type { BuildRow } from './state-machine.ts';
@@ -17,6 +17,8 @@ export interface NewBuild {
   message: string;
   /** `at`: when it was changed so, by the source host's clock. */
   pullRequest?: { number: number; fromFork: boolean; at?: string };
+  /** Commands that the core crew runs instead of the project's, and the grant that lets it. */
+  support?: { accessGrantId: string; commands: string[] };
 }
 
 const awaitingApproval = {
@@ -53,6 +55,8 @@ export async function insertBuild(transaction: Database, build: NewBuild, now: D
       pull_request_at: build.pullRequest?.at ? new Date(build.pullRequest.at) : null,
       from_fork: build.pullRequest?.fromFork ?? false,
       status_version: 1,
+      access_grant_id: build.support?.accessGrantId ?? null,
+      support_commands: build.support ? json(build.support.commands) : null,
       branch: build.branch,
       commit: build.commit,
       message: build.message,

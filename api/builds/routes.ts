@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { Build, BuildCreation } from '../../contract/build.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
@@ -8,12 +7,12 @@ import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
+import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
-import { streamEvents } from './event-stream.ts';
-import { readLog } from './read-log.ts';
 import { runnerRoutes } from './runner-routes.ts';
+import { sendEvents } from './send-events.ts';
 import { finalStates } from './state-machine.ts';
 import { findBuild, listBuilds, toBuild } from './store.ts';
 
@@ -39,7 +38,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       requireProject(request.principal, request.body.project_id);
       return await once(context, request, reply, async () =>
-        toBuild(context, await createBuild(context, request.principal.teamId, request.body)),
+        toBuild(context, await createBuild(context, request.principal, request.body)),
       );
     },
   );
@@ -50,7 +49,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     async (request) => {
       const page = pageRequest(request.query);
       const projectId = request.principal.projectId ?? request.query.project_id;
-      const rows = await listBuilds(context.database, request.principal.teamId, page, projectId);
+      const rows = await listBuilds(context.database, request.principal.teamId, page, { projectId });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
       return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
     },
@@ -68,7 +67,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
       if (finalStates.includes(row.state)) return await toBuild(context, row);
-      await cancelBuild(context, row.id, 'Cancelled by request.');
+      await cancelBuild(context, row.id, 'Cancelled by request.', request.principal.keyId);
       reply.code(202);
       return await toBuild(context, await find(request.principal, row.id));
     },
@@ -99,11 +98,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      const chunks = readLog(context.database, row.id, request.query.offset ?? 0);
-      const bytes = (async function* () {
-        for await (const { data } of chunks) yield data;
-      })();
-      return reply.type('text/plain; charset=utf-8').send(Readable.from(bytes, { objectMode: false }));
+      return await sendLog(context, row, request.query.offset ?? 0, reply);
     },
   );
 
@@ -112,30 +107,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     { preHandler: readLogs, schema: { tags, params: IdParams } },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
-      const from = Number(request.headers['last-event-id'] ?? 0);
-      reply.hijack();
-      reply.raw.writeHead(200, {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        // Kept open, an idle connection would hold up a server that stops.
-        connection: 'close',
-        'x-request-id': request.id,
-      });
-      reply.raw.flushHeaders();
-      try {
-        const signal = AbortSignal.any([gone.signal, context.stopping]);
-        await streamEvents(context, row, {
-          from: Number.isSafeInteger(from) && from >= 0 ? from : 0,
-          response: reply.raw,
-          signal,
-        });
-      } catch (error) {
-        request.log.error({ error }, 'event stream broke');
-      } finally {
-        reply.raw.end();
-      }
+      await sendEvents(context, row, request, reply);
     },
   );
 };

@@ -13,6 +13,7 @@ describeApi('the protocol of runners', (given) => {
   let runner: Client;
   let project: Awaited<ReturnType<typeof declareBuildableProject>>;
   let id: string;
+  let vm: string;
 
   before(async () => {
     admin = await signIn(given(), given().keys.admin);
@@ -36,6 +37,7 @@ describeApi('the protocol of runners', (given) => {
       phases: ['deploy'],
     });
     id = (await created(admin, '/v1/builds', { project_id: project.id })).id;
+    vm = `vm_of_${id}`;
   });
 
   const ownTeam = async () =>
@@ -158,21 +160,21 @@ describeApi('the protocol of runners', (given) => {
   test('milestones move the build on; the first report of each counts', async () => {
     const { report } = await claim();
     const proof = { block_devices: [] };
-    assert.equal((await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof })).status, 204);
+    assert.equal((await report('milestones', { milestone: 'vm_ready', at, vm, proof })).status, 204);
     assert.equal(
       (await report('milestones', { milestone: 'vm_ready', at: '2027-01-01T00:00:00Z', vm: 'vm_2' })).status,
       204,
     );
     const build = await read();
-    assert.deepEqual([build.state, build.vm, build.vm_ready_at], ['running', 'vm_1', at]);
+    assert.deepEqual([build.state, build.vm, build.vm_ready_at], ['running', vm, at]);
   });
 
   test('a build that has no VM yet says why, until it has one', async () => {
     const { report } = await claim();
     assert.equal((await report('waiting', { reason: 'No room anywhere.' })).status, 204);
     assert.deepEqual([(await read()).state, (await read()).reason], ['starting', 'No room anywhere.']);
-    assert.equal((await report('waiting', { attempt: 7, reason: 'Late.' })).status, 409);
-    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    assert.equal((await report('waiting', { attempt: 7, reason: 'Late.' })).status, 403);
+    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
     assert.equal((await read()).reason, null);
     await report('waiting', { reason: 'Too late.' });
     assert.equal((await read()).reason, null);
@@ -180,7 +182,7 @@ describeApi('the protocol of runners', (given) => {
 
   test('an end is taken once, with command and code; reporting the same again is answered the same', async () => {
     const { report } = await claim();
-    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
     await report('phase', { phase: 'test' });
     const end = {
       outcome: 'failed',
@@ -233,7 +235,7 @@ describeApi('the protocol of runners', (given) => {
 
   test('a deployment is begun once: what is lost after it is never tried again', async () => {
     const { report } = await claim();
-    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
     assert.equal((await report('phase', { phase: 'deploy' })).status, 204);
     assert.equal((await report('phase', { phase: 'deploy' })).status, 204, 'the answer may have got lost');
     await report('finish', { outcome: 'lost', reason: 'The VM died.' });
@@ -246,7 +248,7 @@ describeApi('the protocol of runners', (given) => {
     const { report } = await claim();
     const early = await report('phase', { phase: 'deploy' });
     assert.deepEqual([early.status, early.body.code], [409, 'not_running']);
-    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
     await admin.call('POST', `/v1/builds/${id}/cancel`);
     const late = await report('phase', { phase: 'deploy' });
     assert.deepEqual([late.status, late.body.code], [409, 'cancelled']);
@@ -257,7 +259,7 @@ describeApi('the protocol of runners', (given) => {
     const first = await claim('runner-1/a');
     const again = await claim('runner-1/a');
     assert.deepEqual([first.specification.attempt, again.specification.attempt], [1, 1]);
-    await again.report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    await again.report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
     const late = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'runner-1/a' });
     assert.deepEqual([late.status, late.body.code], [409, 'not_claimable']);
   });
@@ -331,14 +333,68 @@ describeApi('the protocol of runners', (given) => {
     assert.deepEqual([tooMuch.status, tooMuch.body.code], [413, 'log_limit']);
   });
 
-  test('when the VM of a finished build is gone, there is a signed receipt of it', async () => {
+  test('a VM that another build had is refused, and the build goes on with another one', async () => {
     const { report } = await claim();
-    await report('milestones', { milestone: 'vm_ready', at, vm: 'vm_1', proof: {} });
+    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    id = (await created(admin, '/v1/builds', { project_id: project.id })).id;
+    const other = await claim();
+    const refused = await other.report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    assert.deepEqual([refused.status, refused.body.code], [409, 'vm_used']);
+    assert.deepEqual([(await read()).state, (await read()).vm_ready_at], ['starting', null]);
+    await other.report('milestones', { milestone: 'vm_ready', at, vm: `${vm}_b`, proof: {} });
+    assert.deepEqual([(await read()).state, (await read()).vm], ['running', `${vm}_b`]);
+  });
+
+  test('when the VM of a finished build is gone, there are signed receipts of what the runner was given and saw', async () => {
+    const { report } = await claim();
+    const seen = {
+      ...{ driver: 'qemu', launched_at: at, outside: { kind: 'qemu' } },
+      image: { recipe: 'base', digests: { kernel: 'b'.repeat(64), initramfs: 'a'.repeat(64) } },
+      runner: { name: 'runner-1', version: '9.9.9' },
+    };
+    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {}, report: seen });
+    const changed = await admin.call('PATCH', `/v1/projects/${project.id}`, { setup: ['something else'] });
+    assert.equal(changed.status, 200, changed.text);
     await report('finish', { outcome: 'passed' });
-    await report('milestones', { milestone: 'vm_gone', at });
-    const { body } = await admin.call('GET', `/v1/receipts?project_id=${project.id}`);
-    assert.equal(body.items.length, 1);
-    assert.equal((await admin.call('GET', `/v1/receipts/${body.items[0].id}`)).status, 200);
+    const exit = { code: null, signal: 'SIGKILL' };
+    await report('milestones', { milestone: 'vm_gone', at, exit });
+    const { body } = await admin.call('GET', `/v1/builds/${id}/receipts`);
+    const [provenance, ramdisk] = body.items.map(
+      ({ envelope }: { envelope: { payload: string } }) =>
+        JSON.parse(Buffer.from(envelope.payload, 'base64').toString()).predicate,
+    );
+    const { externalParameters, internalParameters, resolvedDependencies } = provenance.buildDefinition;
+    assert.deepEqual(externalParameters.commands, {
+      setup: ['npm ci'],
+      test: ['npm test'],
+      deploy: ['deploy main'],
+    });
+    assert.deepEqual(externalParameters.environment, ['STAGE']);
+    assert.deepEqual(externalParameters.secrets, [{ name: 'TOKEN', phases: ['deploy'] }]);
+    assert.deepEqual([internalParameters.attempt, internalParameters.timeoutSeconds], [1, 300]);
+    assert.deepEqual(
+      resolvedDependencies.map(({ name }: { name: string }) => name),
+      ['source', 'image/base/initramfs', 'image/base/kernel'],
+    );
+    assert.equal(provenance.runDetails.builder.version.runner, '9.9.9');
+    assert.deepEqual([ramdisk.vm.report, ramdisk.vm.exit], [seen, exit]);
+    assert.ok(!JSON.stringify(provenance).includes('hush'));
+  });
+
+  test('an attempt that is tried again leaves nothing of its VM to the next', async () => {
+    const first = await claim();
+    const image = { recipe: 'base', digests: {} };
+    const seen = { driver: 'qemu', launched_at: at, outside: {}, image, runner: { name: 'r', version: '1' } };
+    await first.report('milestones', { milestone: 'vm_ready', at, vm, proof: {}, report: seen });
+    await first.report('finish', { outcome: 'lost' });
+    const second = await claim();
+    await second.report('finish', { outcome: 'errored', reason: 'No VM.' });
+    const row = await given()
+      .context.database.selectFrom('build')
+      .select(['vm', 'proof', 'vm_report', 'vm_exit'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    assert.deepEqual(row, { vm: null, proof: null, vm_report: null, vm_exit: null });
   });
 
   test('a build of a project without a deploy key ends with what to do', async () => {
@@ -361,6 +417,6 @@ describeApi('the protocol of runners', (given) => {
     ] as const;
     for (const [{ status, body }, pointer] of cases)
       assert.deepEqual([status, body.errors[0].pointer], [422, pointer]);
-    assert.equal((await report('finish', { attempt: 7, outcome: 'passed' })).status, 409);
+    assert.equal((await report('finish', { attempt: 7, outcome: 'passed' })).status, 403);
   });
 });

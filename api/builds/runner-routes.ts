@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { Type } from 'typebox';
+import { CustodyReport } from '../../contract/custody-event.ts';
 import {
   BuildClaim,
   BuildOutcome,
@@ -12,14 +13,16 @@ import type { Principal } from '../auth/principal.ts';
 import { requireBuild, requireScope } from '../auth/require-scope.ts';
 import { json } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
-import { conflict, notFound } from '../http/problem-error.ts';
-import { signBuildReceipt } from '../receipts/sign-build-receipt.ts';
-import { appendLog } from './append-log.ts';
+import { conflict, notFound, ProblemError } from '../http/problem-error.ts';
+import { appendLog } from '../logs/append-log.ts';
+import { signBuildReceipts } from '../receipts/sign-build-receipts.ts';
 import { beginPhase } from './begin-phase.ts';
 import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
+import { recordCustodyEvent } from './record-custody-event.ts';
 import { requireAttempt } from './require-attempt.ts';
 import { type BuildRow, finalStates, transition } from './state-machine.ts';
+import { useVm } from './use-vm.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['runner'];
@@ -29,8 +32,11 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   const { database } = context;
   const preHandler = requireScope(context, 'runner');
 
-  const ownBuild = async (principal: Principal, id: string): Promise<BuildRow> => {
+  /** The build that the token is for, when what it reports is of the attempt that it is for. */
+  const ownBuild = async (principal: Principal, id: string, attempt: number): Promise<BuildRow> => {
     requireBuild(principal, id);
+    if (principal.attempt !== attempt)
+      throw new ProblemError(403, 'wrong_attempt', 'The token is for another attempt of this build.');
     const row = await database.selectFrom('build').selectAll().where('id', '=', id).executeTakeFirst();
     if (!row) throw notFound('build', id);
     return row;
@@ -48,23 +54,32 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     '/v1/builds/:id/milestones',
     { preHandler, schema: { tags, params: IdParams, body: MilestoneReport } },
     async (request, reply) => {
-      const { milestone, at, attempt, vm, proof } = request.body;
-      const row = await ownBuild(request.principal, request.params.id);
+      const { milestone, at, attempt, vm, proof, report, exit } = request.body;
+      const row = await ownBuild(request.principal, request.params.id, attempt);
       requireAttempt(row, attempt);
+      if (milestone === 'vm_ready' && vm !== undefined) await useVm(context, { vm, build: row.id, attempt });
       if (row[`${milestone}_at`] === null) {
         await database
           .updateTable('build')
-          .set({ [`${milestone}_at`]: new Date(at) })
+          .set({ [`${milestone}_at`]: new Date(at), ...(exit ? { vm_exit: json(exit) } : {}) })
           .where('id', '=', row.id)
           .execute();
       }
       if (milestone === 'vm_ready') {
         // Why it waited is over; why it was cancelled is not.
         const reason = row.cancel_requested ? row.reason : null;
-        const shown = { vm: vm ?? null, proof: json(proof ?? null), reason };
-        await transition(database, row.id, 'vm_ready', 'running', shown, attempt);
+        const told = { proof: json(proof ?? null), vm_report: json(report ?? null) };
+        await transition(
+          database,
+          row.id,
+          'vm_ready',
+          'running',
+          { vm: vm ?? null, ...told, reason },
+          attempt,
+        );
       }
-      if (milestone === 'vm_gone' && finalStates.includes(row.state)) await signBuildReceipt(context, row.id);
+      if (milestone === 'vm_gone' && finalStates.includes(row.state))
+        await signBuildReceipts(context, row.id);
       await context.queue.announce(row.id).catch(() => undefined);
       return reply.code(204).send();
     },
@@ -75,7 +90,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     { preHandler, schema: { tags, params: IdParams, body: WaitReport } },
     async (request, reply) => {
       const { attempt, reason } = request.body;
-      const row = await ownBuild(request.principal, request.params.id);
+      const row = await ownBuild(request.principal, request.params.id, attempt);
       requireAttempt(row, attempt);
       await database
         .updateTable('build')
@@ -95,9 +110,19 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     { preHandler, schema: { tags, params: IdParams, body: PhaseReport } },
     async (request, reply) => {
       const { attempt, phase } = request.body;
-      const row = await ownBuild(request.principal, request.params.id);
+      const row = await ownBuild(request.principal, request.params.id, attempt);
       requireAttempt(row, attempt);
       await beginPhase(context, row, phase);
+      return reply.code(204).send();
+    },
+  );
+
+  app.post(
+    '/v1/builds/:id/custody-events',
+    { preHandler, bodyLimit: 16 * 1024, schema: { tags, params: IdParams, body: CustodyReport } },
+    async ({ principal, params, body }, reply) => {
+      const build = await ownBuild(principal, params.id, body.attempt);
+      await recordCustodyEvent(context, build, principal.keyId, body);
       return reply.code(204).send();
     },
   );
@@ -106,7 +131,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     '/v1/builds/:id/finish',
     { preHandler, schema: { tags, params: IdParams, body: BuildOutcome } },
     async (request, reply) => {
-      const row = await ownBuild(request.principal, request.params.id);
+      const row = await ownBuild(request.principal, request.params.id, request.body.attempt);
       if (!(await endAttempt(context, row, request.body))) {
         throw conflict(
           'already_over',
@@ -136,8 +161,8 @@ export const runnerRoutes: Routes = async (app, { context }) => {
         },
       },
       async (request, reply) => {
-        const row = await ownBuild(request.principal, request.params.id);
-        await appendLog(context, row.id, request.query, request.body as Buffer);
+        const row = await ownBuild(request.principal, request.params.id, request.query.attempt);
+        await appendLog(context, row, request.query, request.body as Buffer);
         return reply.code(204).send();
       },
     );

@@ -17,6 +17,7 @@ function withoutPlace(row: BuildRow): Build {
   return {
     ...{ id, project_id, number, state, reason, trigger, ref, branch, commit, message, attempt, phase, vm },
     pull_request: row.pull_request === null ? null : { number: row.pull_request, from_fork: row.from_fork },
+    access_grant_id: row.access_grant_id,
     failed_command: row.failed_command,
     exit_code: row.exit_code,
     queued_at: row.queued_at.toISOString(),
@@ -56,7 +57,7 @@ export async function listBuilds(
   database: Database,
   teamId: string,
   { limit, after }: PageRequest,
-  projectId: string | undefined,
+  { projectId, accessGrantId }: { projectId?: string | undefined; accessGrantId?: string | undefined },
 ): Promise<BuildRow[]> {
   return await database
     .selectFrom('build')
@@ -64,6 +65,7 @@ export async function listBuilds(
     .where('team_id', '=', teamId)
     .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
     .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId ?? ''))
+    .$if(accessGrantId !== undefined, (query) => query.where('access_grant_id', '=', accessGrantId ?? ''))
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute();

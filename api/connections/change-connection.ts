@@ -1,5 +1,8 @@
 import { connection } from '../../contract/connection.ts';
+import { changedFields } from '../audit/changed-fields.ts';
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
+import { transact } from '../db/transact.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { checkConnection } from './check-connection.ts';
@@ -12,6 +15,7 @@ export async function changeConnection(
   context: ApiContext,
   row: ConnectionRow,
   patch: Record<string, unknown>,
+  keyId: string,
 ): Promise<void> {
   const { ssh_address, app_id, installation_id, ssh_host_keys } = applyPatch(
     connection.changeable,
@@ -39,11 +43,25 @@ export async function changeConnection(
   const pinned = await pinHostKeys(context, { ...changed, connection_id: row.id }, ssh_host_keys);
   // Another credential is no reason to trust another host key.
   if ('ssh_host_keys' in patch) changed.host_keys = pinned;
-  if (!(await updateConnection(context.database, changed))) {
-    throw new ProblemError(
-      409,
-      'changed_meanwhile',
-      'The connection was changed or deleted at the same moment. Read it again.',
-    );
-  }
+  await transact(context, async (inside) => {
+    if (!(await updateConnection(inside.database, changed))) throw changedMeanwhile();
+    await recordAudit(inside, {
+      ...{ teamId: row.team_id, action: 'connection.changed', actor: keyId, subject: row.id },
+      detail: {
+        name: row.name,
+        changed: [
+          ...changedFields<object>(toConnection(row), toConnection(changed)),
+          ...['token', 'private_key'].filter((name) => patch[name] !== undefined),
+        ],
+      },
+    });
+  });
+}
+
+function changedMeanwhile(): ProblemError {
+  return new ProblemError(
+    409,
+    'changed_meanwhile',
+    'The connection was changed or deleted at the same moment. Read it again.',
+  );
 }

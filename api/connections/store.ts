@@ -108,29 +108,27 @@ export async function updateConnection(
   return result.numUpdatedRows === 1n;
 }
 
-/** Deletes a connection and its credential, unless a live project uses it. */
+/** Deletes a connection and its credential, unless a live project uses it; run it in a transaction. */
 export async function deleteConnection(
-  database: Database,
+  transaction: Database,
   id: string,
   now: Date,
 ): Promise<'deleted' | 'in_use'> {
-  return await database.transaction().execute(async (transaction) => {
-    const users = await transaction
-      .selectFrom('project')
-      .select(['id', 'revoked_at'])
-      .where('connection_id', '=', id)
-      .forUpdate()
+  const users = await transaction
+    .selectFrom('project')
+    .select(['id', 'revoked_at'])
+    .where('connection_id', '=', id)
+    .forUpdate()
+    .execute();
+  if (users.some((project) => project.revoked_at === null)) return 'in_use';
+  if (users.length > 0) {
+    await transaction
+      .updateTable('connection')
+      .set({ deleted_at: now, sealed_credential: null })
+      .where('id', '=', id)
       .execute();
-    if (users.some((project) => project.revoked_at === null)) return 'in_use';
-    if (users.length > 0) {
-      await transaction
-        .updateTable('connection')
-        .set({ deleted_at: now, sealed_credential: null })
-        .where('id', '=', id)
-        .execute();
-    } else {
-      await transaction.deleteFrom('connection').where('id', '=', id).execute();
-    }
-    return 'deleted';
-  });
+  } else {
+    await transaction.deleteFrom('connection').where('id', '=', id).execute();
+  }
+  return 'deleted';
 }

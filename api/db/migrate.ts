@@ -3,6 +3,11 @@ import { statements as first } from './migrations/0001-first.ts';
 import { statements as sourceHosts } from './migrations/0002-source-hosts.ts';
 import { statements as leaseHolders } from './migrations/0003-lease-holders.ts';
 import { statements as hostsOfOthers } from './migrations/0004-hosts-of-others.ts';
+import { statements as auditChain } from './migrations/0005-audit-chain.ts';
+import { statements as accessGrants } from './migrations/0006-access-grants.ts';
+import { statements as provenance } from './migrations/0007-provenance.ts';
+import { statements as keyRotation } from './migrations/0009-key-rotation.ts';
+import { statements as custodyEvents } from './migrations/0010-custody-events.ts';
 import { statements as repositoryIds } from './migrations/0011-repository-ids.ts';
 import { statements as orderOfEvents } from './migrations/0012-order-of-events.ts';
 import type { Schema } from './schema.ts';
@@ -12,6 +17,11 @@ const migrations = [
   { name: '0002-source-hosts', statements: sourceHosts },
   { name: '0003-lease-holders', statements: leaseHolders },
   { name: '0004-hosts-of-others', statements: hostsOfOthers },
+  { name: '0005-audit-chain', statements: auditChain },
+  { name: '0006-access-grants', statements: accessGrants },
+  { name: '0007-provenance', statements: provenance },
+  { name: '0009-key-rotation', statements: keyRotation },
+  { name: '0010-custody-events', statements: custodyEvents },
   { name: '0011-repository-ids', statements: repositoryIds },
   { name: '0012-order-of-events', statements: orderOfEvents },
 ];

@@ -1,11 +1,15 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Generated } from 'kysely';
+import type { GrantScope } from '../../contract/access-grant.ts';
 import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build.ts';
 import type { Connection } from '../../contract/connection.ts';
 import type { HookEvent } from '../../contract/hook-binding.ts';
+import type { KeyRotation } from '../../contract/key-rotation.ts';
 import type { Project } from '../../contract/project.ts';
-import type { DsseEnvelope, RevocationStep } from '../../contract/receipt.ts';
+import type { BuildParameters } from '../../contract/provenance.ts';
+import type { DsseEnvelope, ReceiptKind, RevocationStep } from '../../contract/receipt.ts';
 import type { Scope } from '../../contract/token.ts';
+import type { VmExit, VmReport } from '../../contract/vm.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
@@ -81,7 +85,9 @@ export interface Schema {
     created_at: Date;
   };
   build: BuildTable;
-  build_log: { build_id: string; position: number; data: Uint8Array };
+  vm_use: { vm: string; build_id: string; attempt: number; at: Date };
+  build_log: { build_id: string; position: number; data: Uint8Array; sealed: Generated<boolean> };
+  custody_event: { build_id: string; attempt: number; number: number };
   webhook_delivery: {
     hook_binding_id: string;
     delivery: string;
@@ -106,14 +112,39 @@ export interface Schema {
     at: Date | null;
     position: string;
   };
-  audit_event: {
+  audit_event: AuditTable & {
+    seq: number;
+    previous: string;
+    hash: string;
+    key_id: string;
+    signature: string;
+  };
+  audit_head: { team_id: string; seq: number; hash: string; at: Date };
+  unchained_audit_event: AuditTable;
+  access_grant: {
     id: string;
     team_id: string;
-    at: Date;
-    action: string;
-    actor: string;
+    project_id: string | null;
+    reason: string;
+    scope: GrantScope[];
+    notify: string[];
+    ends_at: Date;
+    created_at: Date;
+    created_by: string;
+    ended_at: Date | null;
+    deleted_at: Date | null;
+  };
+  mail: {
+    id: string;
+    team_id: string;
+    recipient: string;
     subject: string;
-    detail: Record<string, unknown>;
+    body: string;
+    created_at: Date;
+    due_at: Date;
+    attempts: Generated<number>;
+    sent_at: Generated<Date | null>;
+    given_up_at: Generated<Date | null>;
   };
   revocation: {
     project_id: string;
@@ -126,10 +157,25 @@ export interface Schema {
     id: string;
     team_id: string;
     project_id: string;
-    kind: 'revocation' | 'build';
+    kind: ReceiptKind;
     subject: string;
     envelope: DsseEnvelope;
     created_at: Date;
+  };
+  key_encryption_rotation: {
+    id: string;
+    wrapping_key: string;
+    team_ids: string[];
+    began_at: Date;
+    finished_at: Date | null;
+  };
+  key_rotation: {
+    id: string;
+    project_id: string;
+    state: KeyRotation['state'];
+    reason: string | null;
+    requested_at: Date;
+    finished_at: Date | null;
   };
   idempotency_key: {
     api_key_id: string;
@@ -141,6 +187,16 @@ export interface Schema {
   };
 }
 
+interface AuditTable {
+  id: string;
+  team_id: string;
+  at: Date;
+  action: string;
+  actor: string;
+  subject: string;
+  detail: Record<string, unknown>;
+}
+
 type Declared = Omit<Project, 'team' | 'created_at'>;
 
 interface ProjectTable extends Declared {
@@ -150,6 +206,9 @@ interface ProjectTable extends Declared {
   version: Generated<number>;
   public_key: JsonWebKey;
   wrapped_private_key: string | null;
+  wrapped_log_key: Generated<Uint8Array | null>;
+  logs_destroyed_at: Generated<Date | null>;
+  logs_erased_at: Generated<Date | null>;
   created_at: Date;
   revoking_at: Date | null;
   revoked_at: Date | null;
@@ -170,6 +229,8 @@ interface BuildTable extends MilestoneColumns {
   pull_request: Generated<number | null>;
   pull_request_at: Generated<Date | null>;
   from_fork: Generated<boolean>;
+  access_grant_id: Generated<string | null>;
+  support_commands: Generated<string[] | null>;
   status_version: Generated<number>;
   status_reported: Generated<number>;
   status_failures: Generated<number>;
@@ -182,8 +243,13 @@ interface BuildTable extends MilestoneColumns {
   failed_command: Generated<string | null>;
   exit_code: Generated<number | null>;
   lease_holder: Generated<string | null>;
+  /** Every name under which the build was claimed. */
+  spent_leases: Generated<string[]>;
   vm: Generated<string | null>;
   proof: Generated<unknown>;
+  parameters: Generated<BuildParameters | null>;
+  vm_report: Generated<VmReport | null>;
+  vm_exit: Generated<VmExit | null>;
   cancel_requested: Generated<boolean>;
   log_size: Generated<number>;
   queued_at: Date;

@@ -1,5 +1,7 @@
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
+import { transact } from '../db/transact.ts';
 import { conflict } from '../http/problem-error.ts';
 import { provesNothingHappened, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
@@ -8,13 +10,21 @@ import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import {
   type DeployKeyRow,
-  deleteDeployKeyRow,
   deployKeyOfProject,
   insertDeployKey,
   setHostedKeyId,
 } from './deploy-key-store.ts';
+import { forgetDeployKey } from './forget-deploy-key.ts';
 import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
 import { makeSealedKey } from './sealed-key.ts';
+
+interface Wanted {
+  projectId: string;
+  teamId: string;
+  rotation?: string | undefined;
+  /** API key of who asks. */
+  keyId: string;
+}
 
 /**
  * Makes the deploy key of a project and adds it at the source host. The row comes first: whatever crashes after it,
@@ -24,35 +34,41 @@ import { makeSealedKey } from './sealed-key.ts';
  */
 export async function createDeployKey(
   context: ApiContext,
-  { projectId, teamId, rotation }: { projectId: string; teamId: string; rotation?: string | undefined },
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
-  const project = await projectAtHost(context, { projectId, teamId });
+  const project = await projectAtHost(context, wanted);
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   try {
-    await dropLostKey(context, project, signal);
+    await dropLostKey(context, project, wanted, signal);
     const row =
-      (await deployKeyOfProject(context.database, project.id)) ?? (await newRow(context, project, rotation));
+      (await deployKeyOfProject(context.database, project.id)) ?? (await newRow(context, project, wanted));
     if (row.source_host_id !== null) throw alreadyThere(project);
-    return await addRow(context, project, row, signal);
+    return await addRow(context, { project, row, keyId: wanted.keyId }, signal);
   } catch (error) {
     throw sourceHostProblem(error);
   }
 }
 
 /** A key that somebody deleted at the source host opens nothing: its row makes room for a new one. */
-async function dropLostKey(context: ApiContext, project: ProjectAtHost, signal: AbortSignal): Promise<void> {
+async function dropLostKey(
+  context: ApiContext,
+  project: ProjectAtHost,
+  { keyId }: Wanted,
+  signal: AbortSignal,
+): Promise<void> {
   const row = await deployKeyOfProject(context.database, project.id);
   if (!row?.source_host_id) return;
   const find = hostedDeployKey(project, row.source_host_id).find;
   if (await unlessGone(() => withDeadline(signal, 15_000, find))) throw alreadyThere(project);
-  await deleteDeployKeyRow(context.database, row.id);
+  const why = 'The source host has it no longer.';
+  await forgetDeployKey(context, { project, key: row, keyId, why });
 }
 
 async function newRow(
   context: ApiContext,
   project: ProjectAtHost,
-  rotation: string | undefined,
+  { rotation, keyId }: Wanted,
 ): Promise<DeployKeyRow> {
   const row = {
     id: newId('dk', context.now().getTime()),
@@ -62,18 +78,29 @@ async function newRow(
     rotation: rotation ?? null,
     created_at: context.now(),
   };
-  if (await insertDeployKey(context.database, row)) return { ...row, version: 1 };
-  throw alreadyThere(project);
+  await transact(context, async (inside) => {
+    if (!(await insertDeployKey(inside.database, row, project.publicKey))) throw alreadyThere(project);
+    await recordAudit(inside, {
+      ...{ teamId: project.teamId, action: 'deploy_key.created', actor: keyId, subject: row.id },
+      detail: { project: project.id, fingerprint: row.fingerprint },
+    });
+  });
+  return { ...row, version: 1 };
 }
 
-async function addRow(context: ApiContext, project: ProjectAtHost, row: DeployKeyRow, signal: AbortSignal) {
+async function addRow(
+  context: ApiContext,
+  { project, row, keyId }: { project: ProjectAtHost; row: DeployKeyRow; keyId: string },
+  signal: AbortSignal,
+) {
   let hostedId: string;
   try {
     hostedId = await addAtHost(project, row.public_key, signal);
   } catch (error) {
     // Otherwise the key may be there: the row stays, to be completed.
     if (provesNothingHappened(error)) {
-      await deleteDeployKeyRow(context.database, row.id);
+      const why = 'The source host did not take it.';
+      await forgetDeployKey(context, { project, key: row, keyId, why });
     }
     throw error;
   }

@@ -3,7 +3,8 @@ import { notFound } from '../http/problem-error.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
-import { deleteDeployKeyRow, deployKeyOfTeam } from './deploy-key-store.ts';
+import { deployKeyOfTeam } from './deploy-key-store.ts';
+import { forgetDeployKey } from './forget-deploy-key.ts';
 import { hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
 import { retiredKeyAtHost, retiredKeysOfProject } from './retired-keys.ts';
 
@@ -13,7 +14,7 @@ import { retiredKeyAtHost, retiredKeysOfProject } from './retired-keys.ts';
  */
 export async function deleteDeployKey(
   context: ApiContext,
-  { id, teamId }: { id: string; teamId: string },
+  { id, teamId, keyId }: { id: string; teamId: string; keyId: string },
   signal: AbortSignal,
 ): Promise<void> {
   const row = await deployKeyOfTeam(context.database, id, teamId);
@@ -30,5 +31,5 @@ export async function deleteDeployKey(
   } catch (error) {
     throw sourceHostProblem(error);
   }
-  await deleteDeployKeyRow(context.database, row.id);
+  await forgetDeployKey(context, { project, key: row, keyId, why: 'By request.' });
 }

@@ -1,8 +1,11 @@
+import type { JsonWebKey } from 'node:crypto';
 import type { Selectable } from 'kysely';
+import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { conflict } from '../http/problem-error.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 
 export type DeployKeyRow = Selectable<Schema['deploy_key']>;
 
@@ -27,29 +30,25 @@ export async function deployKeyOfTeam(database: Database, id: string, teamId: st
 }
 
 /**
- * Stores a key that is not at the source host yet; false when the project has one already. The project's row is
- * locked, so that no key appears once a revocation began: 409 then.
+ * Stores a key that is not at the source host yet; false when the project has one already. Run it in a transaction:
+ * the project's row is locked, so that no key appears once a revocation began, or that was sealed to a key pair of
+ * before: 409 then.
  */
 export async function insertDeployKey(
-  database: Database,
+  transaction: Database,
   key: Omit<DeployKeyRow, 'version'>,
+  sealedTo: JsonWebKey,
 ): Promise<boolean> {
-  return await database.transaction().execute(async (transaction) => {
-    const project = await transaction
-      .selectFrom('project')
-      .select('id')
-      .where('id', '=', key.project_id)
-      .where('revoking_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
-    if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
-    const { numInsertedOrUpdatedRows } = await transaction
-      .insertInto('deploy_key')
-      .values(key)
-      .onConflict((on) => on.column('project_id').doNothing())
-      .executeTakeFirst();
-    return numInsertedOrUpdatedRows === 1n;
-  });
+  const project = await lockLiveProject(transaction, key.project_id);
+  if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+  if (thumbprint(project.public_key) !== thumbprint(sealedTo))
+    throw conflict('changed_meanwhile', "The project's key pair was rotated at the same moment. Try again.");
+  const { numInsertedOrUpdatedRows } = await transaction
+    .insertInto('deploy_key')
+    .values(key)
+    .onConflict((on) => on.column('project_id').doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
 }
 
 /** False when the row is gone: somebody removed or revoked the key in the meantime. */
@@ -62,8 +61,10 @@ export async function setHostedKeyId(database: Database, id: string, hostedId: s
   return numUpdatedRows === 1n;
 }
 
-export async function deleteDeployKeyRow(database: Database, id: string): Promise<void> {
-  await database.deleteFrom('deploy_key').where('id', '=', id).execute();
+/** False when somebody else did. */
+export async function deleteDeployKeyRow(database: Database, id: string): Promise<boolean> {
+  const { numDeletedRows } = await database.deleteFrom('deploy_key').where('id', '=', id).executeTakeFirst();
+  return numDeletedRows === 1n;
 }
 
 export interface KeyFilter {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
-import { compactDecrypt, importJWK } from 'jose';
+import { compactDecrypt } from 'jose';
 import { insertBuild } from '../builds/insert-build.ts';
 import { dump, openSetting, type Setting } from '../revocation/test-setting.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
@@ -54,8 +54,9 @@ test('the sealed private key opens to the seed of the public key, and its bytes 
     .select('wrapped_private_key')
     .where('id', '=', projectId)
     .executeTakeFirstOrThrow();
-  const wrapped = await compactDecrypt(project.wrapped_private_key ?? '', setting.keyEncryptionKey);
-  const projectKey = await importJWK(JSON.parse(Buffer.from(wrapped.plaintext).toString()), 'ECDH-ES+A256KW');
+  const [, payload = ''] = (project.wrapped_private_key ?? '').split(' ');
+  const wrapped = await compactDecrypt(payload, setting.keyEncryptionKey);
+  const projectKey = createPrivateKey({ key: Buffer.from(wrapped.plaintext), format: 'der', type: 'pkcs8' });
   const { plaintext, protectedHeader } = await compactDecrypt(stored?.sealed_private_key ?? '', projectKey);
   assert.equal(protectedHeader.kid, projectId);
   assert.equal(protectedHeader.purpose, 'deploy-key');

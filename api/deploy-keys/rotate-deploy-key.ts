@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
@@ -19,7 +20,7 @@ import { makeSealedKey } from './sealed-key.ts';
 export async function rotateDeployKey(
   context: ApiContext,
   row: DeployKeyRow,
-  rotation: string | undefined,
+  { rotation, keyId }: { rotation: string | undefined; keyId: string },
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
   if (row.rotation === (rotation ?? null)) return row;
@@ -33,7 +34,12 @@ export async function rotateDeployKey(
       throw error;
     });
     const next = { ...made, source_host_id: newHostedId, rotation: rotation ?? null };
-    const changed = await swap(context, row, next, { oldHostedId: oldId, pending, teamId: project.teamId });
+    const changed = await swap(context, row, next, {
+      oldHostedId: oldId,
+      pending,
+      teamId: project.teamId,
+      keyId,
+    });
     if (!changed) {
       await removeAndConfirm(hostedDeployKey(project, newHostedId), signal);
       throw conflict(
@@ -53,17 +59,12 @@ async function swap(
   context: ApiContext,
   row: DeployKeyRow,
   next: Omit<DeployKeyRow, 'id' | 'project_id' | 'version' | 'created_at'>,
-  { oldHostedId, pending, teamId }: { oldHostedId: string | undefined; pending: string; teamId: string },
+  by: { oldHostedId: string | undefined; pending: string; teamId: string; keyId: string },
 ): Promise<DeployKeyRow | undefined> {
   const { database, now } = context;
+  const { oldHostedId, pending, teamId, keyId } = by;
   return await database.transaction().execute(async (transaction) => {
-    const project = await transaction
-      .selectFrom('project')
-      .select('id')
-      .where('id', '=', row.project_id)
-      .where('revoking_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
+    const project = await lockLiveProject(transaction, row.project_id);
     const changed =
       project &&
       (await transaction
@@ -82,7 +83,7 @@ async function swap(
       {
         teamId,
         action: 'deploy_key.rotated',
-        actor: 'ebb',
+        actor: keyId,
         subject: row.id,
         detail: { old_fingerprint: row.fingerprint, new_fingerprint: changed.fingerprint },
       },

@@ -30,11 +30,15 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
     { ...write, schema: { body: deployKey.creation, response: { 201: deployKey.representation } } },
     async (request, reply) => {
       const { project_id: projectId, rotation } = request.body;
-      const { teamId } = request.principal;
+      const { teamId, keyId } = request.principal;
       requireProject(request.principal, projectId);
       const key = await once(context, request, reply, async () =>
         representDeployKey(
-          await createDeployKey(context, { projectId, teamId, rotation }, AbortSignal.timeout(changeMs)),
+          await createDeployKey(
+            context,
+            { projectId, teamId, rotation, keyId },
+            AbortSignal.timeout(changeMs),
+          ),
         ),
       );
       return sendRepresentation(reply, key);
@@ -82,7 +86,12 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
       const row = await requireOwn(context, request.principal, request.params.id);
       requireMatch(request, representDeployKey(row));
       const { rotation } = applyPatch(deployKey.changeable, representDeployKey(row), { ...request.body });
-      const changed = await rotateDeployKey(context, row, rotation, AbortSignal.timeout(changeMs));
+      const changed = await rotateDeployKey(
+        context,
+        row,
+        { rotation, keyId: request.principal.keyId },
+        AbortSignal.timeout(changeMs),
+      );
       return sendRepresentation(reply, representDeployKey(changed));
     },
   );
@@ -92,7 +101,8 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
     { ...write, schema: { params: Item } },
     async ({ params: { id }, principal }, reply) => {
       await requireOwn(context, principal, id);
-      await deleteDeployKey(context, { id, teamId: principal.teamId }, AbortSignal.timeout(changeMs));
+      const { teamId, keyId } = principal;
+      await deleteDeployKey(context, { id, teamId, keyId }, AbortSignal.timeout(changeMs));
       return reply.code(204).send();
     },
   );

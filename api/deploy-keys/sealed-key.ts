@@ -1,3 +1,4 @@
+import { collectSoon } from '../../contract/collect-garbage.ts';
 import type { ApiContext } from '../context.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
 import type { DeployKeyRow } from './deploy-key-store.ts';
@@ -18,5 +19,6 @@ export async function makeSealedKey(
     };
   } finally {
     key.seed.fill(0);
+    collectSoon();
   }
 }

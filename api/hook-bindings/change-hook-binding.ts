@@ -3,8 +3,9 @@ import type { ApiContext } from '../context.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { bindHook } from './bind-hook.ts';
 import { requireEvents } from './create-hook-binding.ts';
-import { type HookBindingRow, hookBindingOfProject, setBinding } from './hook-binding-store.ts';
+import { type HookBindingRow, hookBindingOfProject } from './hook-binding-store.ts';
 import { addHookAtHost } from './hosted-hook.ts';
 
 /**
@@ -14,11 +15,11 @@ import { addHookAtHost } from './hosted-hook.ts';
 export async function changeHookBinding(
   context: ApiContext,
   row: HookBindingRow,
-  patch: Record<string, unknown>,
+  { patch, ...by }: { patch: Record<string, unknown>; teamId: string; keyId: string },
   signal: AbortSignal,
 ): Promise<HookBindingRow | undefined> {
   const wanted = applyPatch(hookBinding.changeable, row, patch);
-  if (!('events' in patch)) return await setBinding(context.database, wanted);
+  if (!('events' in patch)) return await bindHook(context, row, wanted, by);
   const project = await projectAtHost(context, { projectId: row.project_id });
   requireEvents(project, wanted);
   // The host first: when it does not take the change, the same request may be sent again.
@@ -27,7 +28,7 @@ export async function changeHookBinding(
       throw sourceHostProblem(error);
     });
   await apply(wanted);
-  const changed = await setBinding(context.database, wanted);
+  const changed = await bindHook(context, row, wanted, by);
   if (changed) return changed;
   const other = await hookBindingOfProject(context.database, row.project_id);
   if (other) await apply(other);

@@ -1,5 +1,7 @@
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
+import { transact } from '../db/transact.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
 import { provesNothingHappened, unlessGone } from '../source-hosts/errors.ts';
@@ -7,13 +9,13 @@ import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-ho
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
+import { bindHook } from './bind-hook.ts';
+import { forgetHookBinding } from './forget-hook-binding.ts';
 import {
   type Binding,
-  deleteHookBindingRow,
   type HookBindingRow,
   hookBindingOfProject,
   insertHookBinding,
-  setBinding,
   setHostedHookId,
 } from './hook-binding-store.ts';
 import { addHookAtHost, hostedEvents, hostedHook, isAsSet } from './hosted-hook.ts';
@@ -22,6 +24,8 @@ interface Wanted {
   projectId: string;
   teamId: string;
   binding: Binding;
+  /** API key of who asks. */
+  keyId: string;
 }
 
 /**
@@ -38,10 +42,10 @@ export async function createHookBinding(
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   requireEvents(project, wanted.binding);
   try {
-    const pending = await pendingRow(context, project, wanted.binding, signal);
+    const pending = await pendingRow(context, project, wanted, signal);
     // What a hook that was there has missed is no baseline.
     if (pending.row.compared_since === null) await noteBaseline(context, project, pending.row, signal);
-    return await addRow(context, project, pending, signal);
+    return await addRow(context, { project, ...pending, keyId: wanted.keyId }, signal);
   } catch (error) {
     throw sourceHostProblem(error);
   }
@@ -56,24 +60,30 @@ interface Pending {
 async function pendingRow(
   context: ApiContext,
   project: ProjectAtHost,
-  binding: Binding,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<Pending> {
   const left = await hookBindingOfProject(context.database, project.id);
   if (left) {
-    const kept = await keepRow(context, project, left, signal);
-    const updated = kept && (await setBinding(context.database, { ...left, ...binding }));
+    const kept = await keepRow(context, { project, left, keyId: wanted.keyId }, signal);
+    const updated = kept && (await bindHook(context, left, wanted.binding, wanted));
     if (updated) return { row: updated, fresh: false };
   }
   const row = {
     id: newId('hook', context.now().getTime()),
     project_id: project.id,
-    ...binding,
+    ...wanted.binding,
     repository_id: (await inspect(project, signal)).id ?? null,
     source_host_id: null,
     created_at: context.now(),
   };
-  if (!(await insertHookBinding(context.database, row))) throw alreadyThere(project);
+  await transact(context, async (inside) => {
+    if (!(await insertHookBinding(inside.database, row))) throw alreadyThere(project);
+    await recordAudit(inside, {
+      ...{ teamId: project.teamId, action: 'hook_binding.created', actor: wanted.keyId, subject: row.id },
+      detail: { project: project.id, ...wanted.binding },
+    });
+  });
   const unseen = { reconciled_at: null, compared_since: null, log_read_to: null };
   return { row: { ...row, version: 1, ...unseen }, fresh: true };
 }
@@ -84,8 +94,7 @@ async function pendingRow(
  */
 async function keepRow(
   context: ApiContext,
-  project: ProjectAtHost,
-  left: HookBindingRow,
+  { project, left, keyId }: { project: ProjectAtHost; left: HookBindingRow; keyId: string },
   signal: AbortSignal,
 ): Promise<boolean> {
   if (left.source_host_id === null) return true;
@@ -93,14 +102,14 @@ async function keepRow(
   const found = await unlessGone(() => withDeadline(signal, 15_000, find));
   if (isAsSet(context, left.id, found)) throw alreadyThere(project);
   // Somebody deleted it at the source host: the row makes room for a new one.
-  if (!found) await deleteHookBindingRow(context.database, left.id);
+  const why = 'The source host had it no longer.';
+  if (!found) await forgetHookBinding(context, { project, id: left.id, keyId, why });
   return found !== undefined;
 }
 
 async function addRow(
   context: ApiContext,
-  project: ProjectAtHost,
-  { row, fresh }: Pending,
+  { project, row, fresh, keyId }: Pending & { project: ProjectAtHost; keyId: string },
   signal: AbortSignal,
 ): Promise<HookBindingRow> {
   let hostedId: string;
@@ -109,7 +118,8 @@ async function addRow(
   } catch (error) {
     // Otherwise the hook may be there, by this attempt or the one that left the row, which stays to be completed.
     if (fresh && provesNothingHappened(error)) {
-      await deleteHookBindingRow(context.database, row.id);
+      const why = 'The source host did not take it.';
+      await forgetHookBinding(context, { project, id: row.id, keyId, why });
     }
     throw error;
   }

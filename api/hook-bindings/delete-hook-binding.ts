@@ -3,13 +3,14 @@ import { notFound } from '../http/problem-error.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
-import { deleteHookBindingRow, hookBindingOfTeam } from './hook-binding-store.ts';
+import { forgetHookBinding } from './forget-hook-binding.ts';
+import { hookBindingOfTeam } from './hook-binding-store.ts';
 import { hostedHook, settledHookId } from './hosted-hook.ts';
 
 /** Removes the hook at the source host, looks again that it is gone, and only then forgets it. 404 when there is none. */
 export async function deleteHookBinding(
   context: ApiContext,
-  { id, teamId }: { id: string; teamId: string },
+  { id, teamId, keyId }: { id: string; teamId: string; keyId: string },
   signal: AbortSignal,
 ): Promise<void> {
   const row = await hookBindingOfTeam(context.database, id, teamId);
@@ -21,5 +22,5 @@ export async function deleteHookBinding(
   } catch (error) {
     throw sourceHostProblem(error);
   }
-  await deleteHookBindingRow(context.database, row.id);
+  await forgetHookBinding(context, { project, id, keyId, why: 'By request.' });
 }

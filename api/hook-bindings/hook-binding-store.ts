@@ -27,34 +27,32 @@ export async function hookBindingOfTeam(database: Database, id: string, teamId: 
 }
 
 /**
- * Stores a binding that is not at the source host yet; false when the project has one already. The project's row is
- * locked, so that no hook appears once a revocation began: 409 then.
+ * Stores a binding that is not at the source host yet; false when the project has one already. Run it in a
+ * transaction: the project's row is locked, so that no hook appears once a revocation began: 409 then.
  */
 export async function insertHookBinding(
-  database: Database,
+  transaction: Database,
   hook: Omit<HookBindingRow, 'version' | 'reconciled_at' | 'compared_since' | 'log_read_to'>,
 ): Promise<boolean> {
-  return await database.transaction().execute(async (transaction) => {
-    const project = await transaction
-      .selectFrom('project')
-      .select('id')
-      .where('id', '=', hook.project_id)
-      .where('revoking_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
-    if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
-    const { numInsertedOrUpdatedRows } = await transaction
-      .insertInto('hook_binding')
-      .values({
-        ...hook,
-        branches: json(hook.branches),
-        tags: json(hook.tags),
-        events: json(hook.events),
-      })
-      .onConflict((on) => on.column('project_id').doNothing())
-      .executeTakeFirst();
-    return numInsertedOrUpdatedRows === 1n;
-  });
+  const project = await transaction
+    .selectFrom('project')
+    .select('id')
+    .where('id', '=', hook.project_id)
+    .where('revoking_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+  const { numInsertedOrUpdatedRows } = await transaction
+    .insertInto('hook_binding')
+    .values({
+      ...hook,
+      branches: json(hook.branches),
+      tags: json(hook.tags),
+      events: json(hook.events),
+    })
+    .onConflict((on) => on.column('project_id').doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
 }
 
 /** False when the row is gone: somebody removed or revoked the hook in the meantime. */
@@ -89,8 +87,13 @@ export async function setBinding(
     .executeTakeFirst();
 }
 
-export async function deleteHookBindingRow(database: Database, id: string): Promise<void> {
-  await database.deleteFrom('hook_binding').where('id', '=', id).execute();
+/** False when somebody else did. */
+export async function deleteHookBindingRow(database: Database, id: string): Promise<boolean> {
+  const { numDeletedRows } = await database
+    .deleteFrom('hook_binding')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numDeletedRows === 1n;
 }
 
 export interface HookFilter {

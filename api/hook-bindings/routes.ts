@@ -32,9 +32,9 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
     { ...write, schema: { body: hookBinding.creation, response: { 201: hookBinding.representation } } },
     async (request, reply) => {
       const { project_id: projectId, branches = ['**'], tags = [], events = [...hookEvents] } = request.body;
-      const { teamId } = request.principal;
+      const { teamId, keyId } = request.principal;
       requireProject(request.principal, projectId);
-      const wanted = { projectId, teamId, binding: { branches, tags, events } };
+      const wanted = { projectId, teamId, keyId, binding: { branches, tags, events } };
       const hook = await once(context, request, reply, async () =>
         represent(await createHookBinding(context, wanted, AbortSignal.timeout(changeMs))),
       );
@@ -86,7 +86,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
       const changed = await changeHookBinding(
         context,
         row,
-        { ...request.body },
+        { patch: { ...request.body }, ...request.principal },
         AbortSignal.timeout(changeMs),
       );
       if (!changed) throw changedMeanwhile();
@@ -99,7 +99,8 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
     { ...write, schema: { params: Item } },
     async ({ params: { id }, principal }, reply) => {
       await ownHook(context, principal, id);
-      await deleteHookBinding(context, { id, teamId: principal.teamId }, AbortSignal.timeout(changeMs));
+      const { teamId, keyId } = principal;
+      await deleteHookBinding(context, { id, teamId, keyId }, AbortSignal.timeout(changeMs));
       return reply.code(204).send();
     },
   );

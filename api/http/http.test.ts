@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { before, test } from 'node:test';
+import { CustodyError } from '../../contract/custody/custody-error.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { dump } from '../revocation/test-setting.ts';
 import { type Client, created, declareProject, send, signIn } from '../test-client.ts';
@@ -244,6 +245,18 @@ describeApi('HTTP', (given) => {
     const { body } = await send(given(), { method: 'GET', url: '/v1/openapi.json' });
     const current = (await readFile(openapiPath, 'utf8')) === openapiText(body);
     assert.ok(current, 'docs/openapi.json is not current; run: node api/http/generate-openapi.ts');
+  });
+
+  test('while the key service is away no project is made, and the answer says when to try again', async (t) => {
+    const { context } = given();
+    const { createProjectKey } = context.custody;
+    t.after(() => Object.assign(context.custody, { createProjectKey }));
+    Object.assign(context.custody, {
+      createProjectKey: async () => {
+        throw new CustodyError('unavailable', 'AWS KMS did not wrap the key of prj_1.');
+      },
+    });
+    await assert.rejects(declareProject(given(), admin), /key_service_unavailable.*nothing was made/);
   });
 
   test('the reference page is shown to people', async () => {

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { CustodyError } from '../../contract/custody/custody-error.ts';
 import { type Problem, problemMediaType } from '../../contract/problem.ts';
 import { QueueFullError } from '../../queue/build-queue.ts';
 import { ProblemError } from './problem-error.ts';
@@ -50,6 +51,10 @@ function toProblem(error: FastifyError | Error): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof QueueFullError) {
     return new ProblemError(503, 'queue_full', error.message, { headers: { 'retry-after': '60' } });
+  }
+  if (error instanceof CustodyError) {
+    const detail = 'The key service did not wrap the key, so nothing was made. Try again.';
+    return new ProblemError(503, 'key_service_unavailable', detail, { headers: { 'retry-after': '10' } });
   }
   const { validation, validationContext, statusCode = 500, code } = error as FastifyError;
   if (validation) {

@@ -1,7 +1,11 @@
+import { collectSoon } from '../../contract/collect-garbage.ts';
 import type { Project, ProjectCreation } from '../../contract/project.ts';
+import { recordAudit } from '../audit/record-audit.ts';
+import type { Principal } from '../auth/principal.ts';
 import { findConnection } from '../connections/store.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
+import { transact } from '../db/transact.ts';
 import { conflict, invalidField, ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -14,7 +18,7 @@ const hostTimeoutMs = 10_000;
 /** Makes a project with a key pair of its own, after the source host has shown the repository. */
 export async function createProject(
   context: ApiContext,
-  teamId: string,
+  { teamId, keyId }: Principal,
   body: ProjectCreation,
 ): Promise<Project> {
   const declared = body as Required<ProjectCreation>;
@@ -23,25 +27,28 @@ export async function createProject(
   const repositoryId = await checkRepository(context, teamId, declared);
   const id = newId('prj');
   const key = await context.custody.createProjectKey(id);
-  const made = await insertProject(context.database, {
-    ...declared,
-    id,
-    team_id: teamId,
-    repository_id: repositoryId ?? null,
-    public_key: key.publicKey,
-    wrapped_private_key: key.wrappedPrivateKey,
-    created_at: context.now(),
+  collectSoon();
+  const made = {
+    ...{ ...declared, id, team_id: teamId, repository_id: repositoryId ?? null, created_at: context.now() },
+    ...{ public_key: key.publicKey, wrapped_private_key: key.wrappedPrivateKey },
+  };
+  await transact(context, async (inside) => {
+    if (!(await insertProject(inside.database, made))) throw nameTaken(made.name);
+    const { name, repository, connection_id: connection } = made;
+    const detail = { name, repository, connection, environment: Object.keys(made.environment).sort() };
+    await recordAudit(inside, { teamId, action: 'project.created', actor: keyId, subject: id, detail });
   });
-  if (!made) {
-    throw conflict(
-      'name_taken',
-      `The team has a project ${declared.name} already. Choose another name, or import it.`,
-      'name',
-    );
-  }
   const row = await findProject(context.database, teamId, id);
   if (!row) throw new Error(`The project ${id} vanished while it was made.`);
   return toProject(row);
+}
+
+function nameTaken(name: string): ProblemError {
+  return conflict(
+    'name_taken',
+    `The team has a project ${name} already. Choose another name, or import it.`,
+    'name',
+  );
 }
 
 /** Gives the repository's id at the source host, where it has one. */

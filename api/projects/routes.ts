@@ -6,15 +6,13 @@ import { projectOfList, requireProject, requireScope, requireTeamToken } from '.
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
-import { applyPatch } from '../http/merge-patch.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { notFound, ProblemError } from '../http/problem-error.ts';
+import { notFound } from '../http/problem-error.ts';
 import { revokeProject } from '../revocation/revoke-project.ts';
-import { checkImage } from './check-image.ts';
+import { changeProject } from './change-project.ts';
 import { createProject } from './create-project.ts';
-import { checkEnvironment } from './environment-names.ts';
-import { findProject, listProjects, toProject, updateProject } from './store.ts';
+import { findProject, listProjects, toProject } from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['projects'];
@@ -41,7 +39,7 @@ export const projectRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       requireTeamToken(request.principal);
       return await once(context, request, reply, () =>
-        createProject(context, request.principal.teamId, request.body),
+        createProject(context, request.principal, request.body),
       );
     },
   );
@@ -81,16 +79,7 @@ export const projectRoutes: Routes = async (app, { context }) => {
       const row = await find(request.principal, request.params.id);
       const current = toProject(row);
       requireMatch(request, current);
-      const changed = applyPatch(project.changeable, current, request.body);
-      checkEnvironment(changed.environment);
-      checkImage(changed);
-      if (!(await updateProject(context.database, changed, row.version))) {
-        throw new ProblemError(
-          409,
-          'changed_meanwhile',
-          'The project was changed or revoked at the same moment. Read it again.',
-        );
-      }
+      const changed = await changeProject(context, row, request.body, request.principal.keyId);
       // Builds that wait already go by the new number at once; where Redis is away the sweeper sets it.
       await context.queue.setConcurrency(current.id, changed.concurrency).catch(() => undefined);
       return sendRepresentation(reply, toProject(await find(request.principal, current.id)));

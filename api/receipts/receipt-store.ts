@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { Receipt } from '../../contract/receipt.ts';
+import type { Receipt, ReceiptKind } from '../../contract/receipt.ts';
 import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 
@@ -34,6 +34,8 @@ export async function receiptOfTeam(database: Database, id: string, teamId: stri
 export interface ReceiptFilter {
   teamId: string;
   projectId?: string | undefined;
+  subject?: string | undefined;
+  kind?: ReceiptKind | undefined;
   after?: string | undefined;
   limit: number;
 }
@@ -45,6 +47,8 @@ export async function listReceipts(database: Database, filter: ReceiptFilter): P
     .selectAll()
     .where('team_id', '=', filter.teamId)
     .$if(filter.projectId !== undefined, (q) => q.where('project_id', '=', filter.projectId ?? ''))
+    .$if(filter.subject !== undefined, (q) => q.where('subject', '=', filter.subject ?? ''))
+    .$if(filter.kind !== undefined, (q) => q.where('kind', '=', filter.kind ?? 'provenance'))
     .$if(filter.after !== undefined, (q) => q.where('id', '>', filter.after ?? ''))
     .orderBy('id')
     .limit(filter.limit)

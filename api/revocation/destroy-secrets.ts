@@ -1,4 +1,6 @@
+import { sql } from 'kysely';
 import type { Database } from '../db/database.ts';
+import { logsDestroyedAt } from '../logs/erase-logs.ts';
 
 /**
  * Destroys what could open the project's secrets, and the secrets: after this, whatever backups hold of them is
@@ -7,7 +9,7 @@ import type { Database } from '../db/database.ts';
 export async function destroySecrets(database: Database, projectId: string): Promise<number> {
   await database
     .updateTable('project')
-    .set({ wrapped_private_key: null })
+    .set({ wrapped_private_key: null, wrapped_log_key: null, logs_destroyed_at: logsDestroyedAt })
     .where('id', '=', projectId)
     .execute();
   const { numDeletedRows } = await database
@@ -18,6 +20,12 @@ export async function destroySecrets(database: Database, projectId: string): Pro
     .updateTable('deploy_key')
     .set({ sealed_private_key: '' })
     .where('project_id', '=', projectId)
+    .execute();
+  await database
+    .updateTable('key_rotation')
+    .set({ state: 'failed', reason: 'The project was revoked.', finished_at: sql<Date>`now()` })
+    .where('project_id', '=', projectId)
+    .where('state', '=', 'waiting')
     .execute();
   return Number(numDeletedRows);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import pino from 'pino';
+import { createFileKeyWrapper } from '../../contract/custody/key-wrapper.ts';
 import { scopes } from '../../contract/token.ts';
 import { createRedisQueue } from '../../queue/redis-queue.ts';
 import { startRedis } from '../../queue/test-redis.ts';
@@ -32,7 +33,7 @@ export async function openSetting() {
   const keyEncryption = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const fault: { before?: (method: string) => void | Promise<void>; after?: (method: string) => void } = {};
   const custody = createCustody({
-    keyEncryptionKey: keyEncryption.publicKey.export({ format: 'jwk' }),
+    keyWrapper: createFileKeyWrapper(keyEncryption.publicKey.export({ format: 'jwk' })),
     hookMasterKey: randomBytes(32),
   });
   const database = await openDatabase({ folder: 'memory://' });

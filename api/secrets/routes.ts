@@ -2,16 +2,19 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
 import { type Secret, secret } from '../../contract/secret.ts';
+import { changedFields } from '../audit/changed-fields.ts';
+import { type Audited, recordAudit } from '../audit/record-audit.ts';
 import type { Principal } from '../auth/principal.ts';
 import { projectOfList, requireProject, requireScope } from '../auth/require-scope.ts';
 import { newId } from '../db/new-id.ts';
+import { transact } from '../db/transact.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { conflict, invalidField, notFound, ProblemError } from '../http/problem-error.ts';
+import { conflict, invalidField, notFound, type ProblemError } from '../http/problem-error.ts';
 import { checkEnvironmentName } from '../projects/environment-names.ts';
 import { findProject } from '../projects/store.ts';
 import {
@@ -46,11 +49,8 @@ export const secretRoutes: Routes = async (app, { context }) => {
     if (!project || project.revoking_at) throw noLiveProject(projectId);
     const plaintext = Buffer.from(value);
     try {
-      return await context.custody.seal(plaintext, {
-        publicKey: project.public_key,
-        projectId,
-        purpose: `secret:${name}`,
-      });
+      const to = { publicKey: project.public_key, projectId, purpose: `secret:${name}` } as const;
+      return { sealed_value: await context.custody.seal(plaintext, to), sealedTo: project.public_key };
     } finally {
       plaintext.fill(0);
     }
@@ -63,17 +63,25 @@ export const secretRoutes: Routes = async (app, { context }) => {
       await once(context, request, reply, async () => {
         const { project_id, name, phases = [], value } = request.body;
         checkEnvironmentName(name, 'name');
-        const sealed_value = await seal(request.principal, project_id, name, value);
-        const row = { id: newId('sec'), project_id, name, phases, sealed_value, created_at: context.now() };
-        const result = await insertSecret(database, row);
-        if (result === 'project_revoked') throw noLiveProject(project_id);
-        if (result === 'name_taken') {
+        const row = { id: newId('sec'), project_id, name, phases, created_at: context.now() };
+        const store = async () => {
+          const { sealed_value, sealedTo } = await seal(request.principal, project_id, name, value);
+          return await transact(context, async (inside) => {
+            const result = await insertSecret(inside.database, { ...row, sealed_value }, sealedTo);
+            if (result === 'made')
+              await recordAudit(inside, secretEntry('secret.created', request.principal, row));
+            return result;
+          });
+        };
+        let result = await store();
+        if (result === 'key_rotated') result = await store();
+        if (result === 'key_rotated')
           throw conflict(
-            'name_taken',
-            `The project has a secret ${name} already. Choose another name, or import it.`,
-            'name',
+            'changed_meanwhile',
+            "The project's key pair was rotated at the same moment. Try again.",
           );
-        }
+        if (result === 'project_revoked') throw noLiveProject(project_id);
+        if (result === 'name_taken') throw nameTaken(name);
         return toSecret(await find(request.principal, row.id));
       }),
   );
@@ -110,16 +118,16 @@ export const secretRoutes: Routes = async (app, { context }) => {
       requireMatch(request, toSecret(row), row.version);
       const { value } = request.body as { value?: string | null };
       const { phases } = applyPatch(secret.changeable, toSecret(row), request.body);
-      const sealed_value = value
-        ? await seal(request.principal, row.project_id, row.name, value)
-        : row.sealed_value;
-      if (!(await updateSecret(database, { id: row.id, phases, sealed_value, version: row.version }))) {
-        throw new ProblemError(
-          409,
-          'changed_meanwhile',
-          'The secret was changed at the same moment. Read it again.',
-        );
-      }
+      // After the row was read: when a rotation comes in between, the version is another and nothing is written.
+      const { sealed_value } = value ? await seal(request.principal, row.project_id, row.name, value) : row;
+      const changed = changedFields({ phases: row.phases }, { phases });
+      await transact(context, async (inside) => {
+        const next = { id: row.id, phases, sealed_value, version: row.version };
+        if (!(await updateSecret(inside.database, next))) throw changedMeanwhile();
+        const entry = secretEntry('secret.changed', request.principal, row);
+        const detail = { ...entry.detail, changed: [...changed, ...(value ? ['value'] : [])] };
+        await recordAudit(inside, { ...entry, detail });
+      });
       return sendSecret(reply, await find(request.principal, row.id));
     },
   );
@@ -128,8 +136,11 @@ export const secretRoutes: Routes = async (app, { context }) => {
     '/v1/secrets/:id',
     { preHandler: write, schema: { tags, params: IdParams } },
     async (request, reply) => {
-      const { id } = await find(request.principal, request.params.id);
-      await deleteSecret(database, id);
+      const row = await find(request.principal, request.params.id);
+      await transact(context, async (inside) => {
+        if (await deleteSecret(inside.database, row.id))
+          await recordAudit(inside, secretEntry('secret.deleted', request.principal, row));
+      });
       return reply.code(204).send();
     },
   );
@@ -138,6 +149,24 @@ export const secretRoutes: Routes = async (app, { context }) => {
 /** The ETag covers the value, which is not shown: who changes it must know that it is still the one he read of. */
 function sendSecret(reply: FastifyReply, row: SecretRow): Secret {
   return sendRepresentation(reply, toSecret(row), row.version);
+}
+
+/** Of the value it says nothing. */
+function secretEntry(
+  action: string,
+  { teamId, keyId }: Principal,
+  { id, name, project_id }: Pick<SecretRow, 'id' | 'name' | 'project_id'>,
+): Audited {
+  return { teamId, action, actor: keyId, subject: id, detail: { name, project: project_id } };
+}
+
+function nameTaken(name: string): ProblemError {
+  const detail = `The project has a secret ${name} already. Choose another name, or import it.`;
+  return conflict('name_taken', detail, 'name');
+}
+
+function changedMeanwhile(): ProblemError {
+  return conflict('changed_meanwhile', 'The secret was changed at the same moment. Read it again.');
 }
 
 function noLiveProject(projectId: string): ProblemError {

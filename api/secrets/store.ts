@@ -1,8 +1,11 @@
+import type { JsonWebKey } from 'node:crypto';
 import type { Selectable } from 'kysely';
+import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import type { Secret } from '../../contract/secret.ts';
 import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import type { PageRequest } from '../http/page.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 
 export type SecretRow = Selectable<Schema['secret']>;
 
@@ -55,29 +58,24 @@ export async function listSecrets(
 }
 
 /**
- * The project is locked against a revocation that begins meanwhile: it would destroy the secrets and miss this one.
+ * Run it in a transaction. The project is locked against a revocation that begins meanwhile: it would destroy the
+ * secrets and miss this one; and against a rotation, which would leave it sealed to a key pair of before.
  */
 export async function insertSecret(
-  database: Database,
+  transaction: Database,
   row: Omit<SecretRow, 'version'>,
-): Promise<'made' | 'name_taken' | 'project_revoked'> {
-  return await database.transaction().execute(async (transaction) => {
-    const live = await transaction
-      .selectFrom('project')
-      .select('id')
-      .where('id', '=', row.project_id)
-      .where('revoking_at', 'is', null)
-      .forShare()
-      .executeTakeFirst();
-    if (!live) return 'project_revoked';
-    const made = await transaction
-      .insertInto('secret')
-      .values({ ...row, phases: json(row.phases) })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .executeTakeFirst();
-    return made ? 'made' : 'name_taken';
-  });
+  sealedTo: JsonWebKey,
+): Promise<'made' | 'name_taken' | 'project_revoked' | 'key_rotated'> {
+  const live = await lockLiveProject(transaction, row.project_id);
+  if (!live) return 'project_revoked';
+  if (thumbprint(live.public_key) !== thumbprint(sealedTo)) return 'key_rotated';
+  const made = await transaction
+    .insertInto('secret')
+    .values({ ...row, phases: json(row.phases) })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return made ? 'made' : 'name_taken';
 }
 
 export async function updateSecret(
@@ -93,6 +91,8 @@ export async function updateSecret(
   return result.numUpdatedRows === 1n;
 }
 
-export async function deleteSecret(database: Database, id: string): Promise<void> {
-  await database.deleteFrom('secret').where('id', '=', id).execute();
+/** False when somebody else did. */
+export async function deleteSecret(database: Database, id: string): Promise<boolean> {
+  const { numDeletedRows } = await database.deleteFrom('secret').where('id', '=', id).executeTakeFirst();
+  return numDeletedRows === 1n;
 }

@@ -1,5 +1,4 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
   type JsonWebKey,
@@ -8,7 +7,9 @@ import {
   sign,
 } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
+import { auditHeadType, canonicalJson } from '../../contract/audit-chain.ts';
 import type { DsseEnvelope } from '../../contract/receipt.ts';
+import { type PublishedKey, publish } from './published-key.ts';
 import type { Signer } from './signer.ts';
 
 const payloadType = 'application/vnd.in-toto+json';
@@ -16,20 +17,26 @@ const audience = 'ebb';
 
 /**
  * @param options.tokenKey Ed25519 private JWK for access tokens
- * @param options.receiptKey Ed25519 private JWK for receipts
+ * @param options.receiptKey Ed25519 private JWK for receipts; its `iat` says since when
+ * @param options.otherReceiptKeys what is published besides: retired keys, and the next one
  * @param options.issuer the API's public address
  */
 export function createSigner(options: {
   tokenKey: JsonWebKey;
   receiptKey: JsonWebKey;
+  otherReceiptKeys?: PublishedKey[];
   issuer: string;
 }): Signer {
-  const token = loadKey(options.tokenKey);
-  const receipt = loadKey(options.receiptKey);
+  const token = loadKey(options.tokenKey, 'token');
+  const receipt = loadKey(options.receiptKey, 'receipt');
+  const signOf = (type: string, payload: Buffer) => {
+    const bytes = preAuthenticationEncoding(type, payload);
+    return { keyid: receipt.published.kid, sig: sign(null, bytes, receipt.privateKey).toString('base64') };
+  };
   return {
     signToken: (claims, expiresInSeconds) =>
       new SignJWT(claims)
-        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: token.id })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: token.published.kid })
         .setIssuer(options.issuer)
         .setAudience(audience)
         .setIssuedAt()
@@ -48,41 +55,29 @@ export function createSigner(options: {
     },
     signStatement(statement): DsseEnvelope {
       const payload = Buffer.from(JSON.stringify(statement));
-      const sig = sign(null, preAuthenticationEncoding(payload), receipt.privateKey).toString('base64');
-      return { payloadType, payload: payload.toString('base64'), signatures: [{ keyid: receipt.id, sig }] };
+      return { payloadType, payload: payload.toString('base64'), signatures: [signOf(payloadType, payload)] };
     },
-    jwks: () => ({
-      keys: [
-        { ...token.publicJwk, kid: token.id, alg: 'EdDSA', use: 'sig' },
-        { ...receipt.publicJwk, kid: receipt.id, alg: 'EdDSA', use: 'sig', key_ops: ['verify'] },
-      ],
-    }),
+    signAuditHead(head) {
+      const payload = Buffer.from(canonicalJson(head));
+      const signatures = [signOf(auditHeadType, payload)];
+      return { payloadType: auditHeadType, payload: payload.toString('base64'), signatures };
+    },
+    jwks: () => ({ keys: [token.published, receipt.published, ...(options.otherReceiptKeys ?? [])] }),
   };
 }
 
 /** What DSSE signs: https://github.com/secure-systems-lab/dsse/blob/master/protocol.md */
-function preAuthenticationEncoding(payload: Buffer): Buffer {
-  return Buffer.concat([
-    Buffer.from(`DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `),
-    payload,
-  ]);
+function preAuthenticationEncoding(type: string, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
 }
 
 interface LoadedKey {
-  id: string;
   privateKey: KeyObject;
   publicKey: KeyObject;
-  publicJwk: JsonWebKey;
+  published: PublishedKey;
 }
 
-function loadKey(jwk: JsonWebKey): LoadedKey {
+function loadKey(jwk: JsonWebKey, use: PublishedKey['ebb_use']): LoadedKey {
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
-  const publicKey = createPublicKey(privateKey);
-  const publicJwk = publicKey.export({ format: 'jwk' });
-  return { id: thumbprint(publicJwk), privateKey, publicKey, publicJwk };
-}
-
-/** RFC 7638, with the members that RFC 8037 names for OKP keys. */
-function thumbprint({ crv, kty, x }: JsonWebKey): string {
-  return createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url');
+  return { privateKey, publicKey: createPublicKey(privateKey), published: publish(jwk, use) };
 }

@@ -1,5 +1,7 @@
-import type { JsonWebKey } from 'node:crypto';
+import type { AuditHead, SignedAuditHead } from '../../contract/audit.ts';
 import type { DsseEnvelope } from '../../contract/receipt.ts';
+import type { ReceiptStatement } from '../../contract/receipt-statement.ts';
+import type { PublishedKey } from './published-key.ts';
 
 /** The API's Ed25519 keys: one signs access tokens, another signs receipts, so that neither stands in for the other. */
 export interface Signer {
@@ -8,7 +10,9 @@ export interface Signer {
   /** Verifies signature, issuer, audience and times; throws a jose error. */
   verifyToken(token: string): Promise<Record<string, unknown>>;
   /** Wraps an in-toto Statement in a signed DSSE envelope. */
-  signStatement(statement: Record<string, unknown>): DsseEnvelope;
-  /** Public keys, for /.well-known/jwks.json (RFC 7517). */
-  jwks(): { keys: JsonWebKey[] };
+  signStatement(statement: ReceiptStatement): DsseEnvelope;
+  /** Signs the head of an audit chain with the receipt key, in an envelope of a type of its own. */
+  signAuditHead(head: AuditHead): SignedAuditHead;
+  /** Public keys, for /.well-known/jwks.json (RFC 7517): those in use, and every receipt key that ever was. */
+  jwks(): { keys: PublishedKey[] };
 }

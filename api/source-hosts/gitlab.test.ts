@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Gitlab } from '@gitbeaker/rest';
+import { createFileKeyWrapper } from '../../contract/custody/key-wrapper.ts';
 import { createCustody } from '../custody/custody.ts';
 import { createKey } from '../deploy-keys/ed25519-key.ts';
 import { testSourceHost } from './conformance.ts';
@@ -172,7 +173,7 @@ describe('gitlab, beside another client of its API', () => {
     const told: string[] = [];
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const custody = createCustody({
-      keyEncryptionKey: pair.publicKey.export({ format: 'jwk' }),
+      keyWrapper: createFileKeyWrapper(pair.publicKey.export({ format: 'jwk' })),
       hookMasterKey: Buffer.alloc(32),
     });
     const kinds = { gitlab: { ...kind, open: () => open(gitlab) } };

@@ -38,6 +38,8 @@ async function claimDue({ database, now }: ApiContext) {
     .select('build.id')
     .select(sql<number>`row_number() over (partition by project.connection_id order by build.id)`.as('turn'))
     .where('connection.deleted_at', 'is', null)
+    // What the crew tries says nothing of the commit.
+    .where('build.trigger', '<>', 'support')
     .whereRef('build.status_reported', '<', 'build.status_version')
     .where(({ or, eb }) => or([eb('status_retry_at', 'is', null), eb('status_retry_at', '<=', at)]));
   const claimed = await database

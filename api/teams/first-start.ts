@@ -1,47 +1,41 @@
-import { scopes } from '../../contract/token.ts';
-import { createApiKey } from '../auth/api-key.ts';
-import type { Database } from '../db/database.ts';
+import { teamScopes } from '../../contract/token.ts';
+import type { AuditContext } from '../audit/record-audit.ts';
+import { hashApiKey, makeApiKey, type NewApiKey, registerApiKey } from '../auth/api-key.ts';
 import { newId } from '../db/new-id.ts';
-
-/** The team that runner keys belong to; it owns no projects. */
-export const operators = 'ebb-operators';
+import { transact } from '../db/transact.ts';
+import { operators } from './operators.ts';
 
 /**
  * Makes the first team, its admin API key and a runner key when there is no team yet. The keys are those of
  * `options.keys` or new ones; they are given here and never again. Undefined when there was a team.
  */
 export async function firstStart(
-  database: Database,
+  context: AuditContext,
   options: {
     teamName: string;
-    now: Date;
     keys?: { admin?: string | undefined; runner?: string | undefined };
   },
 ): Promise<{ admin: string; runner: string } | undefined> {
-  return await database.transaction().execute(async (transaction) => {
-    const made = await transaction
+  return await transact(context, async (inside) => {
+    const { database, now } = inside;
+    const at = now();
+    const made = await database
       .insertInto('team')
-      .values({ id: newId('team'), name: operators, created_at: options.now })
+      .values({ id: newId('team'), name: operators, created_at: at })
       .onConflict((conflict) => conflict.doNothing())
       .returning('id')
       .executeTakeFirst();
     if (!made) return undefined;
-    const team = { id: newId('team'), name: options.teamName, created_at: options.now };
-    await transaction.insertInto('team').values(team).execute();
-    const key = { now: options.now, name: 'first start' };
+    const team = { id: newId('team'), name: options.teamName, created_at: at };
+    await database.insertInto('team').values(team).execute();
+    const register = async (key: Pick<NewApiKey, 'teamId' | 'scopes'>, secret = makeApiKey()) => {
+      const named = { ...key, name: 'first start', now: at };
+      await registerApiKey(inside, { key: named, secretHash: hashApiKey(secret), actor: 'ebb' });
+      return secret;
+    };
     return {
-      admin: await createApiKey(transaction, {
-        ...key,
-        teamId: team.id,
-        secret: options.keys?.admin,
-        scopes: scopes.filter((scope) => scope !== 'runner'),
-      }),
-      runner: await createApiKey(transaction, {
-        ...key,
-        teamId: made.id,
-        secret: options.keys?.runner,
-        scopes: ['runner'],
-      }),
+      admin: await register({ teamId: team.id, scopes: [...teamScopes] }, options.keys?.admin),
+      runner: await register({ teamId: made.id, scopes: ['runner'] }, options.keys?.runner),
     };
   });
 }

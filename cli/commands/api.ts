@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { readApiConfiguration } from '../../api/configuration.ts';
 import { type ApiReady, runApiProcess } from '../api-process.ts';
 import { showFirstKeys } from '../first-keys.ts';
+import { forbidCoreDumps } from '../no-core-dumps.ts';
 import { onStopRequest } from '../stop-request.ts';
 
 /** `ebb api`: the control plane. */
@@ -15,6 +16,7 @@ export function apiCommand(): Command {
         console.log('ebb: the configuration is complete');
         return;
       }
+      await forbidCoreDumps();
       const { stop } = onStopRequest();
       await runApiProcess({ configuration, stop, onReady: tell });
       process.disconnect?.();

@@ -32,7 +32,8 @@ export async function showBuild(client: Client, id: string): Promise<number> {
   return build.state === 'passed' ? 0 : 1;
 }
 
-async function findProject(client: Client, name: string): Promise<Project> {
+/** A project by its id or as team/project. */
+export async function findProject(client: Client, name: string): Promise<Project> {
   if (name.startsWith('prj_')) return await client.get<Project>(`/v1/projects/${encodeURIComponent(name)}`);
   const page = await client.get<{ items: Project[] }>(`/v1/projects?natural_id=${encodeURIComponent(name)}`);
   const [project] = page.items;

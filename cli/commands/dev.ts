@@ -24,12 +24,19 @@ export function devCommand(): Command {
           `--port ${options.port} is no port. Give a number from 0 (any free port) to 65535.`,
         );
       }
-      if (!(await installMissing(['run']))) throw new CliError('Some programs are missing.');
-      await runDev(resolve(options.folder), port);
+      const measuredBoot = readMeasuredBoot(process.env.EBB_QEMU_MEASURED_BOOT);
+      const uses = measuredBoot ? (['run', 'measured'] as const) : (['run'] as const);
+      if (!(await installMissing(uses))) throw new CliError('Some programs are missing.');
+      await runDev(resolve(options.folder), port, measuredBoot);
     });
 }
 
-async function runDev(folder: string, port: number): Promise<void> {
+function readMeasuredBoot(value = 'off'): boolean {
+  if (value === 'on' || value === 'off') return value === 'on';
+  throw new CliError(`EBB_QEMU_MEASURED_BOOT is ${JSON.stringify(value)}. Set it to on or off.`);
+}
+
+async function runDev(folder: string, port: number, measuredBoot: boolean): Promise<void> {
   const { stop, kill } = onStopRequest();
   console.log('ebb: starting; the first start builds the image and the provider');
   // What builds the provider is there for development only; the other commands run without it.
@@ -46,6 +53,7 @@ async function runDev(folder: string, port: number): Promise<void> {
     port,
     ...(databaseUrl ? { databaseUrl } : {}),
     ...(redisUrl ? { redisUrl } : {}),
+    measuredBoot,
     signal: AbortSignal.any([stop, kill]),
   });
   try {
@@ -53,7 +61,7 @@ async function runDev(folder: string, port: number): Promise<void> {
     await createRepository(system.source.repositories, 'shop');
     const clone = join(folder, 'shop');
     await layOutSample(clone, system);
-    console.log(nextSteps(system, { terraformConfig, folder, clone }));
+    console.log(nextSteps(system, { terraformConfig, folder, clone, measuredBoot }));
     await Promise.race([
       system.broken,
       new Promise((done) => stop.addEventListener('abort', done, { once: true })),
@@ -73,10 +81,15 @@ async function layOutSample(clone: string, { source, developer }: DevSystem): Pr
 
 function nextSteps(
   system: DevSystem,
-  { terraformConfig, folder, clone }: { terraformConfig: string; folder: string; clone: string },
+  at: { terraformConfig: string; folder: string; clone: string; measuredBoot: boolean },
 ): string {
+  const { terraformConfig, folder, clone, measuredBoot } = at;
+  const measured = measuredBoot
+    ? 'on: each VM proves by a TPM what it booted'
+    : 'off; EBB_QEMU_MEASURED_BOOT=on turns it on';
   return `
 Ebb runs at ${system.url} (reference: ${system.url}/docs). Data: ${folder}. End it with Ctrl-C.
+Measured boot is ${measured}.
 
 In another terminal, in ${process.cwd()}:
   export EBB_ENDPOINT=${system.url} EBB_API_KEY=${system.adminKey}

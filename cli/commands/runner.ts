@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { readRunnerConfiguration } from '../../runner/configuration.ts';
+import { forbidCoreDumps } from '../no-core-dumps.ts';
 import { runRunnerProcess } from '../runner-process.ts';
 import { onStopRequest } from '../stop-request.ts';
 
@@ -11,6 +12,7 @@ export function runnerCommand(): Command {
     )
     .action(async () => {
       const configuration = readRunnerConfiguration(process.env);
+      await forbidCoreDumps();
       const { stop, kill } = onStopRequest();
       await runRunnerProcess({ configuration, stop, kill, onReady: () => process.send?.({ ready: true }) });
       process.disconnect?.();

@@ -1,49 +1,65 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
-import { endpointFromEnvironment } from '../client.ts';
-import { describeReceipt, verifyReceipt } from '../verify/verify-receipt.ts';
+import { readPublicKeys } from '../public-keys.ts';
+import { type FileVerdict, verifyFile } from '../verify/verify-file.ts';
+import { verifyAuditCommand } from './verify-audit.ts';
 
-/** `ebb verify FILE`: checks a receipt's signature and content, without trusting anybody. */
+/** `ebb verify FILE`: checks receipts, and says what it checked, without trusting anybody. */
 export function verifyCommand(): Command {
   return new Command('verify')
     .description(
-      'Check a receipt: that it was signed by this Ebb, and that what it states is complete and in order.',
+      'Check receipts: who signed them, that nothing was changed, and that what they state is complete, in order and fits together. Says every check; the exit code is 1 when one fails.',
     )
-    .argument('<receipt>', 'file with the receipt (JSON), or - for standard input')
+    .argument('<file>', 'envelope, receipt, list of receipts or JSON Lines; - for standard input')
     .option(
       '--jwks <file>',
       "file with Ebb's public keys (/.well-known/jwks.json); without it they are asked of EBB_ENDPOINT",
     )
-    .action(async (path: string, options: { jwks?: string }) => {
-      const receipt = parse(path === '-' ? await readInput() : await readFile(path, 'utf8'), path);
-      const jwks = options.jwks
-        ? parse(await readFile(options.jwks, 'utf8'), options.jwks)
-        : await publicKeys();
-      const verdict = verifyReceipt({ envelope: receipt.envelope ?? receipt, jwks });
-      if (!verdict.ok) throw new CliError(`The receipt does not hold: ${verdict.problem}`);
-      console.log(`The receipt holds. Signed with key ${verdict.keyid}.`);
-      for (const line of describeReceipt(verdict.statement)) console.log(`  ${line}`);
-    });
+    .option('--log <file>', 'the log of the build, to be compared with what its provenance says of it')
+    .option('--json', 'print the checks as JSON')
+    .action(async (path: string, options: { jwks?: string; log?: string; json?: true }) => {
+      const text = await readText(path);
+      const verdict = verifyFile(text, {
+        jwks: await readPublicKeys(options.jwks),
+        ...(options.log ? { log: await readFile(options.log) } : {}),
+      });
+      if (verdict.findings.length === 0) throw new CliError(`${path} holds no receipt.`);
+      if (options.json) console.log(JSON.stringify(verdict));
+      else show(verdict);
+      process.exitCode = verdict.ok ? 0 : 1;
+    })
+    .enablePositionalOptions()
+    .addCommand(verifyAuditCommand());
 }
 
-function parse(text: string, path: string) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new CliError(`${path} is not JSON.`);
+function show({ ok, findings }: FileVerdict): void {
+  const width = Math.max(...findings.flatMap(({ checks }) => checks.map(({ name }) => name.length)));
+  for (const { title, checks, says } of findings) {
+    console.log(title);
+    for (const check of checks)
+      console.log(`  ${check.ok ? '✔' : '✖'} ${check.name.padEnd(width)}  ${printable(check.detail)}`);
+    for (const line of says) console.log(`    ${printable(line)}`);
   }
+  console.log(
+    ok ? 'Everything holds.' : 'It does not hold; what comes after the failed check was not looked at.',
+  );
 }
 
-async function publicKeys() {
-  const endpoint = endpointFromEnvironment(process.env);
-  const answer = await fetch(`${endpoint}/.well-known/jwks.json`, { signal: AbortSignal.timeout(10_000) });
-  if (!answer.ok) throw new CliError(`${endpoint} answered ${answer.status} when asked for its public keys.`);
-  return await answer.json();
+/** What others wrote must not steer a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
 }
 
-async function readInput(): Promise<string> {
+async function readText(path: string): Promise<string> {
+  if (path !== '-') return await readFile(path, 'utf8').catch(cannotRead(path));
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
+}
+
+function cannotRead(path: string) {
+  return (error: NodeJS.ErrnoException): never => {
+    throw new CliError(`${path} cannot be read (${error.code}).`);
+  };
 }

@@ -14,6 +14,7 @@ import { pinHostKey } from '../dev/developer-key.ts';
 import { installProvider } from '../dev/install-provider.ts';
 import { createRepository } from '../dev/repository.ts';
 import { createSampleRepository, type SampleRepository } from '../dev/sample-repository.ts';
+import { type BuildReceipts, showBuildReceipts } from './build-receipts.ts';
 import type { Narrator } from './narrator.ts';
 import { followNextBuild } from './next-build.ts';
 import { type Revocation, revokeDuringBuild } from './revocation.ts';
@@ -27,6 +28,8 @@ export interface JourneyOptions {
   cacheDir: string;
   databaseUrl?: string;
   redisUrl?: string;
+  /** Of Node.js, for API and runner. */
+  nodeOptions?: string[];
   narrator: Narrator;
   signal: AbortSignal;
   /** Called while everything is up, before anything is revoked: a test looks around here. */
@@ -45,6 +48,8 @@ export interface LiveJourney {
 export interface JourneyResult {
   passed: Build;
   failed: Build;
+  /** Of the build that passed. */
+  receipts: BuildReceipts;
   /** Exit code of `terraform plan -detailed-exitcode` after everything ran. */
   planExitCode: number;
   revocation: Revocation;
@@ -103,6 +108,7 @@ async function travel(
 
   narrator.step('4/7 Push: a commit that passes, then one that breaks a test');
   const passed = await pushAndFollow('Open the shop', 'passed');
+  const receipts = await showBuildReceipts(client, passed.id, narrator);
   await repository.edit('prices.csv', (content) => content.replace(/\d+/, '999'));
   const failed = await pushAndFollow('Break a price', 'failed');
   narrator.line(`build #${failed.number} failed: ${failed.failed_command} exited with ${failed.exit_code}`);
@@ -132,7 +138,7 @@ async function travel(
     narrator,
     signal,
   });
-  return { passed, failed, planExitCode: plan.code, revocation };
+  return { passed, failed, receipts, planExitCode: plan.code, revocation };
 
   async function pushAndFollow(message: string, expected: Build['state']): Promise<Build> {
     const commit = await repository.push(message);

@@ -26,10 +26,12 @@ export async function startEbbProcess<Ready>(options: {
   command: string;
   environment: Record<string, string>;
   logFile: string;
+  /** Of Node.js, for this process alone. */
+  nodeOptions?: string[];
   signal: AbortSignal;
 }): Promise<EbbProcess<Ready>> {
   const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env;
-  const child = spawn(process.execPath, [entry, options.command], {
+  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), entry, options.command], {
     env: { PATH, HOME, LANG, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // Ctrl-C at the terminal reaches this process only, which then ends its children in order.

@@ -5,7 +5,7 @@ import { lockFolder } from '../../contract/folder-lock.ts';
 import { readOrCreateSecretFile } from '../../contract/secret-file.ts';
 import { freePort } from '../../queue/free-port.ts';
 import { startRedisServer } from '../../queue/redis-server.ts';
-import { loadOrCreateKeyEncryptionKey } from '../../runner/custody/key-encryption-key.ts';
+import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
 import type { ApiReady } from '../api-process.ts';
 import { CliError } from '../cli-error.ts';
 import { createClient } from '../client.ts';
@@ -22,6 +22,10 @@ export interface DevSystemOptions {
   /** PostgreSQL instead of PGlite, Redis instead of a child. */
   databaseUrl?: string;
   redisUrl?: string;
+  /** Whether VMs prove by a TPM what they booted. */
+  measuredBoot?: boolean;
+  /** Of Node.js, for API and runner. */
+  nodeOptions?: string[];
   signal: AbortSignal;
 }
 
@@ -61,7 +65,7 @@ async function start(
   const paths = await layOut(options.folder);
   started.push(await lockFolder(options.folder));
   const developer = await createDeveloperKey(paths.keys, join(paths.source, 'authorized_keys'));
-  await loadOrCreateKeyEncryptionKey(paths.keyEncryptionKey);
+  await loadOrCreateKeyFile(paths.keyEncryptionKey);
   const redis = options.redisUrl ? undefined : await startRedisServer({ folder: paths.redis });
   if (redis) started.push(redis.close);
   await writeFile(paths.redisUrl, options.redisUrl ?? redis?.url ?? '', { mode: 0o600 });
@@ -74,6 +78,7 @@ async function start(
     command: 'api',
     environment: apiEnvironment(options, paths, port),
     logFile: join(paths.logs, 'api.log'),
+    nodeOptions: options.nodeOptions ?? [],
     signal: options.signal,
   });
   started.push(() => api.stop());
@@ -82,6 +87,7 @@ async function start(
     command: 'runner',
     environment: runnerEnvironment(options, paths, api.ready.url),
     logFile: join(paths.logs, 'runner.log'),
+    nodeOptions: options.nodeOptions ?? [],
     signal: options.signal,
   });
   started.push(() => runner.stop());
@@ -129,6 +135,7 @@ function apiEnvironment(options: DevSystemOptions, paths: Paths, port: number): 
     EBB_KEYS_DIR: paths.apiKeys,
     EBB_KEY_ENCRYPTION_KEY_FILE: `${paths.keyEncryptionKey}.pub`,
     EBB_LOCAL_SOURCE_DIR: paths.source,
+    EBB_MAIL_TO_LOG: 'true',
     EBB_FIRST_ADMIN_KEY_FILE: join(paths.keys, 'admin.key'),
     EBB_FIRST_RUNNER_KEY_FILE: join(paths.keys, 'runner.key'),
   };
@@ -140,7 +147,10 @@ function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string)
     EBB_RUNNER_KEY_FILE: join(paths.keys, 'runner.key'),
     EBB_REDIS_URL_FILE: paths.redisUrl,
     EBB_KEY_ENCRYPTION_KEY_FILE: paths.keyEncryptionKey,
+    // A laptop has swap; nobody else's source is built here.
+    EBB_ALLOW_HOST_SWAP: 'true',
     EBB_CACHE_DIR: options.cacheDir,
+    EBB_QEMU_MEASURED_BOOT: options.measuredBoot ? 'on' : 'off',
   };
 }
 

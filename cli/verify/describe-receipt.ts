@@ -1,17 +1,17 @@
-import { buildPredicateType } from '../../contract/receipt.ts';
+import { provenancePredicateType } from '../../contract/provenance.ts';
+import { ramdiskPredicateType } from '../../contract/ramdisk-predicate.ts';
 import type {
-  BuildPredicate,
+  ProvenanceStatement,
+  RamdiskStatement,
   ReceiptStatement,
   RevocationPredicate,
 } from '../../contract/receipt-statement.ts';
 
 /** What a receipt says, as lines for people. */
 export function describeReceipt(statement: ReceiptStatement): string[] {
-  const [subject] = statement.subject;
-  const id = subject?.name ?? '';
-  return statement.predicateType === buildPredicateType
-    ? describeBuild(id, statement.predicate)
-    : describeRevocation(id, statement.predicate);
+  if (statement.predicateType === provenancePredicateType) return describeProvenance(statement);
+  if (statement.predicateType === ramdiskPredicateType) return describeRamdisk(statement);
+  return describeRevocation(statement.predicate.project.id, statement.predicate);
 }
 
 function describeRevocation(id: string, revocation: RevocationPredicate): string[] {
@@ -26,16 +26,35 @@ function describeRevocation(id: string, revocation: RevocationPredicate): string
   ];
 }
 
-function describeBuild(id: string, build: BuildPredicate): string[] {
-  const { project, team } = build;
+function describeProvenance({ predicate }: ProvenanceStatement): string[] {
+  const { externalParameters: given, internalParameters, resolvedDependencies } = predicate.buildDefinition;
+  const { builder, byproducts } = predicate.runDetails;
+  const { ebb_build: build } = predicate.runDetails.metadata;
+  const end = build.failedCommand === null ? '' : `: ${build.failedCommand} exited with ${build.exitCode}`;
   return [
-    `Build ${build.build.number} of ${team.name}/${project.name} (${id}): ${build.state.replace('_', ' ')}`,
-    `commit ${build.build.commit} of ${build.build.branch}, attempt ${build.attempt}`,
-    `accepted ${build.queued_at}, over ${build.finished_at}`,
-    build.vm === null
-      ? 'It was given no VM.'
-      : `VM ${build.vm}: ready ${build.vm_ready_at ?? 'never'}, gone ${build.vm_gone_at ?? 'unknown'}`,
-    build.ramdisk_proof ? 'The VM showed that it has no disk.' : 'No VM came so far as to show its disks.',
+    `Build ${build.number} of ${build.team.name}/${build.project.name} (${build.id}): ${build.state.replace('_', ' ')}${end}`,
+    `commit ${given.commit} of ${given.ref}, attempt ${internalParameters.attempt}, started by ${internalParameters.trigger}`,
+    ...Object.entries(given.commands).flatMap(([phase, commands]) =>
+      commands.map((command) => `${phase}: ${command}`),
+    ),
+    `secrets given: ${given.secrets.map(({ name }) => name).join(', ') || 'none'}`,
+    `built by ${builder.id} (${Object.entries(builder.version)
+      .map(([part, version]) => `${part} ${version}`)
+      .join(', ')})`,
+    ...[...resolvedDependencies.slice(1), ...byproducts].map(
+      ({ name, digest }) => `${name}: sha256 ${digest.sha256}`,
+    ),
+  ];
+}
+
+function describeRamdisk({ predicate: { build, project, team, vm } }: RamdiskStatement): string[] {
+  const head = `VM of build ${build.number} of ${team.name}/${project.name} (${build.id})`;
+  if (vm === null) return [head, 'It was given no VM.'];
+  const { report } = vm;
+  return [
+    head,
+    `VM ${vm.id} on ${report?.driver ?? 'an unknown driver'}: launched ${report?.launched_at}, ready ${vm.ready_at}, gone ${vm.destroyed_at ?? 'unknown'}`,
+    `runner ${report?.runner.name ?? 'unknown'} ${report?.runner.version ?? ''}`.trim(),
   ];
 }
 

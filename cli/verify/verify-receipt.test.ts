@@ -1,85 +1,46 @@
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
-import { createSigner } from '../../api/signing/create-signer.ts';
-import { buildPredicateType, type DsseEnvelope, revocationPredicateType } from '../../contract/receipt.ts';
+import type { DsseEnvelope } from '../../contract/receipt.ts';
 import {
-  type BuildPredicate,
-  type RevocationPredicate,
-  statementType,
-} from '../../contract/receipt-statement.ts';
+  type About,
+  minute,
+  newSigner,
+  privateJwk,
+  provenance,
+  ramdisk,
+  revocation,
+  statementOf,
+  stepNames,
+  vm,
+} from './receipts-for-tests.ts';
 import { describeReceipt, verifyReceipt } from './verify-receipt.ts';
 
-const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-const newSigner = () =>
-  createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' });
 const signer = newSigner();
 const jwks = signer.jwks();
+const sign = (about: About, by = signer) => by.signStatement(statementOf(about));
 
-const minute = (count: number) => new Date(Date.UTC(2026, 10, 23, 12, count)).toISOString();
-const named = { project: { id: 'prj_1', name: 'shop' }, team: { id: 'team_1', name: 'acme' } };
-const stepNames = [
-  'claims_and_tokens_stopped',
-  'builds_cancelled',
-  'hook_removed',
-  'deploy_key_removed',
-  'absence_confirmed',
-  'secrets_destroyed',
-] as const;
-const revocation: RevocationPredicate = {
-  ...named,
-  requested_at: minute(0),
-  finished_at: minute(9),
-  steps: stepNames.map((step, index) => ({ step, at: minute(index), detail: 'Done.' })),
-  deploy_key_fingerprint: 'SHA256:abc',
-  hook_id: 'hook_1',
-  builds_ended: [
-    { id: 'bld_1', state: 'cancelled', finished_at: minute(1), vm: 'vm-1', vm_gone_at: minute(1) },
-  ],
-};
-const build: BuildPredicate = {
-  ...named,
-  build: { number: 7, branch: 'main', commit: 'a'.repeat(40) },
-  state: 'timed_out',
-  attempt: 1,
-  vm: 'vm-7',
-  ramdisk_proof: { mounts: [] },
-  queued_at: minute(0),
-  started_at: minute(1),
-  vm_ready_at: minute(2),
-  checkout_done_at: minute(3),
-  first_step_at: minute(4),
-  finished_at: minute(5),
-  vm_gone_at: minute(6),
-};
-
-function sign(about: { revocation: RevocationPredicate } | { build: BuildPredicate }, by = signer) {
-  const isBuild = 'build' in about;
-  const name = isBuild ? 'bld_1' : 'prj_1';
-  return by.signStatement({
-    _type: statementType,
-    subject: [{ name, digest: { sha256: createHash('sha256').update(name).digest('hex') } }],
-    predicateType: isBuild ? buildPredicateType : revocationPredicateType,
-    predicate: isBuild ? about.build : about.revocation,
-  });
-}
-
-function problemOf(envelope: unknown): string {
-  const verdict = verifyReceipt({ envelope, jwks });
+function problemOf(envelope: unknown, keys: unknown = jwks): string {
+  const verdict = verifyReceipt({ envelope, jwks: keys });
   return verdict.ok ? '' : verdict.problem;
 }
 
-test('receipts that were signed as they should be hold', () => {
-  for (const envelope of [sign({ revocation }), sign({ build })]) {
+test('receipts that were signed as they should be hold, and every check is told', () => {
+  const names = [sign({ revocation }), sign({ provenance }), sign({ ramdisk })].map((envelope) => {
     const verdict = verifyReceipt({ envelope, jwks });
-    assert.ok(verdict.ok);
+    assert.ok(verdict.ok, verdict.ok ? '' : verdict.problem);
     assert.equal(verdict.keyid, envelope.signatures[0]?.keyid);
-  }
+    return verdict.checks.map(({ name }) => name);
+  });
+  const always = ['envelope', 'key', 'signature', 'statement', 'period'];
+  assert.deepEqual(names, [
+    [...always, 'subject', 'revocation'],
+    [...always, 'source', 'invocation', 'times'],
+    [...always, 'used-once', 'inside', 'outside', 'life', 'gone'],
+  ]);
 });
 
 test('changing any byte of payload, signature, type or key id breaks a receipt', () => {
-  const envelope = sign({ revocation });
-  const text = JSON.stringify(envelope);
+  const text = JSON.stringify(sign({ provenance }));
   for (let position = 0; position < text.length; position += 1) {
     const changed = `${text.slice(0, position)}${text[position] === 'A' ? 'B' : 'A'}${text.slice(position + 1)}`;
     let parsed: unknown;
@@ -88,12 +49,12 @@ test('changing any byte of payload, signature, type or key id breaks a receipt',
     } catch {
       continue;
     }
-    assert.notEqual(problemOf(parsed), '', `byte ${position}: ${changed.slice(position - 5, position + 5)}`);
+    assert.match(problemOf(parsed), /^(envelope|key|signature): /, `byte ${position}`);
   }
 });
 
 test('a receipt of another Ebb does not hold', () => {
-  assert.match(problemOf(sign({ revocation }, newSigner())), /none of the given keys/);
+  assert.match(problemOf(sign({ revocation }, newSigner())), /^key: .*none of the given keys/);
 });
 
 test('a receipt with somebody else’s signature under a known key id does not hold', () => {
@@ -103,14 +64,35 @@ test('a receipt with somebody else’s signature under a known key id does not h
     ...stranger,
     signatures: stranger.signatures.map(({ sig }) => ({ sig, keyid: own?.keyid ?? '' })),
   };
-  assert.match(problemOf(forged), /does not fit/);
+  assert.match(problemOf(forged), /^signature: It does not fit/);
+});
+
+test('a receipt that the key of access tokens signed does not hold', () => {
+  const tokenKey = privateJwk();
+  const wrong = newSigner({ receiptKey: tokenKey });
+  const keys = newSigner({ tokenKey }).jwks();
+  assert.match(problemOf(sign({ ramdisk }, wrong), keys), /^key: The key .* is for tokens, not for receipts/);
+});
+
+test('a receipt holds when its key was in use at its time, and not before or after', () => {
+  const key = privateJwk();
+  const at = (time: string) => Date.parse(time) / 1000;
+  const keysOf = (period: { iat?: number; exp?: number }) => ({
+    keys: newSigner({ receiptKey: key })
+      .jwks()
+      .keys.map((one) => ({ ...one, ...period })),
+  });
+  const envelope = sign({ provenance }, newSigner({ receiptKey: key }));
+  assert.equal(problemOf(envelope, keysOf({ iat: at(minute(7)), exp: at(minute(7)) })), '');
+  assert.match(problemOf(envelope, keysOf({ iat: at(minute(8)) })), /^period: .*in use since/);
+  assert.match(problemOf(envelope, keysOf({ exp: at(minute(6)) })), /^period: .*in use until/);
 });
 
 test('what is no envelope at all is answered with a problem', () => {
-  for (const envelope of [undefined, null, 7, 'x', {}, { ...sign({ build }), signatures: [] }]) {
-    assert.notEqual(problemOf(envelope), '');
+  for (const envelope of [undefined, null, 7, 'x', {}, { ...sign({ ramdisk }), signatures: [] }]) {
+    assert.match(problemOf(envelope), /^envelope: /);
   }
-  assert.equal(verifyReceipt({ envelope: sign({ build }), jwks: undefined }).ok, false);
+  assert.equal(verifyReceipt({ envelope: sign({ ramdisk }), jwks: undefined }).ok, false);
 });
 
 test('a revocation with a missing, repeated or misplaced step does not hold', () => {
@@ -148,25 +130,48 @@ test('a revocation under which a build still ran does not hold', () => {
   assert.match(problemOf(sign({ revocation: alive })), /bld_1 was not over/);
 });
 
-test('a build whose VM is not known to be gone, or showed no proof, does not hold', () => {
-  assert.match(problemOf(sign({ build: { ...build, vm_gone_at: null } })), /not known to be gone/);
-  assert.match(problemOf(sign({ build: { ...build, ramdisk_proof: null } })), /proof/);
-  assert.match(problemOf(sign({ build: { ...build, vm_gone_at: minute(2) } })), /not in order/);
-  const neverStarted = {
-    ...build,
-    vm: null,
-    vm_gone_at: null,
-    vm_ready_at: null,
-    checkout_done_at: null,
-    first_step_at: null,
-    started_at: null,
-    ramdisk_proof: null,
-  };
-  assert.equal(problemOf(sign({ build: neverStarted })), '');
+test('a provenance that names two commits, two builds or times out of order does not hold', () => {
+  const { buildDefinition, runDetails } = provenance;
+  const given = { ...buildDefinition.externalParameters, commit: 'b'.repeat(40) };
+  const other = { ...provenance, buildDefinition: { ...buildDefinition, externalParameters: given } };
+  assert.match(problemOf(sign({ provenance: other })), /^source: .*do not name the same commit/);
+  const withMetadata = (change: object) => ({
+    ...provenance,
+    runDetails: { ...runDetails, metadata: { ...runDetails.metadata, ...change } },
+  });
+  const another = withMetadata({ invocationId: 'bld_2/1' });
+  assert.match(problemOf(sign({ provenance: another })), /^invocation: /);
+  assert.match(problemOf(sign({ provenance: withMetadata({ startedOn: minute(6) }) })), /^times: /);
 });
 
-test('a receipt is told in lines that name team, project, steps and VM', () => {
-  const told = [sign({ revocation }), sign({ build })].map((envelope) => {
+test('a parameter that nobody knows is refused', () => {
+  const { buildDefinition } = provenance;
+  const externalParameters = { ...buildDefinition.externalParameters, sudo: true };
+  const more = { ...provenance, buildDefinition: { ...buildDefinition, externalParameters } };
+  assert.match(problemOf(sign({ provenance: more })), /^statement: /);
+});
+
+const badVms: [name: string, change: Partial<typeof vm>, problem: RegExp][] = [
+  ['is not known to be gone', { destroyed_at: null }, /^gone: .*not known to be gone/],
+  ['showed no proof', { inside: null }, /^inside: The VM did not show/],
+  ['showed a disk', { inside: { ...(vm.inside as object), block_devices: ['sda'] } }, /^inside: .*sda/],
+  ['nobody saw from outside', { report: null }, /^outside: .*nothing that can be judged/],
+  ['went before it came', { destroyed_at: minute(1) }, /^life: .*not in order/],
+  ['was used for another attempt', { used_for: [{ build: 'bld_1', attempt: 2 }] }, /^used-once: /],
+  ['was used twice', { used_for: [...vm.used_for, { build: 'bld_2', attempt: 1 }] }, /^used-once: /],
+];
+for (const [name, change, problem] of badVms) {
+  test(`the receipt of a VM that ${name} does not hold`, () => {
+    assert.match(problemOf(sign({ ramdisk: { ...ramdisk, vm: { ...vm, ...change } } })), problem);
+  });
+}
+
+test('a build that was given no VM has nothing to prove', () => {
+  assert.equal(problemOf(sign({ ramdisk: { ...ramdisk, vm: null } })), '');
+});
+
+test('a receipt is told in lines that name team, project, steps, commands and VM', () => {
+  const told = [sign({ revocation }), sign({ provenance }), sign({ ramdisk })].map((envelope) => {
     const verdict = verifyReceipt({ envelope, jwks });
     assert.ok(verdict.ok);
     return describeReceipt(verdict.statement);
@@ -174,6 +179,9 @@ test('a receipt is told in lines that name team, project, steps and VM', () => {
   assert.equal(told[0]?.[0], 'Revocation of the project acme/shop (prj_1)');
   assert.ok(told[0]?.includes(`${minute(2)}  hook removed: Done.`));
   assert.ok(told[0]?.includes(`build bld_1: cancelled, VM vm-1 gone ${minute(1)}`));
-  assert.equal(told[1]?.[0], 'Build 7 of acme/shop (bld_1): timed out');
-  assert.ok(told[1]?.includes(`VM vm-7: ready ${minute(2)}, gone ${minute(6)}`));
+  assert.equal(told[1]?.[0], 'Build 7 of acme/shop (bld_1): failed: npm test exited with 3');
+  assert.ok(told[1]?.includes('setup: npm ci'));
+  assert.ok(
+    told[2]?.includes(`VM vm-7 on qemu: launched ${minute(0)}, ready ${minute(2)}, gone ${minute(6)}`),
+  );
 });

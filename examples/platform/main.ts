@@ -19,21 +19,10 @@ class EbbOnAws extends TerraformStack {
         'arn:aws:acm:eu-central-1:123456789012:certificate/00000000-0000-0000-0000-000000000000',
       containerImage: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/ebb:0.1.0',
       machineImage: 'ami-00000000000000000',
-      // What `aws kms encrypt` and `ebb keys` gave; the first apply makes the key that encrypts it.
-      ...fromEnvironment(),
+      // As ebb keys prints it, once the key of receipts was rotated.
+      retiredReceiptKeys: process.env.EBB_RETIRED_RECEIPT_KEYS ?? '',
     });
   }
-}
-
-function fromEnvironment() {
-  const { EBB_KEY_CIPHERTEXT, EBB_KEY_ENCRYPTION_PUBLIC_KEY, EBB_FIRST_APPLY } = process.env;
-  if (EBB_FIRST_APPLY === 'yes') return {};
-  // Without them a later apply would take API and runners away.
-  if (!EBB_KEY_CIPHERTEXT || !EBB_KEY_ENCRYPTION_PUBLIC_KEY)
-    throw new Error(
-      'Set EBB_KEY_CIPHERTEXT and EBB_KEY_ENCRYPTION_PUBLIC_KEY, or EBB_FIRST_APPLY=yes for the first apply.',
-    );
-  return { keyCiphertext: EBB_KEY_CIPHERTEXT, keyEncryptionPublicKey: EBB_KEY_ENCRYPTION_PUBLIC_KEY };
 }
 
 const app = new App();

@@ -73,6 +73,55 @@ test('the example in HCL lives through the same', async (t) => {
   await liveThrough(t, folder);
 });
 
+/** The grant alone, on a project that is there already. */
+async function grantAccess(t: TestContext, folder: string) {
+  const api = await startFakeApi();
+  t.after(api.close);
+  const projectId = `prj_${'0'.repeat(26)}`;
+  api.items.set(projectId, { ...declaredProject, id: projectId });
+  const environment = {
+    ...{ TF_CLI_CONFIG_FILE: cliConfig(), EBB_ENDPOINT: api.endpoint, EBB_API_KEY: api.apiKey },
+    ...{ TF_VAR_project: 'acme/shop', TF_VAR_notify: '["ada@example.com"]', NO_PROXY: '127.0.0.1' },
+    ...noNetwork,
+  };
+  const succeed = async (until: string, ...words: string[]) => {
+    const { code, output } = await runTerraform([...words, '-no-color'], folder, {
+      ...environment,
+      TF_VAR_until: until,
+    });
+    assert.equal(code, 0, output);
+  };
+  const [until, later] = ['2026-11-02T12:00:00Z', '2026-11-03T12:00:00Z'] as const;
+  await succeed(until, 'init');
+  await succeed(until, 'apply', '-auto-approve');
+  const grant = [...api.items.values()].find(({ id }) => id.startsWith('grant_'));
+  assert.partialDeepStrictEqual(grant, { project_id: projectId, ends_at: until });
+  await succeed(until, 'plan', '-detailed-exitcode');
+  await succeed(later, 'apply', '-auto-approve');
+  assert.equal(api.requests.at(-1), `PATCH /v1/access-grants/${grant?.id} {"ends_at":"${later}"}`);
+  await succeed(later, 'destroy', '-auto-approve');
+  assert.deepEqual([...api.items.keys()], [projectId]);
+}
+
+const declaredProject = {
+  ...{ team: 'acme', created_at: '2026-11-01T12:00:00Z', connection_id: `conn_${'0'.repeat(26)}` },
+  ...{ name: 'shop', repository: 'shop', default_branch: 'main', setup: [], test: [], deploy: [] },
+  ...{ environment: {}, timeout_minutes: 60, concurrency: 1, image: 'base', memory_mib: 1024 },
+};
+
+test('support access is synthesized, given for a day, prolonged and taken back', async (t) => {
+  const folder = join(root, 'support-access');
+  await mkdir(folder);
+  await promisify(execFile)(process.execPath, [join(examples, 'support-access/main.ts')], { cwd: folder });
+  await grantAccess(t, join(folder, 'cdktf.out/stacks/support-access'));
+});
+
+test('support access in HCL is given, prolonged and taken back alike', async (t) => {
+  const folder = join(root, 'support-access-hcl');
+  await cp(join(examples, 'support-access/hcl'), folder, { recursive: true });
+  await grantAccess(t, folder);
+});
+
 test('the provider is not built again from the same sources', async () => {
   const steps: string[] = [];
   const { cached, executable } = await buildProvider({ ...order(), onProgress: (step) => steps.push(step) });

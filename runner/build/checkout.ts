@@ -1,15 +1,12 @@
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { isLoopback } from '../../contract/transport-security.ts';
-import { createDeployKeySigner } from '../custody/deploy-key-signer.ts';
 import type { ProjectVault } from '../custody/open.ts';
 import { connect } from '../ssh/connection.ts';
-import { type AgentEvent, createDeployKeyAgent } from '../ssh/deploy-key-agent.ts';
-import { publicKeyBlob } from '../ssh/public-key-line.ts';
 import type { LiveVm } from '../vm/pool.ts';
 import { BuildEnd, errored } from './build-end.ts';
+import type { CustodyLog } from './custody-log.ts';
+import { lendDeployKey } from './lend-deploy-key.ts';
 
-// One for the fetch by commit id and one for the fallback by branch.
-const maxSigns = 2;
 const checkoutTimeoutMs = 10 * 60_000;
 
 export interface CheckoutOptions {
@@ -17,28 +14,17 @@ export interface CheckoutOptions {
   specification: BuildSpecification;
   vault: ProjectVault;
   onOutput(chunk: Buffer): Promise<void>;
-  onAgentEvent(event: AgentEvent): void;
+  custody: CustodyLog;
   signal: AbortSignal;
 }
 
 /**
- * Puts the commit into the VM. The deploy key is opened here, signs in this process for the pinned source host only,
- * and is wiped before this resolves or rejects. Throws BuildEnd with a sentence for the team.
+ * Puts the commit into the VM with the deploy key that is lent to it for this alone. Throws BuildEnd with a sentence for
+ * the team.
  */
 export async function checkout(options: CheckoutOptions): Promise<void> {
-  const { specification, vm } = options;
-  const signer = createDeployKeySigner(
-    await options.vault.open(specification.deploy_key.private_key, 'deploy-key'),
-  );
-  const agent = createDeployKeyAgent({
-    publicKey: publicKeyBlob(specification.deploy_key.public_key),
-    sign: (data) => signer.sign(data),
-    user: specification.clone.user,
-    hostKeys: specification.clone.host_keys.map(publicKeyBlob),
-    maxSigns,
-    onEvent: options.onAgentEvent,
-  });
-  try {
+  const { vm } = options;
+  await lendDeployKey(options, async (agent, revoke) => {
     // A connection of its own: on this one every command could reach the agent.
     const session = await connect({
       host: vm.vm.host,
@@ -46,20 +32,17 @@ export async function checkout(options: CheckoutOptions): Promise<void> {
       username: 'checkout',
       privateKey: vm.vm.clientKey,
       hostKey: vm.vm.hostKey,
-      agent: agent.agent,
+      agent,
       signal: options.signal,
       timeoutMs: 30_000,
     });
     try {
       await fetchSource(session, options);
     } finally {
-      agent.revoke();
+      revoke();
       await session.close();
     }
-  } finally {
-    agent.revoke();
-    signer.close();
-  }
+  });
   const handover = await vm.connection.exec('/usr/lib/ebb/handover', { signal: options.signal });
   if (handover.code !== 0)
     throw errored('The source could not be handed over inside the VM. Report this to Ebb.');

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CustodyReport } from '../../contract/custody-event.ts';
 import type { Problem } from '../../contract/problem.ts';
 import type {
   BuildOutcome,
@@ -24,6 +25,8 @@ export class ControlPlaneError extends Error {
 /** The API as a runner sees it. Every call is safe to repeat, and is repeated until it is answered. */
 export interface ControlPlane {
   claim(build: string, leaseHolder: string, signal: AbortSignal): Promise<BuildSpecification>;
+  /** Any other call, as the runner itself; a body goes and comes as JSON. */
+  request<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: unknown, signal: AbortSignal): Promise<T>;
   /** Reports on one build, with the token that is good for this build only. */
   build(specification: BuildSpecification): BuildReports;
 }
@@ -33,6 +36,8 @@ export interface BuildReports {
   /** Why the build has no VM yet. */
   waiting(reason: string, signal: AbortSignal): Promise<void>;
   phase(phase: PhaseReport['phase'], signal: AbortSignal): Promise<void>;
+  /** What is done with a key or a secret; see `createCustodyLog`. */
+  custody(report: Omit<CustodyReport, 'attempt'>, signal: AbortSignal): Promise<void>;
   appendLog(offset: number, data: Buffer, signal: AbortSignal): Promise<void>;
   finish(outcome: Omit<BuildOutcome, 'attempt'>, signal: AbortSignal): Promise<void>;
 }
@@ -77,6 +82,19 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
       const answer = await post(`${build}/claim`, await runnerToken(signal), body, signal);
       return (await answer.json()) as BuildSpecification;
     },
+    async request<T>(method: string, path: string, body: unknown, signal: AbortSignal) {
+      const answer = await send(options.url + path, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers: {
+          authorization: `Bearer ${await runnerToken(signal)}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        signal,
+      });
+      const said = await answer.text();
+      return (said === '' ? undefined : JSON.parse(said)) as T;
+    },
     build({ build_id, token: bearer, attempt }) {
       return {
         async milestone(report, signal) {
@@ -89,6 +107,9 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
         },
         async phase(phase, signal) {
           await drain(await post(`${build_id}/phase`, bearer, { phase, attempt }, signal));
+        },
+        async custody(report, signal) {
+          await drain(await post(`${build_id}/custody-events`, bearer, { ...report, attempt }, signal));
         },
         async appendLog(offset, data, signal) {
           const where = new URLSearchParams({ attempt: String(attempt), offset: String(offset) });

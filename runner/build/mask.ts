@@ -1,6 +1,6 @@
+import { secretForms } from './secret-forms.ts';
+
 const stars = Buffer.from('***');
-// A shorter value would turn ordinary output into stars and protect nothing.
-const shortestMasked = 3;
 
 /** Replaces secrets in a stream of bytes, however they are split over chunks. */
 export interface Mask {
@@ -10,85 +10,80 @@ export interface Mask {
   end(): Buffer;
 }
 
-/**
- * @param secrets plaintext values. Each is masked as it is, line by line, as base64, as base64url and URL-encoded.
- */
+/** @param secrets plaintext values; each is masked in all of its forms, see `secretForms` */
 export function createMask(secrets: readonly string[]): Mask {
-  const needles = [...new Set(secrets.flatMap(forms))]
-    .map((form) => Buffer.from(form))
-    .filter((needle) => needle.length >= shortestMasked)
-    .sort((a, b) => b.length - a.length);
-  let held = Buffer.alloc(0);
+  const needles = createNeedles(secrets.flatMap(secretForms).map((form) => Buffer.from(form)));
+  let held: Buffer = Buffer.alloc(0);
 
   const drain = (last: boolean): Buffer => {
     const shown: Buffer[] = [];
     let start = 0;
-    for (let position = 0; position < held.length; ) {
-      const rest = held.subarray(position);
-      const match = needles.find((needle) => startsWith(rest, needle));
-      if (!last && needles.some((needle) => needle.length > rest.length && startsWith(needle, rest))) break;
-      if (match) {
-        shown.push(held.subarray(start, position), stars);
-        position += match.length;
-        start = position;
-      } else {
-        position += 1;
+    let position = needles.next(held, 0);
+    while (position < held.length) {
+      const { match, mayGrow } = needles.at(held, position);
+      if (mayGrow && !last) break;
+      if (match === 0) {
+        position = needles.next(held, position + 1);
+        continue;
       }
-      if (!mayStart(needles, held, position)) position = nextCandidate(needles, held, position);
+      shown.push(held.subarray(start, position), stars);
+      start = position + match;
+      position = needles.next(held, start);
     }
-    return finish(shown, start, last);
-  };
-
-  const finish = (shown: Buffer[], start: number, last: boolean): Buffer => {
-    const keepFrom = last ? held.length : heldBackFrom(needles, held, start);
-    shown.push(held.subarray(start, keepFrom));
-    const out = Buffer.concat(shown);
-    held = Buffer.from(held.subarray(keepFrom));
-    return out;
+    const end = Math.min(position, held.length);
+    shown.push(held.subarray(start, end));
+    held = Buffer.from(held.subarray(end));
+    return Buffer.concat(shown);
   };
 
   return {
     write(chunk) {
-      held = Buffer.concat([held, chunk]);
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
       return drain(false);
     },
     end: () => drain(true),
   };
 }
 
-function forms(secret: string): string[] {
-  const bytes = Buffer.from(secret);
-  const lines = secret.includes('\n') ? secret.split(/\r?\n/).filter((line) => line.trim().length >= 8) : [];
-  return [
-    secret,
-    secret.trim(),
-    ...lines,
-    bytes.toString('base64'),
-    bytes.toString('base64url'),
-    encodeURIComponent(secret),
-    JSON.stringify(secret).slice(1, -1),
-  ];
+interface Needles {
+  /** The next position, from `from` on, where a needle may begin; the length of `bytes` when there is none. */
+  next(bytes: Buffer, from: number): number;
+  /** How long the longest needle is that stands here (0: none), and whether a longer one may, once more bytes are known. */
+  at(bytes: Buffer, position: number): { match: number; mayGrow: boolean };
 }
 
-function startsWith(haystack: Buffer, needle: Buffer): boolean {
-  return haystack.length >= needle.length && haystack.subarray(0, needle.length).equals(needle);
-}
-
-function mayStart(needles: readonly Buffer[], bytes: Buffer, position: number): boolean {
-  return needles.some((needle) => needle[0] === bytes[position]);
-}
-
-function nextCandidate(needles: readonly Buffer[], bytes: Buffer, from: number): number {
-  const found = needles.map((needle) => bytes.indexOf(needle[0] ?? 0, from)).filter((at) => at !== -1);
-  return found.length === 0 ? bytes.length : Math.min(...found);
-}
-
-/** Where the longest end of `bytes` begins that is the start of a needle. */
-function heldBackFrom(needles: readonly Buffer[], bytes: Buffer, start: number): number {
-  const longest = (needles[0]?.length ?? 1) - 1;
-  for (let from = Math.max(start, bytes.length - longest); from < bytes.length; from++) {
-    const tail = bytes.subarray(from);
-    if (needles.some((needle) => needle.length > tail.length && startsWith(needle, tail))) return from;
+/**
+ * Looks for all needles in one pass: a table says of each pair of bytes whether a needle begins with it, so that ordinary
+ * output costs one look a byte, however many needles there are.
+ */
+function createNeedles(needles: readonly Buffer[]): Needles {
+  const firsts = new Uint8Array(256);
+  const pairs = new Uint8Array(65_536);
+  const byPair = new Map<number, Buffer[]>();
+  for (const needle of needles.toSorted((a, b) => b.length - a.length)) {
+    const pair = needle.readUInt16BE();
+    firsts[needle[0] as number] = 1;
+    pairs[pair] = 1;
+    byPair.set(pair, [...(byPair.get(pair) ?? []), needle]);
   }
-  return bytes.length;
+  return {
+    next(bytes, from) {
+      const last = bytes.length - 1;
+      for (let at = from; at < last; at++) {
+        if (pairs[((bytes[at] as number) << 8) | (bytes[at + 1] as number)] === 1) return at;
+      }
+      return from <= last && firsts[bytes[last] as number] === 1 ? last : bytes.length;
+    },
+    at(bytes, position) {
+      const rest = bytes.length - position;
+      if (rest === 1) return { match: 0, mayGrow: true };
+      const candidates = byPair.get(bytes.readUInt16BE(position)) ?? [];
+      const same = (needle: Buffer, length: number) =>
+        bytes.compare(needle, 0, length, position, position + length) === 0;
+      return {
+        match: candidates.find((needle) => needle.length <= rest && same(needle, needle.length))?.length ?? 0,
+        mayGrow: candidates.some((needle) => needle.length > rest && same(needle, rest)),
+      };
+    },
+  };
 }

@@ -4,13 +4,22 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
 import { createCustody } from '../../api/custody/custody.ts';
+import type { CustodyEvent } from '../../contract/custody-event.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
+import { version } from '../../contract/version.ts';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
 import { makeEd25519 } from '../ssh/ed25519-for-tests.ts';
 import { publicKeyLine } from '../ssh/public-key-line.ts';
-import { type Command, createDriverForTests, type DriverForTests } from '../vm/driver-for-tests.ts';
+import {
+  type Command,
+  createDriverForTests,
+  type DriverForTests,
+  imageForTests,
+  seenWithoutDisk,
+} from '../vm/driver-for-tests.ts';
 import { createVmPool, type VmPool } from '../vm/pool.ts';
+import { TpmError } from '../vm/tpm/commands.ts';
 import { BuildEnd } from './build-end.ts';
 import type { BuildReports, ControlPlane } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
@@ -36,15 +45,17 @@ describe('a build', () => {
   let told: {
     milestones: string[];
     phases: string[];
+    custody: CustodyEvent[];
     log: string;
     ends: { outcome: string; reason?: string }[];
   };
   let specification: BuildSpecification;
+  let seal: (plaintext: Buffer, purpose: 'deploy-key' | `secret:${string}`) => Promise<string>;
 
   beforeEach(async () => {
     driver = createDriverForTests();
     pool = createVmPool({ driver, size: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
-    told = { milestones: [], phases: [], log: '', ends: [] };
+    told = { milestones: [], phases: [], custody: [], log: '', ends: [] };
     program('ramdisk-proof', printing(JSON.stringify(cleanProof)));
     program('checkout', async () => 0);
     program('handover', async () => 0);
@@ -62,9 +73,9 @@ describe('a build', () => {
 
   const program = (name: string, run: Command) => driver.commands.set(`/usr/lib/ebb/${name}`, run);
   async function makeSpecification(): Promise<BuildSpecification> {
-    const custody = createCustody({ keyEncryptionKey: key.publicKey, hookMasterKey: randomBytes(32) });
+    const custody = createCustody({ keyWrapper: key.key, hookMasterKey: randomBytes(32) });
     const project = await custody.createProjectKey('prj_1');
-    const seal = (plaintext: Buffer, purpose: 'deploy-key' | `secret:${string}`) =>
+    seal = (plaintext, purpose) =>
       custody.seal(plaintext, { publicKey: project.publicKey, projectId: 'prj_1', purpose });
     const deployKey = makeEd25519();
     const { d = '' } = deployKey.privateKey.export({ format: 'jwk' });
@@ -105,6 +116,7 @@ describe('a build', () => {
       milestone: async ({ milestone }) => void told.milestones.push(milestone),
       waiting: async () => {},
       phase: async (phase) => void told.phases.push(phase),
+      custody: async ({ event }) => void told.custody.push(event),
       appendLog: async (_, data) => {
         told.log += data.toString();
       },
@@ -113,7 +125,7 @@ describe('a build', () => {
     };
     const context = {
       ...{ name: 'runner-1', queue: {} as BuildQueue, controlPlane: {} as ControlPlane, pool, slots: 1 },
-      keyEncryptionKey: key.privateKey,
+      keyring: key.keyring,
       log: pino({ level: 'silent' }),
       signal: new AbortController().signal,
     };
@@ -143,6 +155,20 @@ describe('a build', () => {
     });
     await run();
     assert.deepEqual(seen, { setup: false, test: false, deploy: true });
+  });
+
+  test('opens nothing before the audit has it, and tells there what became of it', async () => {
+    specification.secrets.push(
+      { name: 'OTHER', phases: ['setup', 'deploy'], value: await seal(Buffer.from('more'), 'secret:OTHER') },
+      { name: 'UNUSED', phases: [], value: 'cannot be opened' },
+    );
+    assert.deepEqual(await run(), { outcome: 'passed' });
+    assert.deepEqual(told.custody, [
+      { action: 'deploy_key.opened' },
+      { action: 'deploy_key.closed', signs: 0, refusals: 0 },
+      { action: 'secrets.opened', phase: 'setup', count: 1, names: ['OTHER'] },
+      { action: 'secrets.opened', phase: 'deploy', count: 2, names: ['TOKEN', 'OTHER'] },
+    ]);
   });
 
   test('masks a secret that a command prints', async () => {
@@ -175,6 +201,71 @@ describe('a build', () => {
     assert.equal(outcome, 'errored');
     assert.match(reason ?? '', /did not pass the ramdisk check: there is a block device sda/);
     assert.deepEqual([checkouts, told.phases], [0, []]);
+  });
+
+  test('tells with its proof whether its VM booted measured, and what its TPM signed', async () => {
+    const shown: unknown[] = [];
+    const milestone: BuildReports['milestone'] = async ({ proof }) => {
+      if (proof) shown.push((proof as { measured_boot: unknown }).measured_boot);
+    };
+    await run({ reports: { milestone } });
+    assert.match(told.log, /measured boot is off/);
+    told.ends = [];
+    driver.attest = async () => ({ ok: true, pcrs: { '4': 'ab' } });
+    await run({ reports: { milestone } });
+    assert.deepEqual(shown, ['off', { verdict: 'as_expected', pcrs: { '4': 'ab' } }]);
+  });
+
+  test('never reaches the checkout on a VM that booted something else', async () => {
+    let checkouts = 0;
+    program('checkout', async () => {
+      checkouts += 1;
+      return 0;
+    });
+    driver.attest = async () => ({ ok: false, violations: ['the kernel is not that of the image'] });
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'errored');
+    assert.match(reason ?? '', /did not pass the measured boot check: the kernel is not that of the image/);
+    assert.deepEqual([checkouts, told.phases, told.milestones], [0, [], ['vm_gone']]);
+  });
+
+  test('is tried again when the TPM of its VM does not answer', async () => {
+    driver.attest = async () => {
+      throw new TpmError('The VM’s TPM does not answer.');
+    };
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'lost');
+    assert.match(reason ?? '', /could not prove what it booted: The VM’s TPM does not answer/);
+    assert.deepEqual(told.phases, []);
+  });
+
+  test('never opens its deploy key for a VM that shows no disk but is seen with one from outside', async () => {
+    let checkouts = 0;
+    program('checkout', async () => {
+      checkouts += 1;
+      return 0;
+    });
+    driver.outside = { ...seenWithoutDisk, open_files: ['/srv/disk.img'] };
+    // A key that cannot be opened: the build would end with that, had it come so far.
+    specification.deploy_key.private_key = specification.secrets[0]?.value ?? '';
+    const { outcome, reason } = await run();
+    assert.equal(outcome, 'errored');
+    assert.match(reason ?? '', /did not pass the ramdisk check: it has \/srv\/disk\.img open/);
+    assert.deepEqual([checkouts, told.phases, told.milestones], [0, [], ['vm_gone']]);
+  });
+
+  test('tells what was seen of its VM from inside and outside, what it booted and how it ended', async () => {
+    const reports: Record<string, unknown>[] = [];
+    await run({ reports: { milestone: async (report) => void reports.push(report) } });
+    const [ready = {}] = reports;
+    assert.deepEqual(ready.proof, { ...cleanProof, measured_boot: 'off' });
+    const { launched_at, ...report } = ready.report as { launched_at: string };
+    assert.ok(launched_at <= String(ready.at));
+    assert.deepEqual(report, {
+      ...{ driver: 'tests', image: imageForTests, outside: seenWithoutDisk },
+      runner: { name: 'runner-1', version },
+    });
+    assert.deepEqual(reports.at(-1)?.exit, { code: null, signal: 'SIGKILL' });
   });
 
   test('is tried again when the VM cannot show anything or shows nonsense', async () => {
@@ -221,6 +312,40 @@ describe('a build', () => {
     const { outcome, reason } = await run();
     assert.equal(outcome, 'errored');
     assert.match(reason ?? '', /sealed for another project or purpose.*Was the project revoked/);
+  });
+
+  for (const action of ['deploy_key.opened', 'secrets.opened']) {
+    test(`leaves sealed what the audit does not take: ${action}`, async () => {
+      const reached: string[] = [];
+      for (const name of ['checkout', 'step']) {
+        program(name, async () => {
+          reached.push(name);
+          return 0;
+        });
+      }
+      // Opening it would end the build errored, with what cannot be opened.
+      if (action === 'deploy_key.opened') specification.deploy_key.private_key = 'not a seal';
+      for (const secret of specification.secrets) secret.value = 'not a seal';
+      const { outcome, reason } = await run({
+        reports: {
+          custody: async ({ event }) => {
+            if (event.action === action) throw new Error('The audit is closed.');
+          },
+        },
+      });
+      assert.equal(outcome, 'lost');
+      assert.match(reason ?? '', /The audit is closed/);
+      assert.deepEqual(reached, action === 'deploy_key.opened' ? [] : ['checkout']);
+    });
+  }
+
+  test('tells the audit that a key was closed when the checkout failed', async () => {
+    program('checkout', async () => 12);
+    await run();
+    assert.deepEqual(
+      told.custody.map(({ action }) => action),
+      ['deploy_key.opened', 'deploy_key.closed'],
+    );
   });
 
   test('is lost, and no more, when its VM dies in the middle of a step', async () => {

@@ -4,13 +4,16 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
 import { SshError } from '../ssh/ssh-error.ts';
 import type { LiveVm } from '../vm/pool.ts';
-import { judgeRamdiskProof } from '../vm/ramdisk-proof.ts';
+import { announceSecrets } from './announce-secrets.ts';
 import { BuildEnd, errored, lost } from './build-end.ts';
 import { type BuildLog, createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
+import { type CustodyLog, createCustodyLog } from './custody-log.ts';
+import { inWords, proveMeasuredBoot } from './prove-measured-boot.ts';
+import { proveRamdisk } from './prove-ramdisk.ts';
 import type { RunnerContext } from './runner-context.ts';
-import { endProcesses, openSecrets, runStep } from './steps.ts';
+import { endProcesses, type OpenedSecrets, openSecrets, runStep, wipeSecrets } from './steps.ts';
 
 /** How long an API that is away is waited for at the end of a build: with the VM alive, and then without it. */
 interface Patience {
@@ -24,6 +27,7 @@ interface Attempt {
   specification: BuildSpecification;
   reports: BuildReports;
   vault: ProjectVault;
+  custody: CustodyLog;
   log: BuildLog;
   signal: AbortSignal;
 }
@@ -47,24 +51,31 @@ export async function runBuild(
     limit: specification.log_limit,
     signal: context.signal,
   });
+  const custody = createCustodyLog({
+    reports,
+    signal: context.signal,
+    onLost: (event, error) =>
+      context.log.warn({ build: specification.build_id, event, error: String(error) }, 'event not audited'),
+  });
   let vm: LiveVm | undefined;
   let end: BuildEnd;
   try {
     const vault = await openVault({
-      keyEncryptionKey: context.keyEncryptionKey,
+      keyring: context.keyring,
       wrappedPrivateKey: specification.wrapped_private_key,
       projectId: specification.project_id,
+      signal: inTime,
     });
-    const attempt = { context, specification, reports, vault, log, signal: inTime };
+    const attempt = { context, specification, reports, vault, custody, log, signal: inTime };
     vm = await bootVm(attempt);
-    await proveRamdisk(attempt, vm);
+    await prove(attempt, vm);
     await checkOut(attempt, vm);
-    await runSteps(attempt, vm);
+    await openAndRunSteps(attempt, vm);
     end = new BuildEnd({ outcome: 'passed' });
   } catch (error) {
     end = toEnd(error, { signal, timeUp, vm, specification });
   }
-  await windUp({ context, specification, reports, log }, end, vm, patience);
+  await windUp({ context, specification, reports, custody, log }, end, vm, patience);
 }
 
 async function bootVm({ context, specification, reports, signal, log }: Attempt): Promise<LiveVm> {
@@ -84,21 +95,16 @@ async function bootVm({ context, specification, reports, signal, log }: Attempt)
   });
 }
 
-async function proveRamdisk({ reports, log, signal }: Attempt, vm: LiveVm): Promise<void> {
-  const shown: Buffer[] = [];
-  const { code } = await vm.connection.exec('/usr/lib/ebb/ramdisk-proof', {
-    onStdout: (chunk) => void shown.push(chunk),
-    signal,
-  });
-  if (code !== 0) throw lost('The VM could not show that it has no disk.');
-  const verdict = judgeRamdiskProof(JSON.parse(Buffer.concat(shown).toString()));
-  if (!verdict.ok) throw errored(`The VM did not pass the ramdisk check: ${verdict.violations.join('; ')}.`);
-  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, proof: verdict.proof }, signal);
-  log.note(`VM ${vm.vm.id} is fresh and has no disk`);
+async function prove({ context, reports, log, signal }: Attempt, vm: LiveVm): Promise<void> {
+  const measuredBoot = await proveMeasuredBoot(vm, signal);
+  const { proof, report } = await proveRamdisk(context, vm, signal);
+  const shown = { proof: { ...proof, measured_boot: measuredBoot }, report };
+  await reports.milestone({ ...at('vm_ready'), vm: vm.vm.id, ...shown }, signal);
+  log.note(`VM ${vm.vm.id} is fresh and has no disk; ${inWords(measuredBoot)}`);
 }
 
 async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
-  const { context, specification, reports, vault, log, signal } = attempt;
+  const { specification, reports, vault, custody, log, signal } = attempt;
   await reports.phase('checkout', signal);
   log.note(`checkout of ${specification.commit.slice(0, 12)} on ${specification.branch}`);
   await checkout({
@@ -106,16 +112,29 @@ async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
     specification,
     vault,
     onOutput: (chunk) => log.output(chunk),
-    onAgentEvent: (event) =>
-      context.log.info({ build: specification.build_id, ...event }, 'deploy key agent'),
+    custody,
     signal,
   });
   await reports.milestone(at('checkout_done'), signal);
 }
 
-async function runSteps({ specification, reports, vault, log, signal }: Attempt, vm: LiveVm): Promise<void> {
-  const secrets = await openSecrets(specification, vault);
-  log.mask(secrets.map((secret) => secret.value));
+async function openAndRunSteps(attempt: Attempt, vm: LiveVm): Promise<void> {
+  const { specification, custody, signal } = attempt;
+  const announced = await announceSecrets(specification, custody, signal);
+  const secrets = await openSecrets(announced, attempt.vault);
+  try {
+    attempt.log.mask(secrets.map(({ value }) => value.use((bytes) => bytes.toString('utf8'))));
+    await runSteps(attempt, vm, secrets);
+  } finally {
+    wipeSecrets(secrets);
+  }
+}
+
+async function runSteps(
+  { specification, reports, log, signal }: Attempt,
+  vm: LiveVm,
+  secrets: OpenedSecrets,
+): Promise<void> {
   let first = true;
   for (const { phase, commands } of specification.steps) {
     // A deployment's secrets are for the deployment alone, not for what a dependency left running before it.
@@ -144,7 +163,13 @@ async function runSteps({ specification, reports, vault, log, signal }: Attempt,
  * VM goes first, and what the API did not hear is told afterwards.
  */
 async function windUp(
-  { context, specification, reports, log }: Pick<Attempt, 'context' | 'specification' | 'reports' | 'log'>,
+  {
+    context,
+    specification,
+    reports,
+    custody,
+    log,
+  }: Pick<Attempt, 'context' | 'specification' | 'reports' | 'custody' | 'log'>,
   end: BuildEnd,
   vm: LiveVm | undefined,
   { vmMs, apiMs }: Patience,
@@ -152,7 +177,7 @@ async function windUp(
   const incomplete = (error: unknown) =>
     context.log.warn({ build: specification.build_id, error: String(error) }, 'log incomplete');
   const soon = AbortSignal.any([context.signal, AbortSignal.timeout(vmMs)]);
-  const shipped = log.end(end).catch(incomplete);
+  const shipped = Promise.all([log.end(end).catch(incomplete), custody.settled()]);
   const finish = async (signal: AbortSignal) => {
     await Promise.race([shipped, whenAborted(signal)]);
     signal.throwIfAborted();
@@ -165,7 +190,7 @@ async function windUp(
   if (vm) await vm.end();
   const patience = AbortSignal.any([context.signal, AbortSignal.timeout(apiMs)]);
   if (!reported) await finish(patience);
-  if (vm) await reports.milestone(at('vm_gone'), patience);
+  if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
 }
 
 async function whenAborted(signal: AbortSignal): Promise<void> {
@@ -191,6 +216,7 @@ function toEnd(
     });
   }
   if (error instanceof BuildEnd) return error;
+  if (error instanceof CustodyError && error.code === 'unavailable') return lost(error.message);
   if (error instanceof CustodyError)
     return errored(`${error.message} Was the project revoked, or the runner's key changed?`);
   if (error instanceof SshError) return lost(`The VM was lost: ${error.message}`);

@@ -1,6 +1,6 @@
-import type { JsonWebKey } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { BuildQueue } from '../../queue/build-queue.ts';
+import type { Keyring } from '../custody/keyring.ts';
 import type { VmPool } from '../vm/pool.ts';
 import type { ControlPlane } from './control-plane.ts';
 
@@ -11,8 +11,10 @@ export interface RunnerContext {
   queue: BuildQueue;
   controlPlane: ControlPlane;
   pool: VmPool;
-  /** Private JWK that unwraps projects' keys. */
-  keyEncryptionKey: JsonWebKey;
+  /** Unwraps projects' keys. */
+  keyring: Keyring;
+  /** Whether the machine may have swap, to which memory of VMs could be written; false when absent. */
+  allowHostSwap?: boolean;
   /** How many builds run at once. */
   slots: number;
   log: Logger;

@@ -1,6 +1,7 @@
 import type { Phase } from '../../contract/build.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import type { ProjectVault } from '../custody/open.ts';
+import type { OpenedSecret } from '../custody/opened-secret.ts';
 import type { SshSession } from '../ssh/connection.ts';
 import { failed, lost } from './build-end.ts';
 
@@ -8,22 +9,26 @@ import { failed, lost } from './build-end.ts';
 const lingerMs = 1_000;
 
 /** Secrets of a build in the clear: in the runner's memory only, from the first step to the last. */
-export type OpenedSecrets = { name: string; phases: Phase[]; value: string }[];
+export type OpenedSecrets = { name: string; phases: Phase[]; value: OpenedSecret }[];
 
+/** Opens all secrets of a build, or none; the caller wipes them. */
 export async function openSecrets(
   specification: BuildSpecification,
   vault: ProjectVault,
 ): Promise<OpenedSecrets> {
-  return await Promise.all(
-    specification.secrets.map(async ({ name, phases, value: sealed }) => {
-      const plaintext = await vault.open(sealed, `secret:${name}`);
-      try {
-        return { name, phases, value: plaintext.toString('utf8') };
-      } finally {
-        plaintext.fill(0);
-      }
-    }),
-  );
+  const opened: OpenedSecrets = [];
+  try {
+    for (const { name, phases, value } of specification.secrets)
+      opened.push({ name, phases, value: await vault.open(value, `secret:${name}`) });
+    return opened;
+  } catch (error) {
+    wipeSecrets(opened);
+    throw error;
+  }
+}
+
+export function wipeSecrets(secrets: OpenedSecrets): void {
+  for (const { value } of secrets) value.wipe();
 }
 
 export interface StepOptions {
@@ -75,6 +80,7 @@ export async function runStep(session: SshSession, options: StepOptions): Promis
 
 /** What `step` in the image reads: NAME=VALUE entries, an empty one, the command; each ends with NUL. */
 function stepInput({ phase, command, specification, secrets }: StepOptions): Buffer {
+  const given = secrets.filter((secret) => secret.phases.includes(phase));
   const environment = {
     ...specification.environment,
     EBB_BUILD_ID: specification.build_id,
@@ -82,10 +88,14 @@ function stepInput({ phase, command, specification, secrets }: StepOptions): Buf
     EBB_REF: specification.ref,
     EBB_COMMIT: specification.commit,
     EBB_PHASE: phase,
-    ...Object.fromEntries(
-      secrets.filter((secret) => secret.phases.includes(phase)).map(({ name, value }) => [name, value]),
-    ),
   };
-  const entries = Object.entries(environment).map(([name, value]) => `${name}=${value}\0`);
-  return Buffer.from(`${entries.join('')}\0${command}\0`);
+  const plain = Object.entries(environment)
+    .filter(([name]) => !given.some((secret) => secret.name === name))
+    .map(([name, value]) => Buffer.from(`${name}=${value}\0`));
+  const secret = given.map(({ name, value }) =>
+    value.use((bytes) => Buffer.concat([Buffer.from(`${name}=`), bytes, Buffer.of(0)])),
+  );
+  const input = Buffer.concat([...plain, ...secret, Buffer.from(`\0${command}\0`)]);
+  for (const entry of secret) entry.fill(0);
+  return input;
 }

@@ -1,4 +1,5 @@
 import { createPrivateKey, sign } from 'node:crypto';
+import type { OpenedSecret } from './opened-secret.ts';
 
 // RFC 8410: what stands before the 32-byte seed in the PKCS #8 form of an Ed25519 private key.
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -10,20 +11,21 @@ export interface DeployKeySigner {
   close(): void;
 }
 
-/** Takes over the 32-byte seed and wipes it. */
-export function createDeployKeySigner(seed: Buffer): DeployKeySigner {
-  if (seed.length !== 32) throw new Error(`An Ed25519 seed has 32 bytes, not ${seed.length}.`);
+/** Takes over the opened seed, 32 bytes (RFC 8032, section 5.1.5). Throws, and wipes it, when it is none. */
+export function createDeployKeySigner(seed: OpenedSecret): DeployKeySigner {
+  const length = seed.use((bytes) => bytes.length);
+  if (length !== 32) {
+    seed.wipe();
+    throw new Error(`An Ed25519 seed has 32 bytes, not ${length}.`);
+  }
+  return { sign: (data) => seed.use((bytes) => signWith(bytes, data)), close: () => seed.wipe() };
+}
+
+function signWith(seed: Buffer, data: Buffer): Buffer {
   const key = Buffer.concat([pkcs8Prefix, seed]);
-  seed.fill(0);
-  let open = true;
-  return {
-    sign(data) {
-      if (!open) throw new Error('The deploy key is closed.');
-      return sign(null, data, createPrivateKey({ key, format: 'der', type: 'pkcs8' }));
-    },
-    close() {
-      open = false;
-      key.fill(0);
-    },
-  };
+  try {
+    return sign(null, data, createPrivateKey({ key, format: 'der', type: 'pkcs8' }));
+  } finally {
+    key.fill(0);
+  }
 }

@@ -1,56 +1,53 @@
-import type { JsonWebKey } from 'node:crypto';
-import { type CryptoKey, compactDecrypt, importJWK } from 'jose';
-import { asJwk } from './key-encryption-key.ts';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { CustodyError } from '../../contract/custody/custody-error.ts';
+import type { Purpose } from '../../contract/custody/seal.ts';
+import { thumbprint } from '../../contract/custody/thumbprint.ts';
+import type { Keyring } from './keyring.ts';
+import { openSealed } from './open-sealed.ts';
+import type { OpenedSecret } from './opened-secret.ts';
 
-/** What cannot be opened: sealed for another project or purpose, damaged, or its key is gone. */
-export class CustodyError extends Error {
-  override name = 'CustodyError';
-  readonly code = 'cannot_open';
-}
+export { CustodyError };
 
 /** Opens what is sealed to one project. */
 export interface ProjectVault {
   /** The plaintext; the caller wipes it. Throws CustodyError unless it was sealed for just this purpose. */
-  open(sealed: string, purpose: 'deploy-key' | `secret:${string}`): Promise<Buffer>;
+  open(sealed: string, purpose: Exclude<Purpose, 'project-key'>): Promise<OpenedSecret>;
 }
 
-/** Unwraps a project's private key with the key-encryption key. Throws CustodyError. */
+/** Unwraps a project's private key, which lives on as a key that cannot be exported. Throws CustodyError. */
 export async function openVault(options: {
-  keyEncryptionKey: JsonWebKey;
+  keyring: Keyring;
   wrappedPrivateKey: string;
   projectId: string;
+  signal?: AbortSignal;
 }): Promise<ProjectVault> {
-  const { projectId } = options;
-  const unwrapping = await importPrivate(options.keyEncryptionKey);
-  const plaintext = await decrypt(options.wrappedPrivateKey, unwrapping, projectId, 'project-key');
+  const { keyring, wrappedPrivateKey, projectId, signal } = options;
+  const opened = await keyring.unwrap(wrappedPrivateKey, projectId, signal);
   try {
-    const key = await importPrivate(JSON.parse(plaintext.toString('utf8')));
-    return { open: (sealed, purpose) => decrypt(sealed, key, projectId, purpose) };
+    const privateKey = opened.use((bytes) => importPrivateKey(bytes, projectId));
+    const name = thumbprint(createPublicKey(privateKey).export({ format: 'jwk' }));
+    const key = privateKey.toCryptoKey({ name: 'ECDH', namedCurve: 'P-256' }, false, ['deriveBits']);
+    return {
+      open: (sealed, purpose) => openSealed(sealed, { key, thumbprint: name, projectId, purpose }),
+    };
   } finally {
-    plaintext.fill(0);
+    opened.wipe();
   }
 }
 
-async function importPrivate(jwk: JsonWebKey): Promise<CryptoKey> {
-  return (await importJWK(asJwk(jwk), 'ECDH-ES+A256KW')) as CryptoKey;
-}
-
-async function decrypt(sealed: string, key: CryptoKey, projectId: string, purpose: string): Promise<Buffer> {
-  const opened = await compactDecrypt(sealed, key, {
-    keyManagementAlgorithms: ['ECDH-ES+A256KW'],
-    contentEncryptionAlgorithms: ['A256GCM'],
-  }).catch(() => {
-    throw new CustodyError(
-      `What was sealed for ${purpose} of ${projectId} cannot be opened with this runner's key.`,
-    );
-  });
-  // The header is authenticated with the ciphertext, so a value cannot be moved to another project or purpose.
-  const { kid, purpose: sealedFor } = opened.protectedHeader;
-  if (kid !== projectId || sealedFor !== purpose) {
-    opened.plaintext.fill(0);
-    throw new CustodyError(
-      `A value sealed for another project or purpose was given as ${purpose} of ${projectId}.`,
-    );
+/** PKCS #8 (RFC 5958), of which no part becomes a string; keys of before were JWKs. */
+function importPrivateKey(bytes: Buffer, projectId: string): KeyObject {
+  try {
+    const key =
+      bytes[0] === 0x7b
+        ? createPrivateKey({ key: JSON.parse(bytes.toString()), format: 'jwk' })
+        : createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' });
+    if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
+  } catch {
+    // Said below; the parser's own message could show a part of it.
   }
-  return Buffer.from(opened.plaintext.buffer, opened.plaintext.byteOffset, opened.plaintext.byteLength);
+  throw new CustodyError(
+    'damaged',
+    `What was unwrapped for ${projectId} is no private key of the curve P-256.`,
+  );
 }

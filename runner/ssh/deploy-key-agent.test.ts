@@ -6,6 +6,7 @@ import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { authenticationData, signMessage } from './agent-messages-for-tests.ts';
 import { type AgentEvent, createDeployKeyAgent, type DeployKeyAgentOptions } from './deploy-key-agent.ts';
 import { makeEd25519, type TestKey } from './ed25519-for-tests.ts';
 import { type LoopbackSshd, startLoopbackSshd } from './loopback-sshd.ts';
@@ -170,17 +171,28 @@ describe('with a client that lies', () => {
     await agent.close();
   });
 
-  test('refuses a bind for forwarding and unknown extensions', async () => {
-    const host = makeEd25519();
-    const agent = await serveAgent({ hostKeys: [host.blob] });
+  test('refuses unknown extensions and malformed requests', async () => {
+    const agent = await serveAgent();
     const answers = await talk(agent, [
-      bind({ hostKey: host.blob, sessionId: randomBytes(64), by: host, forwarding: true }),
       Buffer.concat([Buffer.of(27), wireString('query')]),
       Buffer.concat([Buffer.of(27), wireString('session-bind@openssh.com'), Buffer.from('short')]),
       Buffer.of(13),
     ]);
-    assert.deepEqual(answers, ['failure', 'failure', 'failure', 'failure']);
-    assert.deepEqual(agent.codes(), ['bind_for_forwarding', 'unknown_extension', 'bind_malformed']);
+    assert.deepEqual(answers, ['failure', 'failure', 'failure']);
+    assert.deepEqual(agent.codes(), ['unknown_extension', 'bind_malformed']);
+    await agent.close();
+  });
+
+  test('refuses everything on a stream that is forwarded further, also what a pinned host signed', async () => {
+    const host = makeEd25519();
+    const agent = await serveAgent({ hostKeys: [host.blob] });
+    const sessionId = randomBytes(64);
+    const request = sign(authentication({ sessionId }));
+    const valid = bind({ hostKey: host.blob, sessionId, by: host });
+    const forwarding = bind({ hostKey: host.blob, sessionId: randomBytes(64), by: host, forwarding: true });
+    assert.deepEqual(await talk(agent, [forwarding, valid, request]), ['failure', 'failure', 'failure']);
+    assert.deepEqual(agent.codes(), Array(3).fill('bind_for_forwarding'));
+    assert.deepEqual(await talk(agent, [valid, request]), ['success', 'signed']);
     await agent.close();
   });
 
@@ -328,32 +340,12 @@ function readAll(agent: ServedAgent, bytes: Buffer): Promise<string> {
   });
 }
 
-function authentication({
-  sessionId,
-  user = pinned.user,
-  key = deployKey.blob,
-  hostKey,
-}: {
-  sessionId: Buffer;
-  user?: string;
-  key?: Buffer;
-  hostKey?: Buffer;
-}): Buffer {
-  return Buffer.concat([
-    wireString(sessionId),
-    Buffer.of(50),
-    wireString(user),
-    wireString('ssh-connection'),
-    wireString(hostKey ? 'publickey-hostbound-v00@openssh.com' : 'publickey'),
-    Buffer.of(1),
-    wireString('ssh-ed25519'),
-    wireString(key),
-    hostKey ? wireString(hostKey) : Buffer.alloc(0),
-  ]);
+function authentication(login: { sessionId: Buffer; user?: string; key?: Buffer; hostKey?: Buffer }): Buffer {
+  return authenticationData({ user: pinned.user, key: deployKey.blob, ...login });
 }
 
 function sign(data: Buffer, key = deployKey.blob): Buffer {
-  return Buffer.concat([Buffer.of(13), wireString(key), wireString(data), wireUint32(0)]);
+  return signMessage(data, key);
 }
 
 function bind(options: { hostKey: Buffer; sessionId: Buffer; by: TestKey; forwarding?: boolean }): Buffer {

@@ -117,13 +117,17 @@ function streamHandlers(
   sign: (request: SignRequest, binding: SessionBinding | undefined) => Promise<Buffer | undefined>,
 ): AgentHandlers {
   let binding: SessionBinding | undefined;
+  let forwarded = false;
   return {
-    identities: () => [{ key: publicKey, comment: 'deploy key' }],
-    sign: (request) => sign(request, binding),
+    identities: () => (forwarded ? [] : [{ key: publicKey, comment: 'deploy key' }]),
+    sign: async (request) => (forwarded ? refuse('bind_for_forwarding') : await sign(request, binding)),
     extension(name, contents) {
       if (name !== sessionBindExtension) return refuse('unknown_extension');
       if (binding !== undefined) return refuse('already_bound');
       const bind = verifySessionBind(contents, hostKeys);
+      // OpenSSH forwards the agent though the bind was refused: what comes on this stream then is from elsewhere.
+      forwarded ||= !bind.ok && bind.code === 'bind_for_forwarding';
+      if (forwarded) return refuse('bind_for_forwarding');
       if (!bind.ok) return refuse(bind.code);
       binding = bind.binding;
       return true;

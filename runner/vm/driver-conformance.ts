@@ -5,6 +5,7 @@ import { publicKeyBlob } from '../ssh/public-key-line.ts';
 import type { Vm, VmDriver } from './driver.ts';
 import { keepAlive } from './heartbeat.ts';
 import { makeSshKeyPair } from './openssh-private-key.ts';
+import { judgeOutside } from './outside.ts';
 import { judgeRamdiskProof } from './ramdisk-proof.ts';
 
 export interface ConformanceOptions {
@@ -24,6 +25,7 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
   describe(`${name} driver`, () => {
     let driver: VmDriver;
     let vm: Vm;
+    let keys: Buffer[];
     let root: SshSession;
     let heartbeat: { stop(): void };
 
@@ -47,6 +49,7 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
     before(async () => {
       driver = await options.open();
       vm = await driver.launch({ id: 'vm_conformance', ...shape, deadmanSeconds: 60, signal });
+      keys = [vm.hostKey, vm.clientKey].map((key) => Buffer.from(key));
       root = await logIn();
       heartbeat = keepAlive(root);
     });
@@ -80,6 +83,17 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
       assert.equal((await output('nproc')).text.trim(), `${shape.cpus}`);
     });
 
+    test('it is seen from outside to have no disk, and to have booted an image of known digest', async () => {
+      const { image, outside } = await vm.observe(signal);
+      // What a machine does to its own memory is none of the driver's doing.
+      const verdict = judgeOutside(outside, { memoryKib: shape.memoryMib * 1024, hostSwapAllowed: true });
+      assert.ok(verdict.ok, JSON.stringify(verdict));
+      assert.equal(image.recipe, 'base');
+      const digests = Object.values(image.digests);
+      assert.ok(digests.length > 0 && digests.every((digest) => /^[0-9a-f]{64}$/.test(digest)));
+      assert.ok(vm.launchedAt.getTime() <= Date.now());
+    });
+
     test('a VM of a living runner is not reaped', async () => {
       assert.deepEqual(await driver.reap(), []);
       assert.equal((await output('true')).code, 0);
@@ -90,16 +104,20 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
       await vm.exited;
       await vm.destroy();
       assert.deepEqual(await options.remains(vm.id), []);
+      const looksWell = vm.observe(signal).then(({ outside }) => judgeOutside(outside, { memoryKib: 0 }).ok);
+      assert.equal(await looksWell.catch(() => false), false, 'what is gone passes for nothing');
       assert.ok(vm.clientKey.every((byte) => byte === 0));
     });
 
-    test('a VM that no longer hears of its runner ends itself', async () => {
+    test('the next VM has keys of its own, and ends itself when it no longer hears of its runner', async () => {
       const forgotten = await driver.launch({
         id: 'vm_forgotten',
         ...shape,
         deadmanSeconds: forgottenAfterSeconds,
         signal,
       });
+      for (const key of [forgotten.hostKey, forgotten.clientKey])
+        assert.ok(!keys.some((known) => known.equals(key)), 'a VM has the key of an earlier one');
       await forgotten.exited;
       await forgotten.destroy();
       assert.deepEqual(await options.remains(forgotten.id), []);

@@ -1,8 +1,29 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
+import type { VmImage } from '../../contract/vm.ts';
 import { type Vm, type VmDriver, VmError, type VmExit, type VmLaunch } from './driver.ts';
 import { makeSshKeyPair } from './openssh-private-key.ts';
+import type { OutsideObservation, QemuObservation } from './outside.ts';
+
+/** As it is seen of a VM of QEMU. */
+export const seenWithoutDisk: QemuObservation = {
+  kind: 'qemu',
+  executable: '/usr/bin/qemu-system-x86_64',
+  arguments: ['qemu-system-x86_64', '-M', 'q35,sata=off', '-m', '1024', '-nodefaults', '-serial', 'stdio'],
+  open_files: ['/dev/null'],
+  console: 'socket:[1]',
+  memory: { kib: 1024 * 1024, dumped: false, merged: false },
+  shared_files: [],
+  swapped_kib: 0,
+  core_limit_bytes: 0,
+  host_swaps: [],
+};
+
+export const imageForTests: VmImage = {
+  recipe: 'base',
+  digests: { initramfs: 'a'.repeat(64), kernel: 'b'.repeat(64) },
+};
 
 /** What a machine does when it is told to run one of the image's programs. */
 export type Command = (run: {
@@ -29,6 +50,10 @@ export interface DriverForTests extends VmDriver {
   gate: Promise<void> | undefined;
   /** Programs of the machines by their path; the heartbeat is always there. */
   commands: Map<string, Command>;
+  /** How the next machines prove what they booted; absent when they do not. */
+  attest: Vm['attest'];
+  /** What is seen of the VMs from outside. */
+  outside: OutsideObservation;
   /** Ends a VM as if its power were cut. */
   cut(id: string): Promise<void>;
 }
@@ -45,6 +70,8 @@ export function createDriverForTests(): DriverForTests {
     failNext: 0,
     gate: undefined,
     commands: new Map(),
+    attest: undefined,
+    outside: seenWithoutDisk,
     async launch(launch) {
       driver.launched.push(launch.id);
       driver.recipes.push(launch.recipe);
@@ -58,7 +85,8 @@ export function createDriverForTests(): DriverForTests {
       driver.heartbeats.set(launch.id, 0);
       const onHeartbeat = (lines: number) =>
         driver.heartbeats.set(launch.id, (driver.heartbeats.get(launch.id) ?? 0) + lines);
-      const vm = await startMachine(launch, onHeartbeat, driver.commands);
+      const vm = await startMachine(launch, onHeartbeat, driver);
+      if (driver.attest) vm.attest = driver.attest;
       running.set(vm.id, vm);
       void vm.exited.then(() => driver.alive.delete(launch.id));
       return vm;
@@ -73,7 +101,7 @@ export function createDriverForTests(): DriverForTests {
 async function startMachine(
   launch: VmLaunch,
   onHeartbeat: (lines: number) => void,
-  commands: ReadonlyMap<string, Command>,
+  driver: Pick<DriverForTests, 'commands' | 'outside'>,
 ): Promise<Vm> {
   const host = makeSshKeyPair();
   const client = makeSshKeyPair();
@@ -96,7 +124,7 @@ async function startMachine(
           acceptCommand().on('data', (chunk: Buffer) => onHeartbeat(chunk.toString().split('\n').length - 1));
           return;
         }
-        const program = commands.get(command);
+        const program = driver.commands.get(command);
         if (!program) return reject();
         const channel = acceptCommand();
         const cut = () => sockets.forEach((socket) => void socket.destroy());
@@ -126,8 +154,10 @@ async function startMachine(
     hostAddress: '127.0.0.1',
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    launchedAt: new Date(),
     exited,
     consoleTail: () => '',
+    observe: async () => ({ image: imageForTests, outside: driver.outside }),
     async destroy() {
       server.close();
       for (const socket of sockets) socket.destroy();

@@ -1,7 +1,15 @@
-/** How a VM ended. */
-export interface VmExit {
-  code: number | null;
-  signal: string | null;
+import type { VmExit, VmImage } from '../../contract/vm.ts';
+import type { SshSession } from '../ssh/connection.ts';
+import type { OutsideObservation } from './outside.ts';
+import type { MeasuredBootVerdict } from './tpm/judge-quote.ts';
+
+export type { VmExit } from '../../contract/vm.ts';
+
+/** What can be seen of a VM without asking it. */
+export interface VmSighting {
+  /** What it booted. */
+  image: VmImage;
+  outside: OutsideObservation;
 }
 
 /** A running VM that answers SSH. It is used for one build and then destroyed. */
@@ -19,9 +27,18 @@ export interface Vm {
   readonly hostAddress: string;
   readonly memoryMib: number;
   readonly cpus: number;
+  /** By the runner's clock. */
+  readonly launchedAt: Date;
   readonly exited: Promise<VmExit>;
+  /**
+   * Has the VM prove by its TPM that it booted its image and nothing else; the connection is the runner's, as root.
+   * Absent where VMs do not boot measured. Throws TpmError when there is no proof, SshError when the VM is lost.
+   */
+  attest?(connection: SshSession, signal: AbortSignal): Promise<MeasuredBootVerdict>;
   /** The end of what it printed on its console. */
   consoleTail(): string;
+  /** Looks at the VM from outside, now. Throws when it cannot be seen. */
+  observe(signal: AbortSignal): Promise<VmSighting>;
   /** Ends the VM at once; resolves when it is gone. May be called again. */
   destroy(): Promise<void>;
 }

@@ -1,35 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeRamdiskProof, type RamdiskProof } from './ramdisk-proof.ts';
-
-/** As a booted machine shows it. */
-const good: RamdiskProof = {
-  mounts: [
-    { source: 'none', target: '/', type: 'rootfs', options: 'rw,size=865440k' },
-    { source: 'proc', target: '/proc', type: 'proc', options: 'rw,nosuid' },
-    { source: 'sysfs', target: '/sys', type: 'sysfs', options: 'rw,nosuid' },
-    { source: 'devtmpfs', target: '/dev', type: 'devtmpfs', options: 'rw' },
-    { source: 'devpts', target: '/dev/pts', type: 'devpts', options: 'rw' },
-    { source: 'tmpfs', target: '/tmp', type: 'tmpfs', options: 'rw' },
-  ],
-  partitions: [],
-  swaps: [],
-  block_devices: [],
-  modules: ['virtio_net', 'net_failover', 'failover', 'virtio_rng', 'virtio_pci', 'virtio_ring', 'virtio'],
-  modules_disabled: 1,
-  kexec_load_disabled: 1,
-  command_line: 'console=ttyS0 quiet initcall_blacklist=nvme_init lockdown=confidentiality ebb.deadman=60',
-  nvme_bound: [],
-  filesystems: ['sysfs', 'tmpfs', 'proc', 'ext4'],
-  boot_id: '0b0a9b0e-4c53-4f3e-8f33-1a2b3c4d5e6f',
-  memory_kib: 961_000,
-};
+import { judgeRamdiskProof } from './ramdisk-proof.ts';
+import { proofWithoutDisk } from './ramdisk-proof-for-tests.ts';
 
 const bad: [name: string, change: Record<string, unknown>, violation: RegExp][] = [
   ...['ext4', 'nfs4', 'fuse.sshfs', 'overlay', '9p', 'virtiofs'].map(
     (type): [string, Record<string, unknown>, RegExp] => [
       `a mount of type ${type}`,
-      { mounts: [...good.mounts, { source: '/dev/x', target: '/home', type, options: 'rw' }] },
+      { mounts: [...proofWithoutDisk.mounts, { source: '/dev/x', target: '/home', type, options: 'rw' }] },
       /\/home is mounted from \/dev\/x as/,
     ],
   ),
@@ -37,7 +15,11 @@ const bad: [name: string, change: Record<string, unknown>, violation: RegExp][] 
   ['swap', { swaps: ['/dev/zram0'] }, /\/dev\/zram0 is used as swap/],
   ['a block device', { block_devices: ['vda'] }, /block device vda/],
   ['a driven NVMe controller', { nvme_bound: ['0000:00:04.0'] }, /NVMe driver drives 0000:00:04.0/],
-  ['a module for disks', { modules: [...good.modules, 'virtio_blk'] }, /module virtio_blk is loaded/],
+  [
+    'a module for disks',
+    { modules: [...proofWithoutDisk.modules, 'virtio_blk'] },
+    /module virtio_blk is loaded/,
+  ],
   ['a module that only begins like a good one', { modules: ['virtio_net_x'] }, /module virtio_net_x/],
   ['loadable modules', { modules_disabled: 0 }, /modules can still be loaded/],
   ['loadable kernels', { kexec_load_disabled: 0 }, /another kernel can still be loaded/],
@@ -58,17 +40,17 @@ const bad: [name: string, change: Record<string, unknown>, violation: RegExp][] 
 ];
 
 test('a machine that has only memory passes', () => {
-  assert.deepEqual(judgeRamdiskProof(good), { ok: true, proof: good });
+  assert.deepEqual(judgeRamdiskProof(proofWithoutDisk), { ok: true, proof: proofWithoutDisk });
 });
 
 test('NVMe may be left out together with others', () => {
-  const proof = { ...good, command_line: 'initcall_blacklist=loop_init,nvme_init quiet' };
+  const proof = { ...proofWithoutDisk, command_line: 'initcall_blacklist=loop_init,nvme_init quiet' };
   assert.equal(judgeRamdiskProof(proof).ok, true);
 });
 
 for (const [name, change, violation] of bad) {
   test(`refuses ${name}`, () => {
-    const verdict = judgeRamdiskProof({ ...good, ...change });
+    const verdict = judgeRamdiskProof({ ...proofWithoutDisk, ...change });
     assert.ok(!verdict.ok);
     assert.match(verdict.violations.join('\n'), violation);
   });
@@ -82,7 +64,7 @@ test('refuses what is no proof', () => {
 });
 
 test('names every violation, not only the first', () => {
-  const verdict = judgeRamdiskProof({ ...good, swaps: ['/swap'], block_devices: ['sda', 'sdb'] });
+  const verdict = judgeRamdiskProof({ ...proofWithoutDisk, swaps: ['/swap'], block_devices: ['sda', 'sdb'] });
   assert.ok(!verdict.ok);
   assert.equal(verdict.violations.length, 3);
 });

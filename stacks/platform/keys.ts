@@ -1,12 +1,13 @@
 import { Construct } from 'constructs';
 import { KmsAlias, KmsKey } from './aws.ts';
-import { policy } from './policy.ts';
+import { policy, type Statement } from './policy.ts';
 import type { Roles } from './roles.ts';
 import type { PlatformSettings } from './settings.ts';
 
 /**
- * Two keys. `custody` decrypts the key-encryption key, and with it every deploy key and secret of every team: its policy
- * lets the runners' role decrypt and nobody else, whatever other policies say. `data` encrypts what lies on AWS's disks.
+ * Two keys. `custody` wraps the private key of every project, and with it every deploy key and secret of every team: its
+ * policy lets the runners' role decrypt, and nobody else whatever other policies say; the API's role may encrypt. Both may
+ * only in the context of a project of this installation. `data` encrypts what lies on AWS's disks.
  */
 export class Keys extends Construct {
   readonly custody: KmsKey;
@@ -23,13 +24,13 @@ export class Keys extends Construct {
     const lifecycle = { preventDestroy: settings.database.protected };
     const account = `arn:aws:iam::${parts.accountId}:root`;
     this.custody = new KmsKey(this, 'custody', {
-      description: `${settings.name}: decrypts the key-encryption key, for runners alone`,
+      description: `${settings.name}: wraps the keys of projects; runners alone unwrap`,
       enableKeyRotation: true,
       deletionWindowInDays: 30,
       lifecycle,
       policy: policy(
         {
-          // Everything that manages the key and encrypts with it; nothing that decrypts or passes the right on.
+          // Everything that manages the key; nothing that encrypts, decrypts or passes the right on.
           Sid: 'Manage',
           Principal: { AWS: account },
           Action: [
@@ -48,16 +49,24 @@ export class Keys extends Construct {
               'kms:DeleteAlias',
               'kms:UpdateAlias',
             ],
-            ...['kms:ScheduleKeyDeletion', 'kms:CancelKeyDeletion', 'kms:Encrypt'],
+            ...['kms:ScheduleKeyDeletion', 'kms:CancelKeyDeletion', 'kms:RotateKeyOnDemand'],
           ],
           Resource: '*',
         },
         {
-          Sid: 'RunnersDecrypt',
+          Sid: 'RunnersUnwrap',
           Principal: { AWS: parts.roles.runnerTask.arn },
           Action: 'kms:Decrypt',
           Resource: '*',
-          Condition: { StringEquals: { 'kms:EncryptionContext:ebb:deployment': settings.name } },
+          Condition: contextOf(settings),
+        },
+        {
+          // Runners too: after a rotation they wrap anew.
+          Sid: 'Wrap',
+          Principal: { AWS: [parts.roles.apiTask.arn, parts.roles.runnerTask.arn] },
+          Action: 'kms:Encrypt',
+          Resource: '*',
+          Condition: contextOf(settings),
         },
       ),
     });
@@ -87,4 +96,20 @@ export class Keys extends Construct {
     });
     new KmsAlias(this, 'data-alias', { name: `alias/${settings.name}-data`, targetKeyId: this.data.keyId });
   }
+}
+
+/**
+ * The encryption context in which keys are wrapped: these three and no more, of this installation.
+ *
+ * @see https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context
+ */
+function contextOf({ name }: PlatformSettings): NonNullable<Statement['Condition']> {
+  const key = (what: string) => `kms:EncryptionContext:ebb:${what}`;
+  return {
+    StringEquals: { [key('deployment')]: name, [key('purpose')]: 'project-key' },
+    StringLike: { [key('project')]: 'prj_*' },
+    'ForAllValues:StringEquals': {
+      'kms:EncryptionContextKeys': ['ebb:deployment', 'ebb:project', 'ebb:purpose'],
+    },
+  };
 }

@@ -35,8 +35,10 @@ export class Permissions extends Construct {
       allow('runner', roles.runnerTask, [
         ...launching(settings, parts),
         ...owning(settings, parts),
-        decrypting(parts),
+        ...custody('WrapAndUnwrap', ['kms:Encrypt', 'kms:Decrypt'], [parts.keys.custody.arn]),
+        ...custody('UnwrapOlder', ['kms:Decrypt'], settings.olderCustodyKeys),
       ]),
+      allow('api', roles.apiTask, custody('Wrap', ['kms:Encrypt'], [parts.keys.custody.arn])),
       allow('api-start', roles.apiExecution, starting(parts, secrets.ofApi(), logs.api.arn)),
       allow('runner-start', roles.runnerExecution, starting(parts, secrets.ofRunner(), logs.runner.arn)),
     ];
@@ -125,8 +127,9 @@ function owning(settings: PlatformSettings, { accountId }: Parts): Statement[] {
   ];
 }
 
-function decrypting({ keys }: Parts): Statement {
-  return { Sid: 'DecryptKeyEncryptionKey', Action: 'kms:Decrypt', Resource: keys.custody.arn };
+/** In which context is the key's own policy to say. */
+function custody(Sid: string, Action: string[], Resource: string[]): Statement[] {
+  return Resource.length === 0 ? [] : [{ Sid, Action, Resource }];
 }
 
 function starting({ keys }: Parts, secretArns: string[], logGroupArn: string): Statement[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,6 @@ import { after, describe, test } from 'node:test';
 import { readApiConfiguration } from '../../api/configuration.ts';
 import { loadOrCreateApiKeyTexts } from '../../api/signing/key-files.ts';
 import { readRunnerConfiguration } from '../../runner/configuration.ts';
-import { makeKeyEncryptionKeyForTests } from '../../runner/custody/key-encryption-key-for-tests.ts';
 import { createCertificate } from '../../test/certificates.ts';
 import { sampleProps } from '../../test/platform-for-tests.ts';
 import { App, TerraformStack, Testing } from '../cdktf.ts';
@@ -15,20 +15,22 @@ import { Platform, PlatformError, type PlatformProps } from './index.ts';
 type Attributes = Record<string, unknown>;
 interface Statement {
   Sid: string;
-  Principal?: { AWS?: string };
+  Principal?: { AWS?: string | string[] };
   Action: string | string[];
   Resource: string | string[];
-  Condition?: Record<string, Record<string, string>>;
+  Condition?: Record<string, Record<string, string | string[]>>;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'ebb-platform-'));
 after(() => rmSync(folder, { recursive: true }));
-const key = makeKeyEncryptionKeyForTests();
+const retired = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+const custodyKey = 'arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000';
+const olderKey = 'arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000001';
 const whole: PlatformProps = {
   ...sampleProps,
   otherMachineImages: { node: 'ami-0fedcba9876543210' },
-  keyCiphertext: 'AQIDBA==',
-  keyEncryptionPublicKey: JSON.stringify(key.publicKey),
+  olderCustodyKeys: [olderKey],
+  retiredReceiptKeys: JSON.stringify({ keys: [retired] }),
 };
 
 function synthesize(props: PlatformProps): Record<string, Record<string, Attributes>> {
@@ -83,7 +85,19 @@ describe('build machines', () => {
 describe('the key of custody', () => {
   const policy = statements(only('aws_kms_key', 'custody').policy);
 
-  test('is decrypted with by the runners alone, for this installation alone', () => {
+  const context = {
+    StringEquals: {
+      'kms:EncryptionContext:ebb:deployment': 'ebb',
+      'kms:EncryptionContext:ebb:purpose': 'project-key',
+    },
+    StringLike: { 'kms:EncryptionContext:ebb:project': 'prj_*' },
+    'ForAllValues:StringEquals': {
+      'kms:EncryptionContextKeys': ['ebb:deployment', 'ebb:project', 'ebb:purpose'],
+    },
+  };
+  const principals = ({ Principal }: Statement) => list(Principal?.AWS ?? '').join(' ');
+
+  test('unwraps for the runners alone, in the context of a project of this installation alone', () => {
     const decrypting = policy.filter(({ Action }) =>
       list(Action).some(
         (action) => /Decrypt|ReEncrypt|\*$/.test(action) && !/^kms:(Describe|List)\*$/.test(action),
@@ -91,12 +105,18 @@ describe('the key of custody', () => {
     );
     assert.deepEqual(
       decrypting.map(({ Sid }) => Sid),
-      ['RunnersDecrypt'],
+      ['RunnersUnwrap'],
     );
-    assert.match(decrypting[0]?.Principal?.AWS ?? '', /roles_runner_/);
-    assert.deepEqual(decrypting[0]?.Condition, {
-      StringEquals: { 'kms:EncryptionContext:ebb:deployment': 'ebb' },
-    });
+    for (const statement of decrypting) assert.match(principals(statement), /^\S*roles_runner_\S*$/);
+    assert.deepEqual(decrypting[0]?.Condition, context);
+  });
+
+  test('wraps for API and runners, in that context, and for no administrator', () => {
+    const wrapping = policy.filter(({ Action }) => list(Action).some((action) => /Encrypt$/.test(action)));
+    assert.equal(wrapping.length, 1);
+    const [statement = assert.fail()] = wrapping;
+    assert.match(principals(statement), /^\S*roles_api_\S* \S*roles_runner_\S*$/);
+    assert.deepEqual(statement.Condition, context);
   });
 
   test('cannot be destroyed by mistake', () => {
@@ -113,17 +133,34 @@ describe('roles', () => {
   const policyOf = (part: string) =>
     statements(Object.values(resources.aws_iam_role_policy ?? {}).find(({ name }) => name === part)?.policy);
 
-  test('the API may do nothing in AWS', () => {
-    const attached = Object.values(resources.aws_iam_role_policy ?? {}).map(({ role }) => String(role));
-    assert.ok(!attached.some((role) => /roles_api_/.test(role)));
+  test('the API may have keys wrapped, and nothing else in AWS', () => {
+    const attached = Object.values(resources.aws_iam_role_policy ?? {}).filter(({ role }) =>
+      /roles_api_/.test(String(role)),
+    );
+    assert.equal(attached.length, 1);
+    const [allowed = assert.fail(), ...others] = statements(attached[0]?.policy);
+    assert.deepEqual([allowed.Action, others.length], [['kms:Encrypt'], 0]);
+    assert.match(String(allowed.Resource), /keys_custody_/);
     assert.equal(resources.aws_iam_role_policy_attachment, undefined);
+  });
+
+  test('runners unwrap with keys of before, and wrap with the current one only', () => {
+    const custody = policyOf('runner').filter(({ Action }) =>
+      list(Action).some((action) => /^kms:/.test(action)),
+    );
+    const withOlder = custody.filter(({ Resource }) => list(Resource).includes(olderKey));
+    assert.deepEqual(
+      withOlder.map(({ Action }) => Action),
+      [['kms:Decrypt']],
+    );
+    assert.equal(custody.length, 2);
   });
 
   test('runners launch from the template only, with the tag, without a role and with version 2 of metadata', () => {
     const launching = policyOf('runner').filter(({ Action }) => Action === 'ec2:RunInstances');
     assert.ok(launching.length > 0);
     for (const { Condition } of launching)
-      assert.match(Condition?.ArnEquals?.['ec2:LaunchTemplate'] ?? '', /aws_launch_template/);
+      assert.match(String(Condition?.ArnEquals?.['ec2:LaunchTemplate']), /aws_launch_template/);
     const instance = launching.find(({ Resource }) => /instance\/\*$/.test(String(Resource)));
     assert.equal(instance?.Condition?.StringEquals?.['aws:RequestTag/ebb:deployment'], 'ebb');
     assert.equal(instance?.Condition?.StringEquals?.['ec2:MetadataHttpTokens'], 'required');
@@ -194,6 +231,7 @@ describe('programs', () => {
   ): Promise<Record<string, string>> {
     const { environment, secrets: named } = containerOf(what);
     const references: Record<string, string> = {
+      EBB_KMS_KEY: custodyKey,
       EBB_EC2_LAUNCH_TEMPLATE: 'lt-0123456789abcdef0:1',
       EBB_EC2_SUBNETS: 'subnet-0a,subnet-0b',
     };
@@ -220,7 +258,11 @@ describe('programs', () => {
       EBB_REDIS_URL: 'rediss://:p@master.ebb.abc.euc1.cache.amazonaws.com:6379',
     });
     const read = readApiConfiguration({ ...environment, EBB_DATABASE_CA_FILE: bundle });
-    assert.equal(read.EBB_PUBLIC_URL, 'https://ebb.example.com');
+    assert.deepEqual(
+      [read.EBB_PUBLIC_URL, read.EBB_KMS_KEY, read.EBB_DEPLOYMENT],
+      ['https://ebb.example.com', custodyKey, 'ebb'],
+    );
+    assert.equal(read.EBB_RETIRED_RECEIPT_KEYS, whole.retiredReceiptKeys);
   });
 
   test('a runner understands all that it is told', async () => {
@@ -229,7 +271,8 @@ describe('programs', () => {
       EBB_REDIS_URL: 'rediss://:p@master.ebb.abc.euc1.cache.amazonaws.com:6379',
     });
     const read = readRunnerConfiguration(environment);
-    assert.deepEqual([read.EBB_EC2_DEPLOYMENT, read.EBB_EC2_IMAGES], ['ebb', 'node=ami-0fedcba9876543210']);
+    assert.deepEqual([read.EBB_DEPLOYMENT, read.EBB_EC2_IMAGES], ['ebb', 'node=ami-0fedcba9876543210']);
+    assert.deepEqual([read.EBB_KMS_KEY, read.EBB_OLDER_KEYS], [custodyKey, olderKey]);
   });
 
   test('run without privileges, on a disk that they cannot write to, with secrets by reference', () => {
@@ -261,12 +304,6 @@ describe('programs', () => {
     assert.equal(rules.length, 2);
     assert.ok(rules.some((rule) => /aws_eip.*public_ip\}\/32$/.test(String(rule.cidr_ipv4))));
   });
-
-  test('are left out until the key is there that encrypts for them', () => {
-    const first = synthesize(sampleProps);
-    assert.deepEqual([first.aws_ecs_service, first.aws_lb], [undefined, undefined]);
-    assert.ok(first.aws_kms_key && first.aws_db_instance);
-  });
 });
 
 test('people reach the API over TLS only, from where it is allowed', () => {
@@ -290,7 +327,7 @@ test('every property that is wrong is named at once, with the fix', () => {
     api: { cpu: 300 },
     database: { backupDays: 0 },
     logRetentionDays: 91,
-    keyCiphertext: 'AQID',
+    olderCustodyKeys: ['alias/ebb-custody'],
   };
   assert.throws(
     () => synthesize(wrong),
@@ -309,7 +346,7 @@ test('every property that is wrong is named at once, with the fix', () => {
         'api and runner',
         'database.backupDays',
         'logRetentionDays',
-        'keyCiphertext',
+        'olderCustodyKeys',
       ])
         assert.ok(
           error.problems.some((problem) => problem.startsWith(name)),

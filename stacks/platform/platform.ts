@@ -9,14 +9,13 @@ import { type PlatformProps, settle } from './settings.ts';
 
 /**
  * The whole of Ebb in an AWS account: network, keys, roles, template of build machines, PostgreSQL, Redis, API and
- * runners. Without `keyCiphertext` API and runners are left out: the key that encrypts it has to be there first.
- * Throws PlatformError.
+ * runners. Throws PlatformError.
  */
 export class Platform extends Construct {
   readonly core: Core;
   readonly database: Database;
   readonly redis: Redis;
-  readonly service: Service | undefined;
+  readonly service: Service;
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
@@ -24,13 +23,12 @@ export class Platform extends Construct {
     this.core = new Core(this, 'core', settings);
     this.database = new Database(this, 'database', settings, this.core);
     this.redis = new Redis(this, 'redis', settings, this.core);
-    this.#say('custody_key', this.core.keys.custody.arn, 'Encrypts the key-encryption key.');
+    this.#say('custody_key', this.core.keys.custody.arn, "Wraps projects' keys.");
     const { network, groups } = this.core;
     this.#say('private_subnets', Fn.join(',', network.privateSubnetIds), 'Where one-off tasks run.');
     this.#say('api_group', groups.api.id, 'Security group of one-off tasks that need the database.');
-    if (settings.keyCiphertext === undefined) return;
     this.service = new Service(this, 'service', settings, this.core);
-    new Alarms(this, 'alarms', settings, { ...this, service: this.service });
+    new Alarms(this, 'alarms', settings, this);
     this.#say(
       'balancer',
       this.service.balancer.dnsName,

@@ -5,7 +5,7 @@ import type { PlatformSettings } from './settings.ts';
 
 /**
  * Who acts. A task role is what the program itself may do; an execution role is what Amazon ECS does for it before it
- * starts: fetch its image and its secrets, write its log. The API's own role may do nothing at all.
+ * starts: fetch its image and its secrets, write its log. The API's own role may have keys wrapped, and no more.
  */
 export class Roles extends Construct {
   readonly apiTask: IamRole;
@@ -21,11 +21,11 @@ export class Roles extends Construct {
         description,
         assumeRolePolicy: trust('ecs-tasks.amazonaws.com', accountId),
       });
-    this.apiTask = role('api', 'The API: may do nothing in AWS');
+    this.apiTask = role('api', 'The API: wraps keys of projects, unwraps none');
     this.apiExecution = role('api-start', 'Starts the API');
     this.runnerTask = role(
       'runner',
-      'Runners: launch and end build machines, decrypt the key-encryption key',
+      'Runners: launch and end build machines, wrap and unwrap keys of projects',
     );
     this.runnerExecution = role('runner-start', 'Starts runners');
   }

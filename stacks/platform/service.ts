@@ -101,7 +101,7 @@ export class Service extends Construct {
   }
 
   #api(): Program {
-    const { hostName, api, keyEncryptionPublicKey = '' } = this.#settings;
+    const { name, hostName, api, retiredReceiptKeys } = this.#settings;
     return {
       command: 'api',
       size: api,
@@ -110,7 +110,9 @@ export class Service extends Construct {
         EBB_LISTEN: `0.0.0.0:${apiPort}`,
         EBB_BEHIND_TLS_ROUTER: 'true',
         EBB_PUBLIC_URL: `https://${hostName}`,
-        EBB_KEY_ENCRYPTION_KEY: keyEncryptionPublicKey,
+        EBB_KMS_KEY: this.#core.keys.custody.arn,
+        EBB_DEPLOYMENT: name,
+        ...(retiredReceiptKeys === '' ? {} : { EBB_RETIRED_RECEIPT_KEYS: retiredReceiptKeys }),
         // In the image: AWS signs the certificates of its databases itself.
         EBB_DATABASE_CA_FILE: '/etc/ssl/certs/rds-global-bundle.pem',
       },
@@ -120,7 +122,7 @@ export class Service extends Construct {
   }
 
   #runner(): Program {
-    const { name, region, hostName, runner, machines, keyCiphertext = '' } = this.#settings;
+    const { name, region, hostName, runner, machines, olderCustodyKeys } = this.#settings;
     const { template } = this.#core.machines;
     const images = Object.entries(this.#settings.otherMachineImages)
       .map(([recipe, image]) => `${recipe}=${image}`)
@@ -131,7 +133,8 @@ export class Service extends Construct {
       roles: { task: this.#core.roles.runnerTask, execution: this.#core.roles.runnerExecution },
       environment: {
         EBB_API_URL: `https://${hostName}`,
-        EBB_KMS_CIPHERTEXT: keyCiphertext,
+        EBB_KMS_KEY: this.#core.keys.custody.arn,
+        EBB_DEPLOYMENT: name,
         EBB_HEALTH_PORT: String(healthPort),
         EBB_SLOTS: String(runner.slots),
         EBB_POOL_SIZE: String(runner.poolSize),
@@ -141,8 +144,8 @@ export class Service extends Construct {
         EBB_EC2_INSTANCE_TYPES: machines.instanceTypes.join(','),
         EBB_EC2_SUBNETS: this.#core.network.privateSubnetIds.join(','),
         EBB_EC2_MARKET: machines.market,
-        EBB_EC2_DEPLOYMENT: name,
         ...(images === '' ? {} : { EBB_EC2_IMAGES: images }),
+        ...(olderCustodyKeys.length === 0 ? {} : { EBB_OLDER_KEYS: olderCustodyKeys.join(',') }),
       },
       secrets: this.#core.secrets.forRunner(),
       logGroup: this.#core.logs.runner.name,

@@ -12,10 +12,10 @@ export interface PlatformProps {
   readonly machineImage: string;
   /** AMIs of other images that projects may ask for, by recipe, such as `{ node: 'ami-…' }`. */
   readonly otherMachineImages?: Record<string, string>;
-  /** The key-encryption key as AWS KMS encrypted it (Base64); empty until the platform's key is there to do it. */
-  readonly keyCiphertext?: string;
-  /** Its public half, a JWK. */
-  readonly keyEncryptionPublicKey?: string;
+  /** ARNs of KMS keys that wrapped projects' keys before the platform's own; runners unwrap with them and wrap anew. */
+  readonly olderCustodyKeys?: string[];
+  /** Public keys that signed receipts before or will next, a JWKS; none while the receipt key was never rotated. */
+  readonly retiredReceiptKeys?: string;
   /** Begins the name of each resource, and is the tag `ebb:deployment` of VMs; `ebb`. */
   readonly name?: string;
   /** `eu-central-1` */
@@ -85,7 +85,8 @@ export function settle(props: PlatformProps) {
   const settings = {
     ...{ hostName: props.hostName, certificateArn: props.certificateArn },
     ...{ containerImage: props.containerImage, machineImage: props.machineImage },
-    ...{ keyCiphertext: props.keyCiphertext, keyEncryptionPublicKey: props.keyEncryptionPublicKey },
+    olderCustodyKeys: props.olderCustodyKeys ?? [],
+    retiredReceiptKeys: props.retiredReceiptKeys ?? '',
     otherMachineImages: props.otherMachineImages ?? {},
     name: props.name ?? 'ebb',
     region,
@@ -199,8 +200,10 @@ function problemsOf(settings: Unchecked): string[] {
       `logRetentionDays must be one of ${retentions.join(', ')}.`,
     ],
     [
-      (settings.keyCiphertext === undefined) === (settings.keyEncryptionPublicKey === undefined),
-      'keyCiphertext and keyEncryptionPublicKey go together: they are one key. Set both, or none for the first apply.',
+      settings.olderCustodyKeys.every((arn) =>
+        /^arn:aws:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/.test(arn),
+      ),
+      'olderCustodyKeys must be ARNs of KMS keys, arn:aws:kms:…:key/…, no aliases.',
     ],
   ];
   return checks.filter(([right]) => !right).map(([, problem]) => problem);

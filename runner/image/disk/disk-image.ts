@@ -3,14 +3,14 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { constants, createZstdCompress } from 'node:zlib';
 import type { Image } from '../build-image.ts';
 import { checkDiskTools } from '../build-tools.ts';
+import { nitroTpmMeasurements } from '../measured/measurements.ts';
 import { run } from '../run.ts';
-import { unifiedKernelImage } from './unified-kernel-image.ts';
+import { composeProgram } from './compose-program.ts';
 
 /** A disk that holds an EFI system partition with one program on it, the image, and nothing else. */
-export interface DiskImage {
+export interface DiskFile {
   /** SHA-256 in hexadecimal over the image's digest and the way the disk is made. */
   digest: string;
   diskPath: string;
@@ -19,14 +19,18 @@ export interface DiskImage {
   sizeBytes: number;
 }
 
+export interface DiskImage extends DiskFile {
+  /** What a TPM of Amazon EC2 will have measured of its program. */
+  nitroTpm: ReturnType<typeof nitroTpmMeasurements>;
+}
+
 /** Raise it when other bytes are made of the same image. */
-const builderVersion = 1;
+const builderVersion = 2;
 const mebibyte = 1024 * 1024;
 const firstSector = mebibyte / 512;
 // The date of every file of the image, too.
 const timestamp = '1700000000';
 const espType = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
-const zstdLevel = 9;
 
 /**
  * Makes the disk from which machines with UEFI firmware boot an image, Amazon EC2's among them, or gives it out of the
@@ -52,18 +56,13 @@ export async function buildDiskImage(options: {
   await mkdir(work, { recursive: true });
   try {
     onProgress('compressing the initramfs');
-    await compress(image.initramfsPath, join(work, 'initramfs.zst'), signal);
-    const program = unifiedKernelImage(await readFile(image.stubPath), [
-      { name: '.osrel', data: await readFile(image.osReleasePath) },
-      { name: '.cmdline', data: Buffer.from(`console=ttyS0 ${image.commandLine} ebb.identity=metadata`) },
-      { name: '.linux', data: await readFile(image.kernelPath) },
-      { name: '.initrd', data: await readFile(join(work, 'initramfs.zst')) },
-    ]);
+    const program = await composeProgram({ image, identityFrom: 'metadata', work, signal });
     await writeFile(join(work, 'BOOTX64.EFI'), program);
     onProgress('making the disk');
     await makeDisk(work, digest, { signal, onProgress });
-    const manifest = await describeDisk(join(work, 'disk.raw'), digest);
-    for (const name of ['initramfs.zst', 'BOOTX64.EFI', 'esp']) await rm(join(work, name));
+    const described = await describeDisk(join(work, 'disk.raw'), digest);
+    const manifest = { ...described, nitroTpm: nitroTpmMeasurements(program) };
+    for (const name of ['BOOTX64.EFI', 'esp']) await rm(join(work, name));
     await writeFile(join(work, 'disk.json'), JSON.stringify(manifest));
     // Somebody else may have been first, with the same bytes.
     await rename(work, folder).catch(async (error) => {
@@ -78,11 +77,6 @@ export async function buildDiskImage(options: {
 async function readManifest(folder: string): Promise<Omit<DiskImage, 'diskPath'> | undefined> {
   const text = await readFile(join(folder, 'disk.json'), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : JSON.parse(text);
-}
-
-async function compress(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const zstd = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } });
-  await pipeline(createReadStream(from), zstd, createWriteStream(to), { signal });
 }
 
 async function makeDisk(
@@ -145,7 +139,7 @@ function guidOf(digest: string, what: string): string {
     .toUpperCase();
 }
 
-async function describeDisk(path: string, digest: string): Promise<Omit<DiskImage, 'diskPath'>> {
+async function describeDisk(path: string, digest: string): Promise<Omit<DiskFile, 'diskPath'>> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return { digest, sha256: hash.digest('hex'), sizeBytes: (await stat(path)).size };

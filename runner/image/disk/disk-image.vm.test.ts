@@ -74,6 +74,8 @@ describe('the disk of an image', () => {
   test('has the same bytes whenever it is made', async () => {
     const again = await buildDiskImage({ image, cacheDir: folder, signal });
     assert.equal(again.sha256, disk.sha256);
+    assert.deepEqual(again.nitroTpm, disk.nitroTpm);
+    assert.match(disk.nitroTpm.PCR4, /^[0-9a-f]{96}$/);
     const bytes = await readFile(again.diskPath);
     assert.equal(createHash('sha256').update(bytes).digest('hex'), disk.sha256);
     assert.equal(bytes.length, disk.sizeBytes);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { DescribeImagesCommand, DescribeSnapshotsCommand } from '@aws-sdk/client-ec2';
 import { type Moto, startMoto } from '../../vm/ec2/moto-for-tests.ts';
-import type { DiskImage } from '../disk/disk-image.ts';
+import type { DiskFile } from '../disk/disk-image.ts';
 import { type AwsCalls, createAwsCalls } from './aws-calls.ts';
 import { planPublication, publishImage } from './publish-image.ts';
 
@@ -15,7 +15,7 @@ const signal = AbortSignal.timeout(60_000);
 let moto: Moto;
 let aws: AwsCalls;
 let folder: string;
-let disk: DiskImage;
+let disk: DiskFile;
 let content: Buffer;
 
 before(async () => {

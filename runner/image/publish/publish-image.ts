@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RegisterImageRequest } from '@aws-sdk/client-ec2';
-import type { DiskImage } from '../disk/disk-image.ts';
+import type { DiskFile } from '../disk/disk-image.ts';
 import { ImageError } from '../image-error.ts';
 import type { AwsCalls, SnapshotStart, Tag } from './aws-calls.ts';
 
@@ -11,10 +11,10 @@ const blockBytes = 512 * 1024;
 const blocksAtOnce = 8;
 const gibibyte = 1024 ** 3;
 /** SHA-256 of the disk; the driver takes only images that carry it. */
-const digestTag = 'ebb:image-digest';
+export const digestTag = 'ebb:image-digest';
 
 export interface PublishOptions {
-  disk: DiskImage;
+  disk: DiskFile;
   /** Name of the recipe, for people. */
   recipe: string;
   kmsKey?: string;
@@ -116,13 +116,13 @@ async function* blocksOf(path: string): AsyncGenerator<{ index: number; data: Bu
   }
 }
 
-function nameOf(recipe: string, disk: DiskImage): string {
+function nameOf(recipe: string, disk: DiskFile): string {
   return `ebb-${recipe}-${disk.sha256}`;
 }
 
 /** @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html */
 function registration(about: {
-  disk: DiskImage;
+  disk: DiskFile;
   recipe: string;
   snapshot: string;
   tags: Tag[];

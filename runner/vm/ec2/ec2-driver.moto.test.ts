@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { DescribeInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import {
+  AttachVolumeCommand,
+  CreateVolumeCommand,
+  DescribeInstancesCommand,
+  DescribeVolumesCommand,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2';
 import { readCpio } from '../../image/cpio-for-tests.ts';
 import { connect } from '../../ssh/connection.ts';
 import { publicKeyBlob } from '../../ssh/public-key-line.ts';
 import type { VmLaunch } from '../driver.ts';
+import { judgeOutside } from '../outside.ts';
 import { type Ec2Rig, openEc2Rig } from './ec2-rig-for-tests.ts';
 import type { Fault } from './fault-proxy.ts';
 
@@ -80,6 +87,26 @@ describe('the EC2 driver', () => {
     const { driver, proxy } = await rig.openDriver({ deployment: 'metadata' });
     await driver.launch(launchOf());
     assert.ok(proxy.calls.includes('ModifyInstanceMetadataOptions'));
+  });
+
+  test('tells from outside which image an instance booted, and that a volume was attached to it', async () => {
+    const { driver } = await rig.openDriver({ deployment: 'outside' });
+    const vm = await driver.launch(launchOf());
+    const before = await vm.observe(AbortSignal.timeout(10_000));
+    assert.deepEqual(before.image, { recipe: 'base', digests: { disk: 'a'.repeat(64) } });
+    assert.deepEqual(judgeOutside(before.outside, { memoryKib: 0 }), { ok: true, seen: before.outside });
+    const [instance] = await rig.instances('outside');
+    const { Volumes = [] } = await rig.moto.client.send(new DescribeVolumesCommand({}));
+    const AvailabilityZone = Volumes.find(({ Attachments = [] }) =>
+      Attachments.some(({ InstanceId }) => InstanceId === instance?.id),
+    )?.AvailabilityZone;
+    const { VolumeId } = await rig.moto.client.send(new CreateVolumeCommand({ AvailabilityZone, Size: 1 }));
+    const attach = { VolumeId, InstanceId: instance?.id, Device: '/dev/sdf' };
+    await rig.moto.client.send(new AttachVolumeCommand(attach));
+    const after = judgeOutside((await vm.observe(AbortSignal.timeout(10_000))).outside, { memoryKib: 0 });
+    assert.ok(!after.ok);
+    assert.deepEqual(after.violations, ['the block device /dev/sdf is attached besides the root device']);
+    await driver.close();
   });
 
   test('goes to the next place when one has no room', async () => {

@@ -5,6 +5,7 @@ import { bringUp, type Reached } from './bring-up.ts';
 import type { Ec2Context } from './ec2-context.ts';
 import { type Instance, isEnding } from './instance.ts';
 import { instanceOf, launchInstance } from './launch-instance.ts';
+import { observeInstance } from './observe-instance.ts';
 import { reapInstances } from './reap-instances.ts';
 
 const defaultDeadmanSeconds = 60;
@@ -31,11 +32,13 @@ export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
     const identity = createIdentity({ deadmanSeconds: launch.deadmanSeconds ?? defaultDeadmanSeconds });
     try {
       const given = { ...launch, signal };
+      const launchedAt = new Date();
       const instance = await launchInstance(options, given, identity.archive);
       const reached = await bringUp(options, instance, identity, given).catch(async (error) => {
         throw await withConsole(options, instance, error);
       });
-      const vm = describe(options, { launch, instance, identity, reached, closing: closing.signal });
+      const parts = { launch, instance, identity, reached, launchedAt };
+      const vm = describe(options, { ...parts, closing: closing.signal });
       running.set(vm.id, vm);
       void vm.exited.then(() => running.delete(vm.id));
       return vm;
@@ -100,6 +103,7 @@ function describe(
     instance: Instance;
     identity: VmIdentity;
     reached: Reached;
+    launchedAt: Date;
     closing: AbortSignal;
   },
 ): Vm {
@@ -124,8 +128,11 @@ function describe(
     hostAddress: '127.0.0.1',
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    launchedAt: parts.launchedAt,
     exited: gone.promise,
     consoleTail: () => '',
+    observe: (signal) =>
+      observeInstance(options, { id: instance.id, recipe: launch.recipe ?? 'base' }, signal),
     async destroy() {
       await endInstance(options, instance.id);
       settle({ code: null, signal: 'SIGKILL' });

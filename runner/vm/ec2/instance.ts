@@ -16,6 +16,12 @@ export interface Instance {
   privateAddress: string | undefined;
   launchedAt: Date;
   tags: Record<string, string>;
+  image: string;
+  rootDevice: string | null;
+  blockDevices: string[];
+  /** `enabled` or `disabled`. */
+  metadataService: string;
+  instanceProfile: string | null;
 }
 
 export function toInstance(instance: SdkInstance): Instance {
@@ -26,6 +32,11 @@ export function toInstance(instance: SdkInstance): Instance {
     privateAddress: instance.PrivateIpAddress,
     launchedAt: instance.LaunchTime ?? new Date(0),
     tags: Object.fromEntries((instance.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value])),
+    image: instance.ImageId ?? '',
+    rootDevice: instance.RootDeviceName ?? null,
+    blockDevices: (instance.BlockDeviceMappings ?? []).map(({ DeviceName = '' }) => DeviceName),
+    metadataService: instance.MetadataOptions?.HttpEndpoint ?? 'enabled',
+    instanceProfile: instance.IamInstanceProfile?.Arn ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../qemu/free-port.ts';
@@ -17,6 +18,10 @@ export interface LabMachine {
 }
 
 const firmware = '/usr/share/OVMF';
+const tpmArguments = [
+  ...['-chardev', 'socket,id=tpm,fd=3', '-tpmdev', 'emulator,id=tpm,chardev=tpm'],
+  ...['-device', 'tpm-crb,tpmdev=tpm'],
+];
 
 /**
  * A machine as Amazon EC2 gives one, as near as QEMU comes: UEFI firmware, the disk of the image attached as an NVMe
@@ -26,6 +31,8 @@ export async function startLabMachine(options: {
   diskPath: string;
   userData: Buffer;
   memoryMib: number;
+  /** Control channel of a TPM for the machine; closed here. */
+  tpm?: Socket;
 }): Promise<LabMachine> {
   const folder = await mkdtemp(join(tmpdir(), 'ebb-lab-'));
   const metadata = await startMetadataService(options.userData);
@@ -52,12 +59,14 @@ export async function startLabMachine(options: {
         `hostfwd=tcp:127.0.0.1:${port}-:22`,
       ].join(','),
       ...['-device', 'virtio-net-pci,romfile=,netdev=n0', '-device', 'virtio-rng-pci'],
+      ...(options.tpm ? tpmArguments : []),
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe', ...(options.tpm ? [options.tpm] : [])] },
   );
+  options.tpm?.destroy();
   let said = '';
   for (const stream of [qemu.stdout, qemu.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
+    stream?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString('latin1')).slice(-20_000);
     });
   }

@@ -1,4 +1,5 @@
 import type { ResponseLaunchTemplateData } from '@aws-sdk/client-ec2';
+import { digestTag } from '../../image/publish/publish-image.ts';
 import type { ImageFacts } from './ec2-api.ts';
 import type { Ec2Context } from './ec2-context.ts';
 import { launchInput } from './launch-instance.ts';
@@ -97,9 +98,9 @@ export function imageProblems(id: string | undefined, image: ImageFacts | undefi
     ];
   if (!image) return [`EBB_EC2_LAUNCH_TEMPLATE: there is no image ${id} in this region. Publish it there.`];
   const problems: string[] = [];
-  if (!image.tags['ebb:image-digest'])
+  if (!image.tags[digestTag])
     problems.push(
-      `EBB_EC2_LAUNCH_TEMPLATE: the image ${id} has no tag ebb:image-digest, so it is none that Ebb built. Use \`ebb image publish\`.`,
+      `EBB_EC2_LAUNCH_TEMPLATE: the image ${id} has no tag ${digestTag}, so it is none that Ebb built. Use \`ebb image publish\`.`,
     );
   if (image.bootMode !== undefined && !image.bootMode.startsWith('uefi'))
     problems.push(`EBB_EC2_LAUNCH_TEMPLATE: the image ${id} boots by ${image.bootMode}; it must be uefi.`);

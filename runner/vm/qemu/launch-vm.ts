@@ -1,19 +1,26 @@
 import { rm } from 'node:fs/promises';
+import type { VmImage } from '../../../contract/vm.ts';
 import type { Image } from '../../image/build-image.ts';
+import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import type { Vm, VmExit, VmLaunch } from '../driver.ts';
 import { createIdentity, type VmIdentity } from '../identity.ts';
+import { attest } from '../tpm/attest.ts';
 import { readConsole } from './console.ts';
 import { freePort } from './free-port.ts';
-import { dropInitrd, writeInitrd } from './initrd.ts';
-import { type QemuProcess, spawnQemu } from './spawn-qemu.ts';
-import { createVmFolder, writeOwner } from './vm-folder.ts';
+import { observeProcess } from './observe-process.ts';
+import { type StartedVm, startKernel, startProgram } from './start.ts';
+import { createVmFolder } from './vm-folder.ts';
 import { type BootingVm, whenReady } from './when-ready.ts';
 
 export interface QemuLaunch extends VmLaunch {
   image: Image;
+  /** Digests of the image's parts, which are being computed. */
+  parts: Promise<VmImage>;
   runtimeDir: string;
   accelerator: 'kvm' | 'tcg';
   bootTimeoutMs: number;
+  /** The image as a program that firmware measures; without it QEMU starts the kernel itself. */
+  program?: MeasuredProgram;
 }
 
 // Where QEMU's user network shows the machine's own loopback to a guest.
@@ -21,29 +28,22 @@ const hostAddress = '10.0.2.2';
 const defaultDeadmanSeconds = 60;
 const complaintBytes = 2_000;
 
-/** Boots one VM. When that fails, process, folder and keys are gone before it throws. */
+/** Boots one VM. When that fails, processes, folder and keys are gone before it throws. */
 export async function launchVm(launch: QemuLaunch): Promise<Vm> {
   const folder = await createVmFolder(launch.runtimeDir, launch.id);
-  const identity = createIdentity();
+  const { program, deadmanSeconds = defaultDeadmanSeconds } = launch;
+  const identity = createIdentity(program ? { deadmanSeconds } : {});
   let booting: BootingVm | undefined;
   try {
-    const initrdPath = await writeInitrd(folder, identity.archive, launch.image.initramfsPath);
+    const { accelerator, memoryMib, cpus, image, signal } = launch;
     const port = await freePort();
-    const qemu = await spawnQemu(
-      {
-        accelerator: launch.accelerator,
-        memoryMib: launch.memoryMib,
-        cpus: launch.cpus,
-        kernelPath: launch.image.kernelPath,
-        commandLine: commandLine(launch),
-        initrdPath,
-        sshPort: port,
-      },
-      (pid) => writeOwner(folder, pid),
-    );
-    booting = describe({ launch, identity, qemu, port, folder });
+    const place = { machine: { accelerator, memoryMib, cpus, sshPort: port }, folder, identity, signal };
+    const started = program
+      ? await startProgram({ ...place, program })
+      : await startKernel({ ...place, image, deadmanSeconds });
+    booting = describe({ launch, identity, started, port, folder });
     await whenReady(booting, launch.bootTimeoutMs, launch.signal);
-    await dropInitrd(initrdPath);
+    await started.settle();
     return booting.vm;
   } catch (error) {
     await booting?.vm.destroy();
@@ -55,18 +55,15 @@ export async function launchVm(launch: QemuLaunch): Promise<Vm> {
   }
 }
 
-function commandLine({ image, deadmanSeconds = defaultDeadmanSeconds }: QemuLaunch): string {
-  return `console=ttyS0 ${image.commandLine} ebb.deadman=${deadmanSeconds}`;
-}
-
 function describe(parts: {
   launch: QemuLaunch;
   identity: VmIdentity;
-  qemu: QemuProcess;
+  started: StartedVm;
   port: number;
   folder: string;
 }): BootingVm {
-  const { launch, identity, qemu, port, folder } = parts;
+  const { launch, identity, started, port, folder } = parts;
+  const { qemu, reference } = started;
   const console = readConsole(qemu.stdout);
   let complaint = '';
   qemu.stderr.on('data', (chunk: Buffer) => {
@@ -78,6 +75,7 @@ function describe(parts: {
   const destroy = async () => {
     qemu.kill('SIGKILL');
     await exited;
+    await started.end();
     identity.clientKey.fill(0);
     await rm(folder, { recursive: true, force: true });
   };
@@ -91,8 +89,11 @@ function describe(parts: {
     hostAddress,
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    launchedAt: new Date(),
     exited,
+    ...(reference && { attest: (connection, signal) => attest(connection, reference, signal) }),
     consoleTail: () => console.tail(),
+    observe: async () => ({ image: await launch.parts, outside: await observeProcess(qemu.pid as number) }),
     destroy,
   };
   return { vm, console, complaint: () => complaint.trim() };

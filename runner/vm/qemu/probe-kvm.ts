@@ -38,8 +38,7 @@ async function bootsWithKvm(image: Image): Promise<boolean | undefined> {
     accelerator: 'kvm',
     memoryMib: 256,
     cpus: 1,
-    kernelPath: image.kernelPath,
-    commandLine: 'console=ttyS0 quiet panic=-1',
+    start: { kernelPath: image.kernelPath, commandLine: 'console=ttyS0 quiet panic=-1' },
   });
   const gone = new Promise<false | undefined>((resolve) => {
     qemu.once('close', (code) => resolve(code === shellCannotFind ? undefined : false));

@@ -1,4 +1,7 @@
+import type { VmImage } from '../../../contract/vm.ts';
 import type { Image } from '../../image/build-image.ts';
+import { digestParts } from '../../image/image-parts.ts';
+import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
 import { launchVm, type QemuLaunch } from './launch-vm.ts';
 import { probeKvm } from './probe-kvm.ts';
@@ -13,22 +16,30 @@ export interface QemuDriverOptions {
   runtimeDir: string;
   /** Remembers whether KVM works. */
   cacheDir: string;
-  /** How long a VM may take to listen; 90 s when absent. */
+  /**
+   * Gives the image as a program that firmware starts and measures into a TPM of each VM; without it VMs boot faster
+   * and prove nothing of what they booted.
+   */
+  measuredProgram?: (image: Image, signal: AbortSignal) => Promise<MeasuredProgram>;
+  /** How long a VM may take to listen; 90 s when absent, 240 s where it boots measured. */
   bootTimeoutMs?: number;
 }
 
-const defaultBootTimeoutMs = 90_000;
+const defaultBootTimeoutMs = { kernel: 90_000, measured: 240_000 };
 const portAttempts = 3;
 // An image that is built already is there sooner.
 const toldAfterMs = 500;
 
 /** VMs by QEMU on this machine: KVM where it works, else emulated; no disk in either case. */
 export function createQemuDriver(options: QemuDriverOptions): VmDriver {
-  const { runtimeDir, cacheDir, bootTimeoutMs = defaultBootTimeoutMs } = options;
+  const { runtimeDir, cacheDir, measuredProgram } = options;
+  const bootTimeoutMs =
+    options.bootTimeoutMs ?? defaultBootTimeoutMs[measuredProgram ? 'measured' : 'kernel'];
   const running = new Set<Vm>();
   const booting = new Set<Promise<Vm>>();
   const closing = new AbortController();
   let kvm: Promise<boolean> | undefined;
+  const parts = new Map<string, Promise<VmImage>>();
 
   const imageOf = async ({ recipe = 'base', onWait }: VmLaunch, signal: AbortSignal): Promise<Image> => {
     if (recipe === 'base') return options.image;
@@ -39,12 +50,24 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     );
     return await options.otherImage(recipe, signal).finally(() => clearTimeout(building));
   };
+  /** Once for each image; what fails is tried again by the next VM. */
+  const partsOf = (image: Image): Promise<VmImage> => {
+    const known = parts.get(image.digest) ?? digestParts(image);
+    parts.set(image.digest, known);
+    known.catch(() => parts.delete(image.digest));
+    return known;
+  };
   const start = async (launch: VmLaunch) => {
     kvm ??= probeKvm(options.image, cacheDir);
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const image = await imageOf(launch, signal);
-    const vm = await launchOnFreePort({ ...launch, signal, image, runtimeDir, accelerator, bootTimeoutMs });
+    const program = await measuredProgram?.(image, signal);
+    const vm = await launchOnFreePort({
+      ...{ ...launch, signal, image, parts: partsOf(image) },
+      ...{ runtimeDir, accelerator, bootTimeoutMs },
+      ...(program && { program }),
+    });
     running.add(vm);
     void vm.exited.then(() => running.delete(vm));
     return vm;

@@ -9,7 +9,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildImage, type Image } from '../../image/build-image.ts';
 import { base } from '../../image/recipes.ts';
+import { connect } from '../../ssh/connection.ts';
 import { describeVmDriver } from '../driver-conformance.ts';
+import { createIdentity } from '../identity.ts';
+import { judgeOutside } from '../outside.ts';
+import { judgeRamdiskProof } from '../ramdisk-proof.ts';
+import { qemuArguments } from './arguments.ts';
+import { readConsole } from './console.ts';
+import { freePort } from './free-port.ts';
+import { writeInitrd } from './initrd.ts';
+import { observeProcess } from './observe-process.ts';
 import { createQemuDriver } from './qemu-driver.ts';
 
 const cacheDir = join(import.meta.dirname, '../../../.ebb/cache');
@@ -52,13 +61,49 @@ async function remains(id: string): Promise<string[]> {
   return [...processes, ...files];
 }
 
+/** A VM as the driver makes it, but for a disk. */
+async function launchWithDisk(disk: string) {
+  const identity = createIdentity();
+  const port = await freePort();
+  const machine = {
+    ...{ accelerator: 'tcg' as const, memoryMib: 1024, cpus: 1, sshPort: port },
+    start: {
+      kernelPath: image.kernelPath,
+      commandLine: `console=ttyS0 ${image.commandLine} ebb.deadman=120`,
+      initrdPath: await writeInitrd(folder, identity.archive, image.initramfsPath),
+    },
+  };
+  const more = ['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'nvme,drive=disk,serial=ebb'];
+  const limited = 'ulimit -c 0; exec qemu-system-x86_64 "$@"';
+  const qemu = spawn('/bin/sh', ['-c', limited, 'sh', ...qemuArguments(machine), ...more], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exit = once(qemu, 'close');
+  await readConsole(qemu.stdout).saw('ebb: ready');
+  const given = { host: '127.0.0.1', port, username: 'root', privateKey: identity.clientKey };
+  const session = await connect({ ...given, hostKey: identity.hostKey, timeoutMs: 60_000 });
+  return {
+    pid: qemu.pid as number,
+    async proof(): Promise<unknown> {
+      const shown: Buffer[] = [];
+      await session.exec('/usr/lib/ebb/ramdisk-proof', { onStdout: (chunk) => void shown.push(chunk) });
+      return JSON.parse(Buffer.concat(shown).toString());
+    },
+    async end() {
+      qemu.kill('SIGKILL');
+      await exit;
+      await session.close();
+    },
+  };
+}
+
 describeVmDriver('QEMU', {
   open: async () => createQemuDriver({ image, runtimeDir, cacheDir }),
   remains,
 });
 
 describe('a VM under QEMU', () => {
-  test('keeps its keys and its image nowhere but in the guest, and has no disk, dump or environment', async () => {
+  test('keeps its keys and its image nowhere but in the guest, and has no environment', async () => {
     const driver = createQemuDriver({ image, runtimeDir, cacheDir });
     try {
       const signal = AbortSignal.timeout(120_000);
@@ -68,8 +113,7 @@ describe('a VM under QEMU', () => {
       const sharedKib = Number(/RssShmem:\s+(\d+)/.exec(await read('status'))?.[1]);
       assert.ok(sharedKib < 16 * 1024, `${sharedKib} KiB of the initrd are still in memory`);
       assert.deepEqual(await readdir(join(runtimeDir, vm.id)), ['owner.json']);
-      assert.doesNotMatch(await read('cmdline'), /-drive|-blockdev|-mem-path|-hd[a-d]|PRIVATE/);
-      assert.match(await read('limits'), /Max core file size\s+0\s+0\s/);
+      assert.doesNotMatch(await read('cmdline'), /PRIVATE/);
       const variables = (await read('environ')).split('\0').map((entry) => entry.split('=')[0] ?? '');
       assert.deepEqual(
         variables.filter((name) => !['', 'PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'].includes(name)),
@@ -79,6 +123,28 @@ describe('a VM under QEMU', () => {
       await driver.close();
     }
     assert.deepEqual(await remains('vm_seen_from_outside'), []);
+  });
+
+  test('that has a disk is refused for what is seen from outside, though from inside it shows none', async () => {
+    const disk = join(folder, 'disk');
+    await writeFile(disk, Buffer.alloc(1024 * 1024));
+    const vm = await launchWithDisk(disk);
+    try {
+      const inside = judgeRamdiskProof(await vm.proof());
+      assert.ok(inside.ok, JSON.stringify(inside));
+      const outside = judgeOutside(await observeProcess(vm.pid), {
+        memoryKib: 1024 * 1024,
+        hostSwapAllowed: true,
+      });
+      assert.ok(!outside.ok);
+      assert.deepEqual(outside.violations, [
+        `its command line has -drive if=none,id=disk,format=raw,file=${disk}`,
+        'its command line has -device nvme,drive=disk,serial=ebb',
+        `it has ${disk} open`,
+      ]);
+    } finally {
+      await vm.end();
+    }
   });
 
   test('that cannot boot fails with the end of its console, and leaves nothing', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable, Stream, Writable } from 'node:stream';
 import { type QemuMachine, qemuArguments } from './arguments.ts';
 
 export type QemuProcess = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -11,18 +11,23 @@ const script = 'read -r go || exit 1; ulimit -c 0; exec qemu-system-x86_64 "$@" 
 
 /**
  * Starts QEMU with nothing in its environment. `beforeStart` is told the process's number while nothing runs in it yet;
- * when it fails, QEMU never starts.
+ * when it fails, QEMU never starts. `descriptors` are its third and following.
  */
 export async function spawnQemu(
   machine: QemuMachine,
   beforeStart: (pid: number) => Promise<void> = async () => {},
+  descriptors: ('pipe' | Stream)[] = [],
 ): Promise<QemuProcess> {
   const qemu = spawn(
     '/bin/sh',
     ['-c', script, 'sh', ...qemuArguments(machine)],
     // In a group of its own, so that Ctrl-C at a terminal does not end VMs under a runner that is draining.
-    { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, detached: true },
-  );
+    {
+      stdio: ['pipe', 'pipe', 'pipe', ...descriptors],
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+      detached: true,
+    },
+  ) as QemuProcess;
   await once(qemu, 'spawn');
   // A process that is gone tells it by its exit.
   qemu.stdin.on('error', () => {});

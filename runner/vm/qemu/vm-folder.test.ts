@@ -28,16 +28,16 @@ describe('the folder of running VMs', () => {
     await once(child, 'spawn');
     return { child, exit, identity: (await processIdentity(child.pid as number)) as ProcessIdentity };
   };
-  const writeOrphan = async (id: string, qemu?: ProcessIdentity) => {
+  const writeOrphan = async (id: string, qemu?: ProcessIdentity, tpm?: ProcessIdentity) => {
     await mkdir(join(runtimeDir, id), { recursive: true });
-    await writeFile(join(runtimeDir, id, 'owner.json'), JSON.stringify({ runner: deadRunner, qemu }));
+    await writeFile(join(runtimeDir, id, 'owner.json'), JSON.stringify({ runner: deadRunner, qemu, tpm }));
   };
 
   test('keeps a VM whose runner lives', async () => {
     const { child, exit, identity } = await startProcess();
     try {
       const folder = await createVmFolder(runtimeDir, 'vm_1');
-      await writeOwner(folder, identity.pid);
+      await writeOwner(folder, { qemu: identity.pid });
       assert.deepEqual(await reapFolders(runtimeDir), []);
       assert.equal(await isAlive(identity), true);
       assert.deepEqual(JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')).qemu, identity);
@@ -55,6 +55,14 @@ describe('the folder of running VMs', () => {
     assert.equal(await isAlive(identity), false);
     await exit;
     assert.deepEqual(await readdir(runtimeDir), []);
+  });
+
+  test('ends a TPM that waits for a QEMU which never came', async () => {
+    const { exit, identity } = await startProcess();
+    await writeOrphan('vm_1', undefined, identity);
+    assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+    assert.equal(await isAlive(identity), false);
+    await exit;
   });
 
   test('never ends a process that only has the number of a dead VM', async () => {

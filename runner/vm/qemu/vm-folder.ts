@@ -11,6 +11,8 @@ import {
 interface Owner {
   runner: ProcessIdentity;
   qemu?: ProcessIdentity;
+  /** The VM's TPM, where it has one. */
+  tpm?: ProcessIdentity;
 }
 
 // Its owner is written right after a folder is made; one that has none by then never gets one.
@@ -22,7 +24,7 @@ export async function createVmFolder(runtimeDir: string, id: string): Promise<st
   await checkPrivate(runtimeDir);
   const folder = join(runtimeDir, id);
   await mkdir(folder, { mode: 0o700 });
-  await writeOwner(folder, undefined);
+  await writeOwner(folder, {});
   return folder;
 }
 
@@ -36,12 +38,12 @@ async function checkPrivate(runtimeDir: string): Promise<void> {
   );
 }
 
-/** Remembers which process the VM is. */
-export async function writeOwner(folder: string, qemuPid: number | undefined): Promise<void> {
-  const runner = await processIdentity(process.pid);
-  const qemu = qemuPid === undefined ? undefined : await processIdentity(qemuPid);
+/** Remembers which processes the VM is. */
+export async function writeOwner(folder: string, pids: { qemu?: number; tpm?: number }): Promise<void> {
+  const identify = async (pid?: number) => (pid === undefined ? undefined : await processIdentity(pid));
+  const [runner, qemu, tpm] = await Promise.all([process.pid, pids.qemu, pids.tpm].map(identify));
   if (!runner) throw new Error('This process cannot be found in /proc.');
-  const owner: Owner = { runner, ...(qemu ? { qemu } : {}) };
+  const owner: Owner = { runner, ...(qemu ? { qemu } : {}), ...(tpm ? { tpm } : {}) };
   await writeFile(join(folder, 'owner.tmp'), JSON.stringify(owner), { mode: 0o600 });
   await rename(join(folder, 'owner.tmp'), join(folder, 'owner.json'));
 }
@@ -54,6 +56,7 @@ export async function reapFolders(runtimeDir: string): Promise<string[]> {
     const owner = await readOwner(folder);
     if (owner ? await isAlive(owner.runner) : !(await isOlderThan(folder, ownerlessMs))) continue;
     if (owner?.qemu) await endProcess(owner.qemu);
+    if (owner?.tpm) await endProcess(owner.tpm);
     await rm(folder, { recursive: true, force: true });
     reaped.push(id);
   }

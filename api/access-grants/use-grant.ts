@@ -1,0 +1,151 @@
+import type { FastifyRequest } from 'fastify';
+import type { GrantScope } from '../../contract/access-grant.ts';
+import { recordAudit } from '../audit/record-audit.ts';
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import type { ProblemError } from '../http/problem-error.ts';
+import { queueMails } from '../mail/outbox.ts';
+import { noteEnd } from './end-grant.ts';
+import { grantLasts } from './end-of-grant.ts';
+import { useMail } from './grant-mail.ts';
+import { type Facts, refusalOf } from './judge-use.ts';
+import { type GrantRow, lockGrant } from './store.ts';
+
+/** A use of a grant: what for, and of what. */
+export interface Use {
+  grantId: string;
+  /** In the words of the audit: `builds.list`, `build.log`, … */
+  what: string;
+  /** Any of these scopes opens it. */
+  scopes: GrantScope[];
+  /** At most one of the two. */
+  buildId?: string;
+  projectId?: string | undefined;
+  /** More for the audit. */
+  detail?: Record<string, unknown>;
+}
+
+/**
+ * Lets the core crew use a grant, or throws what failed. All that it depends on is read in one transaction, and what the
+ * team is told, by audit and by mail, is written in the same: content leaves after that or not at all. `alongside` is
+ * done in it, too. A refusal is audited with the team whose grant it is.
+ */
+export async function useGrant<T = undefined>(
+  context: ApiContext,
+  request: FastifyRequest,
+  use: Use,
+  alongside?: (transaction: Database, grant: GrantRow) => Promise<T>,
+): Promise<{ grant: GrantRow; result: T | undefined }> {
+  const outcome = await context.database.transaction().execute(async (transaction) => {
+    const inside = { ...context, database: transaction };
+    const { keyName, ...facts } = await readFacts(transaction, request, use);
+    const { grant } = facts;
+    const thing = use.buildId === undefined ? `project ${use.projectId}` : `build ${use.buildId}`;
+    const refusal = refusalOf(request.principal, facts, { scopes: use.scopes, thing }, context.now());
+    if (refusal || !grant) {
+      if (grant && !grantLasts(grant, context.now())) await noteEnd(inside, grant);
+      return { refused: { refusal, grant } };
+    }
+    const result = await alongside?.(transaction, grant);
+    await tell(inside, request, { use, grant, keyName });
+    return { allowed: { grant, result } };
+  });
+  if (outcome.allowed) return outcome.allowed;
+  throw await audited(context, request, use, outcome.refused);
+}
+
+async function readFacts(
+  transaction: Database,
+  request: FastifyRequest,
+  use: Use,
+): Promise<Facts & { keyName: string }> {
+  const grant = await lockGrant(transaction, use.grantId);
+  const key = await transaction
+    .selectFrom('api_key')
+    .select(['name', 'revoked_at'])
+    .where('id', '=', request.principal.keyId)
+    .executeTakeFirst();
+  return {
+    grant,
+    keyLives: key !== undefined && key.revoked_at === null,
+    keyName: key?.name ?? '',
+    project: await projectOf(transaction, grant?.team_id ?? '', use),
+  };
+}
+
+async function projectOf(transaction: Database, teamId: string, use: Use): Promise<Facts['project']> {
+  if (use.buildId === undefined && use.projectId === undefined) return 'none';
+  const projects = transaction
+    .selectFrom('project')
+    .select(['project.id', 'project.revoking_at'])
+    .where('project.team_id', '=', teamId);
+  if (use.buildId === undefined)
+    return await projects.where('project.id', '=', use.projectId ?? '').executeTakeFirst();
+  return await projects
+    .innerJoin('build', 'build.project_id', 'project.id')
+    .where('build.id', '=', use.buildId)
+    .executeTakeFirst();
+}
+
+/** What the team learns, before anything leaves. */
+async function tell(
+  context: ApiContext,
+  request: FastifyRequest,
+  { use, grant, keyName }: { use: Use; grant: GrantRow; keyName: string },
+): Promise<void> {
+  const now = context.now();
+  const subject = use.buildId ?? use.projectId ?? grant.project_id ?? 'the team';
+  const mail = useMail({
+    ...{ grantId: grant.id, what: use.what, subject, at: now, keyName },
+    ...{ keyId: request.principal.keyId, requestId: request.id, publicUrl: context.publicUrl },
+  });
+  await queueMails(context.database, { teamId: grant.team_id, recipients: grant.notify, ...mail }, now);
+  await recordAudit(context, {
+    teamId: grant.team_id,
+    action: 'access_grant.used',
+    actor: request.principal.keyId,
+    subject: grant.id,
+    detail: {
+      ...{ what: use.what, of: subject, key_name: keyName, request_id: request.id },
+      ...use.detail,
+    },
+  });
+}
+
+/** Of a grant that does not exist, the caller's own team is told. */
+async function audited(
+  context: ApiContext,
+  { principal, id: request_id }: FastifyRequest,
+  use: Use,
+  { refusal, grant }: { refusal: ProblemError | undefined; grant: GrantRow | undefined },
+): Promise<unknown> {
+  if (!refusal) return new Error('A use was neither refused nor told.');
+  await context.auditRefusal({
+    teamId: grant?.team_id ?? principal.teamId,
+    action: 'access_grant.refused',
+    actor: principal.keyId,
+    subject: use.grantId,
+    detail: { code: refusal.code, what: use.what, of: use.buildId ?? use.projectId ?? null, request_id },
+  });
+  return refusal;
+}
+
+/** Whether an answer that began under a grant may go on: asked before each part of it. */
+export function stillGranted(context: ApiContext, grantId: string, keyId: string): () => Promise<boolean> {
+  return async () => {
+    const row = await context.database
+      .selectFrom('access_grant')
+      .innerJoin('api_key', (join) => join.on('api_key.id', '=', keyId))
+      .select(['ends_at', 'ended_at', 'deleted_at'])
+      .where('access_grant.id', '=', grantId)
+      .where('api_key.revoked_at', 'is', null)
+      .executeTakeFirst();
+    if (!row) return false;
+    if (grantLasts(row, context.now())) return true;
+    await context.database.transaction().execute(async (transaction) => {
+      const grant = await lockGrant(transaction, grantId);
+      if (grant) await noteEnd({ ...context, database: transaction }, grant);
+    });
+    return false;
+  };
+}

@@ -1,0 +1,29 @@
+import type { ApiContext } from '../context.ts';
+import { operators } from '../teams/operators.ts';
+import type { ApiKeyRow } from './api-key.ts';
+import type { OAuthError } from './oauth-error.ts';
+
+/**
+ * Records that no token was given: for the team of the key that was shown, or for the operators when nobody knows it.
+ * What was asked for is left out, because anybody may write anything there.
+ */
+export async function auditTokenRefusal(
+  context: ApiContext,
+  key: ApiKeyRow | undefined,
+  { code }: OAuthError,
+): Promise<void> {
+  const teamId = key?.team_id ?? (await operatorsId(context));
+  if (teamId === undefined) return;
+  const who = key?.id ?? 'unknown';
+  const detail = { code, ...(key?.revoked_at ? { revoked: true } : {}) };
+  await context.auditRefusal({ teamId, action: 'token.refused', actor: who, subject: who, detail });
+}
+
+async function operatorsId({ database }: ApiContext): Promise<string | undefined> {
+  const team = await database
+    .selectFrom('team')
+    .select('id')
+    .where('name', '=', operators)
+    .executeTakeFirst();
+  return team?.id;
+}

@@ -1,0 +1,55 @@
+import type { CustodyEvent, CustodyReport } from '../../contract/custody-event.ts';
+import { recordAudit } from '../audit/record-audit.ts';
+import type { ApiContext } from '../context.ts';
+import { conflict } from '../http/problem-error.ts';
+import { requireAttempt } from './require-attempt.ts';
+import type { BuildRow } from './state-machine.ts';
+
+/**
+ * Writes into the team's audit what a runner does with a key or a secret, once for each number of an attempt. A runner
+ * reports an opening before it opens: throws 409 when the attempt is not the build's any more, and, of an opening,
+ * when the build does not run, is to be cancelled, or its project is being revoked.
+ */
+export async function recordCustodyEvent(
+  context: ApiContext,
+  build: BuildRow,
+  actor: string,
+  { attempt, number, at, event }: CustodyReport,
+): Promise<void> {
+  await context.database.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .selectFrom('build')
+      .innerJoin('project', 'project.id', 'build.project_id')
+      .select(['attempt', 'state', 'cancel_requested', 'lease_holder', 'project.revoking_at'])
+      .where('build.id', '=', build.id)
+      .forUpdate('build')
+      .executeTakeFirstOrThrow();
+    requireAttempt(row, attempt);
+    if (isOpening(event) && (row.state !== 'running' || row.cancel_requested || row.revoking_at !== null)) {
+      throw conflict(
+        'not_to_open',
+        `Nothing is opened for this build: it is ${row.state}, to be cancelled, or its project is being revoked.`,
+      );
+    }
+    const fresh = await transaction
+      .insertInto('custody_event')
+      .values({ build_id: build.id, attempt, number })
+      .onConflict((known) => known.doNothing())
+      .returning('number')
+      .executeTakeFirst();
+    if (!fresh) return;
+    const { action, ...detail } = event;
+    const runner = row.lease_holder?.split('/')[0];
+    await recordAudit(
+      { ...context, database: transaction },
+      {
+        ...{ teamId: build.team_id, action, actor, subject: build.id },
+        detail: { project: build.project_id, attempt, at, ...(runner ? { runner } : {}), ...detail },
+      },
+    );
+  });
+}
+
+function isOpening({ action }: CustodyEvent): boolean {
+  return action === 'deploy_key.opened' || action === 'secrets.opened';
+}

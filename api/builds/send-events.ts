@@ -1,0 +1,40 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiContext } from '../context.ts';
+import { requireLogs } from '../logs/log-key.ts';
+import { streamEvents } from './event-stream.ts';
+import type { BuildRow } from './state-machine.ts';
+
+/** Answers with a build's events from `Last-Event-ID` on, as long as `mayGoOn` says yes. Throws 410 `log_destroyed`. */
+export async function sendEvents(
+  context: ApiContext,
+  build: BuildRow,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  mayGoOn?: () => Promise<boolean>,
+): Promise<void> {
+  await requireLogs(context, build.project_id);
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  const from = Number(request.headers['last-event-id'] ?? 0);
+  reply.hijack();
+  reply.raw.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    // Kept open, an idle connection would hold up a server that stops.
+    connection: 'close',
+    'x-request-id': request.id,
+  });
+  reply.raw.flushHeaders();
+  try {
+    await streamEvents(context, build, {
+      from: Number.isSafeInteger(from) && from >= 0 ? from : 0,
+      response: reply.raw,
+      signal: AbortSignal.any([gone.signal, context.stopping]),
+      ...(mayGoOn ? { mayGoOn } : {}),
+    });
+  } catch (error) {
+    request.log.error({ error }, 'event stream broke');
+  } finally {
+    reply.raw.end();
+  }
+}

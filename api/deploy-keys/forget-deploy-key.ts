@@ -1,0 +1,19 @@
+import { recordAudit } from '../audit/record-audit.ts';
+import type { ApiContext } from '../context.ts';
+import { transact } from '../db/transact.ts';
+import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
+import { type DeployKeyRow, deleteDeployKeyRow } from './deploy-key-store.ts';
+
+/** Deletes the row of a key that the source host does not have, or has no longer, and records why. */
+export async function forgetDeployKey(
+  context: ApiContext,
+  { project, key, keyId, why }: { project: ProjectAtHost; key: DeployKeyRow; keyId: string; why: string },
+): Promise<void> {
+  await transact(context, async (inside) => {
+    if (!(await deleteDeployKeyRow(inside.database, key.id))) return;
+    await recordAudit(inside, {
+      ...{ teamId: project.teamId, action: 'deploy_key.deleted', actor: keyId, subject: key.id },
+      detail: { project: project.id, fingerprint: key.fingerprint, why },
+    });
+  });
+}

@@ -1,0 +1,67 @@
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import { openChunk } from './log-chunk.ts';
+import { findLogKey } from './log-key.ts';
+
+const chunksAtOnce = 50;
+
+/**
+ * The log from an offset on, as much as there is, in chunks. Offsets count the bytes as they were written. Nothing when
+ * the logs were destroyed. Throws when a chunk was changed, moved or taken away in the database.
+ */
+export async function* readLog(
+  context: Pick<ApiContext, 'database' | 'custody'>,
+  build: { id: string; project_id: string },
+  from: number,
+): AsyncGenerator<{ offset: number; data: Buffer }> {
+  const key = await findLogKey(context, build.project_id);
+  if (key === 'destroyed') return;
+  try {
+    yield* readChunks(context.database, build, key, from);
+  } finally {
+    if (key !== 'none') key.fill(0);
+  }
+}
+
+async function* readChunks(
+  database: Database,
+  build: { id: string; project_id: string },
+  key: Buffer | 'none',
+  from: number,
+) {
+  let offset = from;
+  for (;;) {
+    const rows = await database
+      .selectFrom('build_log')
+      .select(['position', 'data', 'sealed'])
+      .where('build_id', '=', build.id)
+      .where('position', '>=', await firstPosition(database, build.id, offset))
+      .orderBy('position')
+      .limit(chunksAtOnce)
+      .execute();
+    let moved = false;
+    for (const { position, data: stored, sealed } of rows) {
+      if (position > offset)
+        throw new Error(`The log of the build ${build.id} is damaged: nothing lies at ${offset}.`);
+      const place = { projectId: build.project_id, buildId: build.id, position };
+      const whole = sealed ? openChunk(key === 'none' ? Buffer.alloc(0) : key, stored, place) : stored;
+      const data = Buffer.from(whole).subarray(offset - position);
+      if (data.length === 0) continue;
+      yield { offset, data };
+      offset += data.length;
+      moved = true;
+    }
+    if (!moved) return;
+  }
+}
+
+/** Where the chunk begins that holds this offset. */
+async function firstPosition(database: Database, buildId: string, offset: number): Promise<number> {
+  const row = await database
+    .selectFrom('build_log')
+    .select((select) => select.fn.max('position').as('position'))
+    .where('build_id', '=', buildId)
+    .where('position', '<=', offset)
+    .executeTakeFirst();
+  return row?.position ?? 0;
+}

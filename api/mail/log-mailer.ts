@@ -1,0 +1,11 @@
+import type { Logger } from 'pino';
+import type { Mailer } from './mailer.ts';
+
+/** For development: says in the log that a mail would have gone, to nobody by name. */
+export function createLogMailer(log: Logger): Mailer {
+  return {
+    async send({ messageId, subject }) {
+      log.info({ mail: messageId, subject, addresses: 1 }, 'a mail would have gone to 1 address');
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { OperatorOverview } from '../../contract/operator.ts';
+import { requireScope } from '../auth/require-scope.ts';
+import type { Routes } from '../http/app-type.ts';
+import { overview } from './overview.ts';
+
+/** /v1/operator: for who operates Ebb. The answer's schema is the list of what may be in it; nothing else is sent. */
+export const operatorRoutes: Routes = async (app, { context }) => {
+  app.get(
+    '/v1/operator/overview',
+    {
+      preHandler: requireScope(context, 'operator'),
+      schema: {
+        tags: ['operators'],
+        summary: 'Counts and durations, no content',
+        response: { 200: OperatorOverview },
+      },
+    },
+    async () => await overview(context),
+  );
+};
