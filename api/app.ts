@@ -26,6 +26,7 @@ import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
+import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 
 const bodyLimit = 1024 * 1024;
@@ -44,6 +45,7 @@ const concepts = [
   hookRoutes,
   deliveriesRoute,
   receiptRoutes,
+  revocationRoutes,
   auditRoutes,
   accessGrantRoutes,
   grantUseRoutes,

@@ -25,6 +25,8 @@ import { createLogMailer } from '../api/mail/log-mailer.ts';
 import type { Mailer } from '../api/mail/mailer.ts';
 import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
 import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
+import { finishRemovals } from '../api/reconciler/finish-removals.ts';
+import { noticeRemovals } from '../api/reconciler/notice-removals.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
 import { resumeRevocations } from '../api/revocation/resume-revocations.ts';
 import { startServer } from '../api/server.ts';
@@ -197,13 +199,19 @@ function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
 function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] {
   const every = (seconds: number, what: string, work: () => Promise<unknown>) =>
     runEvery(context, seconds * 1_000, stop, what, work);
+  let starts = 0;
+  const starting = () => ++starts === 1;
   return [
     every(1, 'telling source hosts of builds', () => reportStatuses(context, stop)),
     every(10, 'the reconciliation with source hosts', async () => {
       while (!stop.aborted && (await reconcileHooks(context, stop)) > 0);
     }),
     // Revocations that a dead process or an absent source host left open.
-    every(60, 'the resumption of revocations', () => resumeRevocations(context, stop)),
+    every(5, 'the resumption of revocations', () => resumeRevocations(context, stop, { all: starting() })),
+    every(10, 'the look at deploy keys and hooks', async () => {
+      while (!stop.aborted && (await noticeRemovals(context, stop)) > 0);
+    }),
+    every(60, 'the removal of what source hosts held on to', () => finishRemovals(context, stop)),
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
     every(2, 'the end of access grants', () => endGrants(context, stop)),
     every(2, 'the sending of mails', () => sendMails(context, stop)),

@@ -19,6 +19,7 @@ import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { providerCommand } from './commands/provider.ts';
 import { receiptsCommand } from './commands/receipts.ts';
+import { revokeCommand } from './commands/revoke.ts';
 import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -33,7 +34,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve, receipts and audit where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve, receipts, revoke and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -51,6 +52,7 @@ for (const command of [
   auditCommand,
   receiptsCommand,
   rotateKeyCommand,
+  revokeCommand,
   verifyCommand,
   providerCommand,
 ]) {

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
 import { defineResource, type Representation } from './resource.ts';
+import { StateAtSourceHost } from './state-at-source-host.ts';
 
 /** The one SSH key of a project: read-only at the source host, private half sealed to the project. */
 export const deployKey = defineResource({
@@ -14,6 +15,7 @@ export const deployKey = defineResource({
     public_key: Type.String({ description: 'Public half, in OpenSSH format.' }),
     fingerprint: Type.String({ description: 'SHA-256 fingerprint, as `ssh-keygen -l` prints it.' }),
     source_host_id: Type.String({ description: 'Identifier of the key at the source host.' }),
+    state: StateAtSourceHost('deploy key'),
     created_at: Timestamp('When the key was made.'),
   },
   fixed: { project_id: Id('prj', 'Project that the key belongs to. A project has one key.') },
@@ -27,7 +29,7 @@ export const deployKey = defineResource({
       }),
     ),
   },
-  renewedBy: { rotation: ['public_key', 'fingerprint', 'source_host_id'] },
+  renewedBy: { rotation: ['public_key', 'fingerprint', 'source_host_id', 'state'] },
   writeOnly: {},
 });
 

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
 import { defineResource, type Representation } from './resource.ts';
+import { StateAtSourceHost } from './state-at-source-host.ts';
 
 /** Events that a hook can be bound to, in Ebb's words. */
 export const hookEvents = ['push', 'pull_request'] as const;
@@ -17,6 +18,7 @@ export const hookBinding = defineResource({
     id: Id('hook', 'Identifier of the hook binding.'),
     url: Type.String({ description: 'Address that the source host posts to.' }),
     source_host_id: Type.String({ description: 'Identifier of the hook at the source host.' }),
+    state: StateAtSourceHost('hook'),
     created_at: Timestamp('When the hook was bound.'),
   },
   fixed: { project_id: Id('prj', 'Project that the hook starts builds of. A project has one hook binding.') },

@@ -1,14 +1,19 @@
 import { type Static, Type } from 'typebox';
 import { GitCommit, ProvenancePredicate, provenancePredicateType } from './provenance.ts';
 import { RamdiskPredicate, ramdiskPredicateType } from './ramdisk-predicate.ts';
-import { RevocationStep, revocationPredicateType } from './receipt.ts';
+import {
+  connectionRevocationPredicateType,
+  RevocationStep,
+  revocationPredicateType,
+  teamRevocationPredicateType,
+} from './receipt.ts';
 
 export const statementType = 'https://in-toto.io/Statement/v1';
 
 const Time = Type.String({ format: 'date-time' });
 const MaybeTime = Type.Union([Time, Type.Null()]);
 
-/** Of a revocation: the digest is SHA-256 over the UTF-8 bytes of `name`, the id of the project. */
+/** Of a revocation: the digest is SHA-256 over the UTF-8 bytes of `name`, the id of the project, connection or team. */
 const Subject = Type.Object({
   name: Type.String(),
   digest: Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }),
@@ -38,8 +43,46 @@ export const RevocationPredicate = Type.Object({
         'Builds that were not over, or whose VM was not known to be gone, when the revocation was asked for.',
     },
   ),
+  audit_head: Type.Optional(Type.Unknown()),
 });
 export type RevocationPredicate = Static<typeof RevocationPredicate>;
+
+const common = {
+  team: Named,
+  requested_by: Type.String({ description: 'The API key that asked for it.' }),
+  requested_at: Time,
+  finished_at: Time,
+  steps: Type.Array(RevocationStep),
+  audit_head: Type.Optional(Type.Unknown()),
+};
+const WithReceipt = Type.Object({ id: Type.String(), name: Type.String(), receipt_id: Type.String() });
+
+/** What is signed when all projects of a connection are revoked and its credential is destroyed. */
+export const ConnectionRevocationPredicate = Type.Object({
+  connection: Type.Object({ id: Type.String(), name: Type.String(), kind: Type.String() }),
+  ...common,
+  projects: Type.Array(WithReceipt, {
+    description: 'Projects that were revoked with it, each with its receipt.',
+  }),
+});
+export type ConnectionRevocationPredicate = Static<typeof ConnectionRevocationPredicate>;
+
+/** What is signed when a team has nothing left that opens or starts anything. */
+export const TeamRevocationPredicate = Type.Object({
+  ...common,
+  connections: Type.Array(WithReceipt, {
+    description:
+      'Connections that were revoked with it, each with its receipt, which names those of its projects.',
+  }),
+  api_keys_ended: Type.Integer({
+    description: 'How many API keys ended, that of who asked for it included.',
+  }),
+  receipts_readable_until: Type.Union([Time, Type.Null()], {
+    description:
+      'Until then the API key of who asked for it reads receipts and revocations, and nothing else.',
+  }),
+});
+export type TeamRevocationPredicate = Static<typeof TeamRevocationPredicate>;
 
 /** What a build's statements speak of: the commit that was built, as in-toto names and digests a source. */
 const SourceSubject = Type.Object({
@@ -70,4 +113,23 @@ export const RamdiskStatement = Type.Object({
   predicate: RamdiskPredicate,
 });
 export type RamdiskStatement = Static<typeof RamdiskStatement>;
-export type ReceiptStatement = RevocationStatement | ProvenanceStatement | RamdiskStatement;
+export const ConnectionRevocationStatement = Type.Object({
+  _type: Type.Literal(statementType),
+  subject: Type.Array(Subject, { minItems: 1, maxItems: 1 }),
+  predicateType: Type.Literal(connectionRevocationPredicateType),
+  predicate: ConnectionRevocationPredicate,
+});
+export type ConnectionRevocationStatement = Static<typeof ConnectionRevocationStatement>;
+export const TeamRevocationStatement = Type.Object({
+  _type: Type.Literal(statementType),
+  subject: Type.Array(Subject, { minItems: 1, maxItems: 1 }),
+  predicateType: Type.Literal(teamRevocationPredicateType),
+  predicate: TeamRevocationPredicate,
+});
+export type TeamRevocationStatement = Static<typeof TeamRevocationStatement>;
+export type ReceiptStatement =
+  | RevocationStatement
+  | ConnectionRevocationStatement
+  | TeamRevocationStatement
+  | ProvenanceStatement
+  | RamdiskStatement;

@@ -11,10 +11,12 @@ import { freePort } from '../queue/free-port.ts';
 export interface ApiForTests {
   url: string;
   pid(): number;
+  /** Folder of bare repositories of its built-in source host. */
+  repositories: string;
   adminKey: string;
   client: Client;
-  /** Kills it without warning, and starts it again. */
-  killAndRestart(): Promise<void>;
+  /** Kills it without warning, and starts it again, after `meanwhile`. */
+  killAndRestart(meanwhile?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function startApi(options: {
     EBB_KEY_ENCRYPTION_KEY_FILE: await file('kek.json', JSON.stringify(publicKey.export({ format: 'jwk' }))),
     EBB_FIRST_ADMIN_KEY_FILE: await file('admin.key', adminKey),
     EBB_FIRST_RUNNER_KEY_FILE: await file('runner.key', makeApiKey()),
+    EBB_LOCAL_SOURCE_DIR: join(folder, 'source'),
     ...options.environment,
   };
   const start = async () =>
@@ -60,11 +63,13 @@ export async function startApi(options: {
   return {
     url,
     pid: () => api.pid,
+    repositories: join(folder, 'source', 'repositories'),
     adminKey,
     client: createClient({ endpoint: url, apiKey: adminKey }),
-    async killAndRestart() {
+    async killAndRestart(meanwhile) {
       process.kill(api.pid, 'SIGKILL');
       await api.gone;
+      await meanwhile?.();
       api = await start();
     },
     stop: () => api.stop(),

@@ -136,7 +136,7 @@ export function stillGranted(context: ApiContext, grantId: string, keyId: string
     const row = await context.database
       .selectFrom('access_grant')
       .innerJoin('api_key', (join) => join.on('api_key.id', '=', keyId))
-      .select(['ends_at', 'ended_at', 'deleted_at'])
+      .select(['access_grant.ends_at', 'ended_at', 'deleted_at'])
       .where('access_grant.id', '=', grantId)
       .where('api_key.revoked_at', 'is', null)
       .executeTakeFirst();

@@ -52,6 +52,13 @@ async function remove(kind: string, path: string): Promise<string> {
   return id;
 }
 
+/** Revokes; gives what of, as its entries name it. */
+async function revoke(path: string, body: object = {}): Promise<string> {
+  const answer = await given.admin.call('POST', path, body);
+  assert.equal(answer.status, 200, answer.text);
+  return answer.body.subject;
+}
+
 async function keyIdOf(which: 'admin' | 'runner'): Promise<string> {
   const claims = (await signIn(given, given.keys[which])).token.split('.')[1] ?? '';
   return JSON.parse(Buffer.from(claims, 'base64url').toString()).sub;
@@ -85,6 +92,7 @@ const revoked = 'the steps of a revocation are recorded by the revocation itself
 const used = 'each use of a grant is recorded before it gives anything: api/access-grants/use.test.ts';
 const opened = 'is itself the entry: api/builds/custody-events.test.ts';
 const rotated = 'the end of a rotation is recorded where it is tried with a runner: test/*-rotation.test.ts';
+const ofTeam = 'it ends the keys that the other tests need: the last test here looks for its entry';
 const reported = 'what a runner tells of its own build stands in the build and in its signed receipt';
 
 // In an order in which each finds what it needs.
@@ -227,7 +235,21 @@ const cases: Record<string, Case> = {
   'POST /v1/key-rotations/{id}/result': rotated,
   'POST /v1/key-rotations/{id}/failure': rotated,
   'DELETE /v1/projects/{id}': revoked,
-  'POST /v1/projects/{id}/revoke': revoked,
+  'POST /v1/projects/{id}/revoke': {
+    action: 'revocation.requested',
+    run: async () => {
+      const gone = { connection_id: ids.connection, name: 'gone', repository: 'shop' };
+      return await revoke(`/v1/projects/${await make('gone', '/v1/projects', gone)}/revoke`);
+    },
+  },
+  'POST /v1/connections/{id}/revoke': {
+    action: 'revocation.requested',
+    run: async () => {
+      const id = await make('other', '/v1/connections', { name: 'other', kind: 'local' });
+      return await revoke(`/v1/connections/${id}/revoke`);
+    },
+  },
+  'POST /v1/team/revoke': ofTeam,
   'POST /v1/builds/{id}/milestones': reported,
   'POST /v1/builds/{id}/waiting': reported,
   'POST /v1/builds/{id}/phase': reported,
@@ -296,6 +318,21 @@ test('no secret is in any line, whatever happened', async () => {
   ].filter((secret) => text.includes(secret) || text.includes(Buffer.from(secret).toString('base64')));
   assert.deepEqual(found, []);
   assert.ok(text.includes('TOKEN') && text.includes('PLAIN'), 'the names are there');
+});
+
+test('POST /v1/team/revoke leaves an entry, revocation.requested, that says who did it', async () => {
+  const actor = await keyIdOf('admin');
+  // The runner of this test reports no end of its build.
+  await given.context.database
+    .updateTable('build')
+    .set({ state: 'cancelled', finished_at: given.context.now() })
+    .where('id', '=', ids.build ?? '')
+    .execute();
+  const subject = await revoke('/v1/team/revoke', { name: 'acme' });
+  const requested = (await trail('acme')).find(
+    (entry) => entry.action === 'revocation.requested' && entry.subject === subject,
+  );
+  assert.equal(requested?.actor, actor);
 });
 
 async function lines(team: string): Promise<string[]> {

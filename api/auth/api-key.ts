@@ -84,7 +84,7 @@ export async function listApiKeys(database: Database) {
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
     .select(['api_key.id', 'api_key.name', 'api_key.scopes', 'api_key.created_at', 'team.name as team'])
-    .where('revoked_at', 'is', null)
+    .where('api_key.revoked_at', 'is', null)
     .orderBy('api_key.id')
     .execute();
 }

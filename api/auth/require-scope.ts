@@ -7,11 +7,16 @@ import type { Principal } from './principal.ts';
 
 /**
  * A preHandler that lets a request through when its token holds `scope`, and puts the principal on it. The API key
- * behind the token is looked up each time, so that revoking it counts at once on every API process.
+ * behind the token is looked up each time, so that revoking it counts at once on every API process. Of a team that is
+ * being revoked one key is left, for the routes that say `whileTeamIsRevoked`.
  */
-export function requireScope(context: ApiContext, scope: Scope) {
+export function requireScope(
+  context: ApiContext,
+  scope: Scope,
+  { whileTeamIsRevoked = false }: { whileTeamIsRevoked?: boolean } = {},
+) {
   return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
-    const principal = await authenticate(context, request);
+    const principal = await authenticate(context, request, whileTeamIsRevoked);
     if (!principal.scopes.includes(scope)) {
       throw new ProblemError(
         403,
@@ -32,7 +37,7 @@ export function requireScope(context: ApiContext, scope: Scope) {
 /** A preHandler that lets every good token through, for routes that judge by themselves who asks. */
 export function requireToken(context: ApiContext) {
   return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
-    request.principal = await authenticate(context, request);
+    request.principal = await authenticate(context, request, false);
   };
 }
 
@@ -70,7 +75,11 @@ export function requireBuild(principal: Principal, buildId: string): void {
   }
 }
 
-async function authenticate(context: ApiContext, { headers }: FastifyRequest): Promise<Principal> {
+async function authenticate(
+  context: ApiContext,
+  { headers }: FastifyRequest,
+  whileTeamIsRevoked: boolean,
+): Promise<Principal> {
   const [scheme, token] = (headers.authorization ?? '').split(' ');
   if (scheme?.toLowerCase() !== 'bearer' || !token) {
     throw unauthorized(
@@ -88,11 +97,16 @@ async function authenticate(context: ApiContext, { headers }: FastifyRequest): P
   const key = await context.database
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
-    .select(['api_key.revoked_at', 'team.name as team'])
+    .select(['api_key.revoked_at', 'reads_only', 'ends_at', 'team.name as team'])
+    .select('team.revoking_at as team_revoking_at')
     .where('api_key.id', '=', principal.keyId)
     .executeTakeFirst();
-  if (!key || key.revoked_at)
+  if (!key || key.revoked_at || (key.ends_at && key.ends_at <= context.now()))
     throw unauthorized('token_revoked', 'The API key behind this token was revoked.');
+  if (key.team_revoking_at && !(key.reads_only && whileTeamIsRevoked)) {
+    const left = key.reads_only ? ` Its key reads the revocation ${key.reads_only} and receipts alone.` : '';
+    throw unauthorized('team_revoked', `The team of this token is revoked.${left}`);
+  }
   // A build's token must still report the end of a build that is being revoked.
   if (principal.projectId && !principal.buildId) await requireLiveProject(context, principal.projectId);
   if (key.team === operators) return principal;

@@ -54,7 +54,7 @@ async function issueToken(
   key: ApiKeyRow | undefined,
   asked: { scope?: string; project_id?: string },
 ): Promise<TokenResponse> {
-  if (!key || key.revoked_at)
+  if (!key || key.revoked_at || (key.ends_at && key.ends_at <= context.now()))
     throw new OAuthError('invalid_client', 'The API key is not known or was revoked.');
   const scope = narrow(key.scopes, asked.scope);
   const project = asked.project_id;

@@ -12,9 +12,6 @@ import { releaseProjectKey } from './release-project-key.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 import { grantEnded, supportOf } from './support-build.ts';
 
-const cannotBuild =
-  'The project has no deploy key any more, or was revoked. Declare an ebb_deploy_key and build again.';
-
 /**
  * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
  * ask again until its VM is up, for an answer that got lost. Throws 409.
@@ -30,15 +27,15 @@ export async function claimBuild(
     const support = await supportOf(inside, build);
     if (support === 'grant_ended') return support;
     const released = await releaseProjectKey(inside, principal, build);
-    if (!released)
+    if ('cannotBuild' in released)
       await transition(inside.database, buildId, 'end', 'errored', {
-        reason: cannotBuild,
+        reason: released.cannotBuild,
         finished_at: context.now(),
       });
-    return released && { ...released, support };
+    return { ...released, support };
   });
   if (released === 'grant_ended') throw conflict('grant_ended', grantEnded);
-  if (!released) throw conflict('cannot_build', cannotBuild);
+  if ('cannotBuild' in released) throw conflict('cannot_build', released.cannotBuild);
   const { build, project, host, wrappedKey, secrets, support } = released;
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);

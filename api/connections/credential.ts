@@ -1,5 +1,6 @@
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import type { Custody } from '../custody/custody.ts';
+import { SourceHostError } from '../source-hosts/errors.ts';
 
 /**
  * Seals a connection's token or private key with a key of its own. Unlike a project's secrets the API must be able to
@@ -22,18 +23,19 @@ export async function sealCredential(
   }
 }
 
-/** Opens it; the caller wipes it. Throws when it was sealed for another connection, by another key, or is not there. */
+/** Opens it; the caller wipes it. Throws `unauthorized` when it was sealed for another connection, by another key, or is not there. */
 export async function openCredential(
   custody: Custody,
   connection: { connection_id: string; sealed_credential: string | null },
 ): Promise<Buffer> {
   const { connection_id: id, sealed_credential: sealed } = connection;
-  if (sealed === null) throw new Error(`The connection ${id} has no credential.`);
+  if (sealed === null) throw new SourceHostError('unauthorized', `The connection ${id} has no credential.`);
   const key = custody.connectionKey(id);
   try {
     return Buffer.from((await compactDecrypt(sealed, key)).plaintext);
   } catch {
-    throw new Error(
+    throw new SourceHostError(
+      'unauthorized',
       `The credential of the connection ${id} cannot be opened. Was the API's master key changed? Send the credential again.`,
     );
   } finally {

@@ -3,6 +3,7 @@ import type { Connection } from '../../contract/connection.ts';
 import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import type { PageRequest } from '../http/page.ts';
+import { conflict } from '../http/problem-error.ts';
 
 export type ConnectionRow = Selectable<Schema['connection']> & { team: string };
 
@@ -58,12 +59,22 @@ export async function listConnections(
     .execute();
 }
 
-/** False when the team has a connection of this name. */
-export async function insertConnection(
-  database: Database,
-  row: Omit<Selectable<Schema['connection']>, 'version'>,
-): Promise<boolean> {
-  const made = await database
+export type NewConnection = Omit<Selectable<Schema['connection']>, 'version' | 'revoking_at'>;
+
+/**
+ * False when the team has a connection of this name. Run it in a transaction: the team is locked against a revocation
+ * that begins meanwhile and would miss the connection: 409 then.
+ */
+export async function insertConnection(transaction: Database, row: NewConnection): Promise<boolean> {
+  const team = await transaction
+    .selectFrom('team')
+    .select('id')
+    .where('id', '=', row.team_id)
+    .where('revoking_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (!team) throw conflict('team_revoked', 'The team is being revoked.');
+  const made = await transaction
     .insertInto('connection')
     .values({
       ...row,

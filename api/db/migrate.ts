@@ -6,6 +6,7 @@ import { statements as hostsOfOthers } from './migrations/0004-hosts-of-others.t
 import { statements as auditChain } from './migrations/0005-audit-chain.ts';
 import { statements as accessGrants } from './migrations/0006-access-grants.ts';
 import { statements as provenance } from './migrations/0007-provenance.ts';
+import { statements as revocations } from './migrations/0008-revocations.ts';
 import { statements as keyRotation } from './migrations/0009-key-rotation.ts';
 import { statements as custodyEvents } from './migrations/0010-custody-events.ts';
 import { statements as repositoryIds } from './migrations/0011-repository-ids.ts';
@@ -20,6 +21,7 @@ const migrations = [
   { name: '0005-audit-chain', statements: auditChain },
   { name: '0006-access-grants', statements: accessGrants },
   { name: '0007-provenance', statements: provenance },
+  { name: '0008-revocations', statements: revocations },
   { name: '0009-key-rotation', statements: keyRotation },
   { name: '0010-custody-events', statements: custodyEvents },
   { name: '0011-repository-ids', statements: repositoryIds },

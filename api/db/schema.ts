@@ -8,13 +8,20 @@ import type { KeyRotation } from '../../contract/key-rotation.ts';
 import type { Project } from '../../contract/project.ts';
 import type { BuildParameters } from '../../contract/provenance.ts';
 import type { DsseEnvelope, ReceiptKind, RevocationStep } from '../../contract/receipt.ts';
+import type { Obstacle, Revocation } from '../../contract/revocation.ts';
 import type { Scope } from '../../contract/token.ts';
 import type { VmExit, VmReport } from '../../contract/vm.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
 export interface Schema {
-  team: { id: string; name: string; created_at: Date };
+  team: {
+    id: string;
+    name: string;
+    created_at: Date;
+    revoking_at: Generated<Date | null>;
+    revoked_at: Generated<Date | null>;
+  };
   api_key: {
     id: string;
     team_id: string;
@@ -23,6 +30,8 @@ export interface Schema {
     scopes: Scope[];
     created_at: Date;
     revoked_at: Date | null;
+    reads_only: Generated<string | null>;
+    ends_at: Generated<Date | null>;
   };
   connection: {
     id: string;
@@ -39,6 +48,7 @@ export interface Schema {
     checked_at: Generated<Date | null>;
     version: Generated<number>;
     created_at: Date;
+    revoking_at: Generated<Date | null>;
     deleted_at: Date | null;
   };
   project: ProjectTable;
@@ -52,6 +62,9 @@ export interface Schema {
     rotation: string | null;
     version: Generated<number>;
     created_at: Date;
+    looked_at: Generated<Date | null>;
+    revoked_at_source_host_at: Generated<Date | null>;
+    remove_again_at: Generated<Date | null>;
   };
   retired_deploy_key: {
     id: string;
@@ -74,6 +87,9 @@ export interface Schema {
     source_host_id: string | null;
     version: Generated<number>;
     created_at: Date;
+    looked_at: Generated<Date | null>;
+    revoked_at_source_host_at: Generated<Date | null>;
+    remove_again_at: Generated<Date | null>;
   };
   secret: {
     id: string;
@@ -147,8 +163,19 @@ export interface Schema {
     given_up_at: Generated<Date | null>;
   };
   revocation: {
-    project_id: string;
+    id: string;
+    kind: Revocation['kind'];
+    subject: string;
+    name: string;
+    team_id: string;
+    parent_id: string | null;
+    requested_by: string;
     steps: RevocationStep[];
+    under_way: { began_at: string; by: string } | null;
+    obstacle: Obstacle | null;
+    stated: { by: string; at: string } | null;
+    attempts: Generated<number>;
+    next_try_at: Generated<Date>;
     started_at: Date;
     finished_at: Date | null;
     receipt_id: string | null;
@@ -156,7 +183,7 @@ export interface Schema {
   receipt: {
     id: string;
     team_id: string;
-    project_id: string;
+    project_id: string | null;
     kind: ReceiptKind;
     subject: string;
     envelope: DsseEnvelope;

@@ -59,7 +59,7 @@ async function dropLostKey(
 ): Promise<void> {
   const row = await deployKeyOfProject(context.database, project.id);
   if (!row?.source_host_id) return;
-  const find = hostedDeployKey(project, row.source_host_id).find;
+  const { find } = hostedDeployKey(project, row);
   if (await unlessGone(() => withDeadline(signal, 15_000, find))) throw alreadyThere(project);
   const why = 'The source host has it no longer.';
   await forgetDeployKey(context, { project, key: row, keyId, why });
@@ -78,14 +78,15 @@ async function newRow(
     rotation: rotation ?? null,
     created_at: context.now(),
   };
-  await transact(context, async (inside) => {
-    if (!(await insertDeployKey(inside.database, row, project.publicKey))) throw alreadyThere(project);
+  return await transact(context, async (inside) => {
+    const made = await insertDeployKey(inside.database, row, project.publicKey);
+    if (!made) throw alreadyThere(project);
     await recordAudit(inside, {
       ...{ teamId: project.teamId, action: 'deploy_key.created', actor: keyId, subject: row.id },
       detail: { project: project.id, fingerprint: row.fingerprint },
     });
+    return made;
   });
-  return { ...row, version: 1 };
 }
 
 async function addRow(
@@ -105,7 +106,7 @@ async function addRow(
     throw error;
   }
   if (!(await setHostedKeyId(context.database, row.id, hostedId))) {
-    await removeAndConfirm(hostedDeployKey(project, hostedId), signal);
+    await removeAndConfirm(hostedDeployKey(project, { ...row, source_host_id: hostedId }), signal);
     throw conflict('deploy_key_removed', 'The deploy key was removed while it was being made.', 'project_id');
   }
   return { ...row, source_host_id: hostedId };

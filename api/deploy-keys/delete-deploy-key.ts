@@ -1,35 +1,57 @@
+import { sql } from 'kysely';
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
+import { transact } from '../db/transact.ts';
 import { notFound } from '../http/problem-error.ts';
+import { leftKey } from '../revocation/left-at-source-host.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
-import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { notRemoved, removeAgainAt } from '../source-hosts/remove-later.ts';
 import { deployKeyOfTeam } from './deploy-key-store.ts';
 import { forgetDeployKey } from './forget-deploy-key.ts';
-import { hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
-import { retiredKeyAtHost, retiredKeysOfProject } from './retired-keys.ts';
+import { hostedDeployKey } from './hosted-deploy-key.ts';
+import { deleteRetiredKey, retiredKeysOfProject } from './retired-keys.ts';
 
 /**
  * Removes the key at the source host, and those that were rotated out, looks again that they are gone, and only then
- * forgets them. 404 when there is none.
+ * forgets them. When the host does not let it go, the private half is destroyed at once, the problem says what to remove
+ * by hand, and Ebb tries again by itself. 404 when there is none.
  */
 export async function deleteDeployKey(
   context: ApiContext,
   { id, teamId, keyId }: { id: string; teamId: string; keyId: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const row = await deployKeyOfTeam(context.database, id, teamId);
+  const { database } = context;
+  const row = await deployKeyOfTeam(database, id, teamId);
   if (!row) throw notFound('deploy key', id);
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
+  const retired = await retiredKeysOfProject(database, project.id);
   try {
-    const hostedId = await settledKeyId(context.database, project, row, signal);
-    if (hostedId !== undefined) await removeAndConfirm(hostedDeployKey(project, hostedId), signal);
-    for (const retired of await retiredKeysOfProject(context.database, project.id)) {
-      const hosted = await retiredKeyAtHost(project, retired, signal);
-      if (hosted) await removeAndConfirm(hosted, signal);
-      await context.database.deleteFrom('retired_deploy_key').where('id', '=', retired.id).execute();
+    await removeAndConfirm(hostedDeployKey(project, row), signal);
+    for (const old of retired) {
+      await removeAndConfirm(hostedDeployKey(project, old), signal);
+      await deleteRetiredKey(database, old.id);
     }
   } catch (error) {
-    throw sourceHostProblem(error);
+    await transact(context, async (inside) => {
+      await inside.database
+        .updateTable('deploy_key')
+        .set({
+          ...{ sealed_private_key: '', remove_again_at: removeAgainAt(context) },
+          // No rotation of the project's key pair brings the private half back.
+          version: sql<number>`version + 1`,
+        })
+        .where('id', '=', row.id)
+        .execute();
+      if (row.remove_again_at) return;
+      await recordAudit(inside, {
+        ...{ teamId, action: 'deploy_key.private_half_destroyed', actor: keyId, subject: row.id },
+        detail: { project: project.id, fingerprint: row.fingerprint, why: String(error) },
+      });
+    });
+    const left = [row, ...retired].map(({ fingerprint }) => leftKey(project, fingerprint));
+    throw notRemoved(error, 'Its private half is destroyed.', left);
   }
   await forgetDeployKey(context, { project, key: row, keyId, why: 'By request.' });
 }

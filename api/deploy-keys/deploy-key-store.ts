@@ -9,6 +9,10 @@ import { lockLiveProject } from '../projects/lock-live-project.ts';
 
 export type DeployKeyRow = Selectable<Schema['deploy_key']>;
 
+/** What is found out later; a new key has none of it. */
+type FoundLater = 'version' | 'looked_at' | 'revoked_at_source_host_at' | 'remove_again_at';
+export type NewDeployKeyRow = Omit<DeployKeyRow, FoundLater>;
+
 export async function deployKeyOfProject(database: Database, projectId: string) {
   return await database
     .selectFrom('deploy_key')
@@ -30,25 +34,25 @@ export async function deployKeyOfTeam(database: Database, id: string, teamId: st
 }
 
 /**
- * Stores a key that is not at the source host yet; false when the project has one already. Run it in a transaction:
+ * Stores a key that is not at the source host yet; undefined when the project has one already. Run it in a transaction:
  * the project's row is locked, so that no key appears once a revocation began, or that was sealed to a key pair of
  * before: 409 then.
  */
 export async function insertDeployKey(
   transaction: Database,
-  key: Omit<DeployKeyRow, 'version'>,
+  key: NewDeployKeyRow,
   sealedTo: JsonWebKey,
-): Promise<boolean> {
+): Promise<DeployKeyRow | undefined> {
   const project = await lockLiveProject(transaction, key.project_id);
   if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   if (thumbprint(project.public_key) !== thumbprint(sealedTo))
     throw conflict('changed_meanwhile', "The project's key pair was rotated at the same moment. Try again.");
-  const { numInsertedOrUpdatedRows } = await transaction
+  return await transaction
     .insertInto('deploy_key')
     .values(key)
     .onConflict((on) => on.column('project_id').doNothing())
+    .returningAll()
     .executeTakeFirst();
-  return numInsertedOrUpdatedRows === 1n;
 }
 
 /** False when the row is gone: somebody removed or revoked the key in the meantime. */

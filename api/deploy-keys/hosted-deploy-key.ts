@@ -7,25 +7,34 @@ import { type DeployKeyRow, setHostedKeyId } from './deploy-key-store.ts';
 
 const callMs = 15_000;
 
+/** What people see at the source host. */
+export function deployKeyTitle({ teamName, name }: Pick<ProjectAtHost, 'teamName' | 'name'>): string {
+  return `Ebb: ${teamName}/${name}`;
+}
+
 /** Adds the key at the source host; adding it again tells the same id. Throws a SourceHostError. */
 export async function addAtHost(
   project: ProjectAtHost,
   publicKey: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const key = { title: `Ebb: ${project.teamName}/${project.name}`, publicKey };
+  const key = { title: deployKeyTitle(project), publicKey };
   const { id } = await withDeadline(signal, callMs, (inTime) =>
     project.host.addDeployKey(project.repository, key, inTime),
   );
   return id;
 }
 
-/** The key as something that can be removed at the source host. */
-export function hostedDeployKey(project: ProjectAtHost, hostedId: string): HostedThing {
+/** The key as something that can be removed at the source host. It is looked for by what it is: an id may be new. */
+export function hostedDeployKey(
+  { host, repository }: ProjectAtHost,
+  key: Pick<DeployKeyRow, 'source_host_id' | 'public_key'>,
+): HostedThing {
   return {
     what: 'deploy key',
-    remove: (signal) => project.host.removeDeployKey(project.repository, hostedId, signal),
-    find: (signal) => project.host.findDeployKey(project.repository, hostedId, signal),
+    id: key.source_host_id,
+    remove: (hostedId, signal) => host.removeDeployKey(repository, hostedId, signal),
+    find: (signal) => host.lookUpDeployKey(repository, key.public_key, signal),
   };
 }
 

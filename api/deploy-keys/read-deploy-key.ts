@@ -1,12 +1,13 @@
 import type { DeployKey } from '../../contract/deploy-key.ts';
 import type { ApiContext } from '../context.ts';
-import { notFound } from '../http/problem-error.ts';
+import { notFound, ProblemError } from '../http/problem-error.ts';
 import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
-import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { stateAtHost } from '../source-hosts/state-at-host.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
-import { type DeployKeyRow, deployKeyOfTeam } from './deploy-key-store.ts';
-import { hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
+import { type DeployKeyRow, deployKeyOfTeam, setHostedKeyId } from './deploy-key-store.ts';
+import { settledKeyId } from './hosted-deploy-key.ts';
 
 const driftCheckMs = 3_000;
 
@@ -25,10 +26,10 @@ export async function readDeployKey(
   try {
     const hostedId = await settledKeyId(context.database, project, row, signal);
     if (hostedId === undefined) throw notFound('deploy key', id);
-    const { find } = hostedDeployKey(project, hostedId);
-    const found = await unlessGone(() => withDeadline(signal, driftCheckMs, find));
-    if (found === undefined) throw notFound('deploy key', id);
-    return { ...row, source_host_id: hostedId };
+    const found = await findKey(project, { ...row, source_host_id: hostedId }, signal);
+    if (found === undefined) throw removedThere(row);
+    if (found !== row.source_host_id) await setHostedKeyId(context.database, row.id, found);
+    return { ...row, source_host_id: found };
   } catch (error) {
     if (!(error instanceof SourceHostError) || row.source_host_id === null) throw sourceHostProblem(error);
     context.log.warn(
@@ -39,6 +40,30 @@ export async function readDeployKey(
   }
 }
 
+/** Its id at the source host; another one when somebody removed it there and added it again. */
+async function findKey(
+  { host, repository }: ProjectAtHost,
+  { source_host_id: id, public_key }: DeployKeyRow,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const found = await unlessGone(() =>
+    withDeadline(
+      signal,
+      driftCheckMs,
+      async (inTime) =>
+        (id && (await host.findDeployKey(repository, id, inTime))) ||
+        (await host.lookUpDeployKey(repository, public_key, inTime)),
+    ),
+  );
+  return found?.id;
+}
+
+function removedThere({ fingerprint, revoked_at_source_host_at: at }: DeployKeyRow): ProblemError {
+  const noticed = at ? ` Ebb noticed it at ${at.toISOString()}.` : '';
+  const detail = `The deploy key ${fingerprint} was removed at the source host.${noticed} Declare it again to get a new one.`;
+  return new ProblemError(404, 'revoked_at_source_host', detail);
+}
+
 /** The key as the API answers it. */
 export function representDeployKey(row: DeployKeyRow): DeployKey {
   return {
@@ -47,6 +72,7 @@ export function representDeployKey(row: DeployKeyRow): DeployKey {
     public_key: row.public_key,
     fingerprint: row.fingerprint,
     source_host_id: row.source_host_id ?? '',
+    state: stateAtHost(row),
     ...(row.rotation === null ? {} : { rotation: row.rotation }),
     created_at: row.created_at.toISOString(),
   };

@@ -3,10 +3,9 @@ import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import type { Schema } from '../db/schema.ts';
-import { unlessGone } from '../source-hosts/errors.ts';
-import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
-import { type HostedThing, removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
-import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
+import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
+import { hostedDeployKey } from './hosted-deploy-key.ts';
 
 export type RetiredKeyRow = Selectable<Schema['retired_deploy_key']>;
 
@@ -63,8 +62,7 @@ export async function removeRetiredKeys(
     if (await isNeeded(context, row)) continue;
     try {
       const project = await projectAtHost(context, { projectId: row.project_id });
-      const hosted = await retiredKeyAtHost(project, row, signal);
-      if (hosted) await removeAndConfirm(hosted, signal);
+      await removeAndConfirm(hostedDeployKey(project, row), signal);
       await deleteRetiredKey(context.database, row.id);
       removed += 1;
     } catch (error) {
@@ -73,16 +71,6 @@ export async function removeRetiredKeys(
     }
   }
   return removed;
-}
-
-/** As something to be removed; undefined when it went with its repository. */
-export async function retiredKeyAtHost(
-  project: ProjectAtHost,
-  { source_host_id, public_key }: RetiredKeyRow,
-  signal: AbortSignal,
-): Promise<HostedThing | undefined> {
-  const id = source_host_id ?? (await unlessGone(() => addAtHost(project, public_key, signal)));
-  return id === undefined ? undefined : hostedDeployKey(project, id);
 }
 
 /** A build that was claimed before the rotation and has not checked out yet signs with the old key. */

@@ -7,7 +7,7 @@ import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
-import type { DeployKeyRow } from './deploy-key-store.ts';
+import type { DeployKeyRow, NewDeployKeyRow } from './deploy-key-store.ts';
 import { addAtHost, hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
 import { deleteRetiredKey, insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
 import { makeSealedKey } from './sealed-key.ts';
@@ -41,7 +41,7 @@ export async function rotateDeployKey(
       keyId,
     });
     if (!changed) {
-      await removeAndConfirm(hostedDeployKey(project, newHostedId), signal);
+      await removeAndConfirm(hostedDeployKey(project, next), signal);
       throw conflict(
         'changed_meanwhile',
         'The deploy key was rotated or removed at the same moment. Read it again.',
@@ -58,7 +58,7 @@ export async function rotateDeployKey(
 async function swap(
   context: ApiContext,
   row: DeployKeyRow,
-  next: Omit<DeployKeyRow, 'id' | 'project_id' | 'version' | 'created_at'>,
+  next: Omit<NewDeployKeyRow, 'id' | 'project_id' | 'created_at'>,
   by: { oldHostedId: string | undefined; pending: string; teamId: string; keyId: string },
 ): Promise<DeployKeyRow | undefined> {
   const { database, now } = context;
@@ -69,7 +69,11 @@ async function swap(
       project &&
       (await transaction
         .updateTable('deploy_key')
-        .set({ ...next, version: sql<number>`version + 1` })
+        .set({
+          ...next,
+          ...{ looked_at: null, revoked_at_source_host_at: null, remove_again_at: null },
+          version: sql<number>`version + 1`,
+        })
         .where('id', '=', row.id)
         .where('version', '=', row.version)
         .returningAll()

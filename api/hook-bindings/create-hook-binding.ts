@@ -4,7 +4,7 @@ import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
-import { provesNothingHappened, unlessGone } from '../source-hosts/errors.ts';
+import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -18,7 +18,7 @@ import {
   insertHookBinding,
   setHostedHookId,
 } from './hook-binding-store.ts';
-import { addHookAtHost, hostedEvents, hostedHook, isAsSet } from './hosted-hook.ts';
+import { addHookAtHost, findHook, hostedEvents, hostedHook, isAsSet } from './hosted-hook.ts';
 
 interface Wanted {
   projectId: string;
@@ -77,15 +77,16 @@ async function pendingRow(
     source_host_id: null,
     created_at: context.now(),
   };
-  await transact(context, async (inside) => {
-    if (!(await insertHookBinding(inside.database, row))) throw alreadyThere(project);
+  const made = await transact(context, async (inside) => {
+    const made = await insertHookBinding(inside.database, row);
+    if (!made) throw alreadyThere(project);
     await recordAudit(inside, {
       ...{ teamId: project.teamId, action: 'hook_binding.created', actor: wanted.keyId, subject: row.id },
       detail: { project: project.id, ...wanted.binding },
     });
+    return made;
   });
-  const unseen = { reconciled_at: null, compared_since: null, log_read_to: null };
-  return { row: { ...row, version: 1, ...unseen }, fresh: true };
+  return { row: made, fresh: true };
 }
 
 /**
@@ -98,9 +99,9 @@ async function keepRow(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (left.source_host_id === null) return true;
-  const { find } = hostedHook(project, left.source_host_id);
-  const found = await unlessGone(() => withDeadline(signal, 15_000, find));
-  if (isAsSet(context, left.id, found)) throw alreadyThere(project);
+  const found = await findHook(context, project, { ...left, withinMs: 15_000 }, signal);
+  // One that is to go, and that the source host holds on to, is not set right.
+  if (isAsSet(context, left.id, found) || (found && left.remove_again_at)) throw alreadyThere(project);
   // Somebody deleted it at the source host: the row makes room for a new one.
   const why = 'The source host had it no longer.';
   if (!found) await forgetHookBinding(context, { project, id: left.id, keyId, why });
@@ -124,7 +125,7 @@ async function addRow(
     throw error;
   }
   if (!(await setHostedHookId(context.database, row.id, hostedId))) {
-    await removeAndConfirm(hostedHook(project, hostedId), signal);
+    await removeAndConfirm(hostedHook(context, project, { ...row, source_host_id: hostedId }), signal);
     throw conflict('hook_binding_removed', 'The hook was removed while it was being made.', 'project_id');
   }
   return { ...row, source_host_id: hostedId };

@@ -1,13 +1,19 @@
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
+import { transact } from '../db/transact.ts';
 import { notFound } from '../http/problem-error.ts';
+import { leftHook } from '../revocation/left-at-source-host.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
-import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { notRemoved, removeAgainAt } from '../source-hosts/remove-later.ts';
 import { forgetHookBinding } from './forget-hook-binding.ts';
 import { hookBindingOfTeam } from './hook-binding-store.ts';
-import { hostedHook, settledHookId } from './hosted-hook.ts';
+import { hostedHook } from './hosted-hook.ts';
 
-/** Removes the hook at the source host, looks again that it is gone, and only then forgets it. 404 when there is none. */
+/**
+ * Removes the hook at the source host, looks again that it is gone, and only then forgets it. When the host does not let
+ * it go, deliveries are refused from now on and Ebb tries again by itself. 404 when there is none.
+ */
 export async function deleteHookBinding(
   context: ApiContext,
   { id, teamId, keyId }: { id: string; teamId: string; keyId: string },
@@ -17,10 +23,21 @@ export async function deleteHookBinding(
   if (!row) throw notFound('hook binding', id);
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
   try {
-    const hostedId = await settledHookId(context, project, row, signal);
-    if (hostedId !== undefined) await removeAndConfirm(hostedHook(project, hostedId), signal);
+    await removeAndConfirm(hostedHook(context, project, row), signal);
   } catch (error) {
-    throw sourceHostProblem(error);
+    await transact(context, async (inside) => {
+      await inside.database
+        .updateTable('hook_binding')
+        .set({ remove_again_at: removeAgainAt(context) })
+        .where('id', '=', row.id)
+        .execute();
+      if (row.remove_again_at) return;
+      await recordAudit(inside, {
+        ...{ teamId, action: 'hook_binding.stopped', actor: keyId, subject: row.id },
+        detail: { project: project.id, why: String(error) },
+      });
+    });
+    throw notRemoved(error, 'What it delivers is refused.', [leftHook(context, project, row.id)]);
   }
   await forgetHookBinding(context, { project, id, keyId, why: 'By request.' });
 }

@@ -3,8 +3,19 @@ import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { conflict } from '../http/problem-error.ts';
+import { lockLiveProject } from '../projects/lock-live-project.ts';
 
 export type HookBindingRow = Selectable<Schema['hook_binding']>;
+
+/** What is found out later; a new binding has none of it. */
+type FoundLater =
+  | 'version'
+  | 'reconciled_at'
+  | 'compared_since'
+  | 'log_read_to'
+  | 'looked_at'
+  | 'revoked_at_source_host_at'
+  | 'remove_again_at';
 
 export async function hookBindingOfProject(database: Database, projectId: string) {
   return await database
@@ -27,22 +38,16 @@ export async function hookBindingOfTeam(database: Database, id: string, teamId: 
 }
 
 /**
- * Stores a binding that is not at the source host yet; false when the project has one already. Run it in a
+ * Stores a binding that is not at the source host yet; undefined when the project has one already. Run it in a
  * transaction: the project's row is locked, so that no hook appears once a revocation began: 409 then.
  */
 export async function insertHookBinding(
   transaction: Database,
-  hook: Omit<HookBindingRow, 'version' | 'reconciled_at' | 'compared_since' | 'log_read_to'>,
-): Promise<boolean> {
-  const project = await transaction
-    .selectFrom('project')
-    .select('id')
-    .where('id', '=', hook.project_id)
-    .where('revoking_at', 'is', null)
-    .forShare()
-    .executeTakeFirst();
+  hook: Omit<HookBindingRow, FoundLater>,
+): Promise<HookBindingRow | undefined> {
+  const project = await lockLiveProject(transaction, hook.project_id);
   if (!project) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
-  const { numInsertedOrUpdatedRows } = await transaction
+  return await transaction
     .insertInto('hook_binding')
     .values({
       ...hook,
@@ -51,8 +56,8 @@ export async function insertHookBinding(
       events: json(hook.events),
     })
     .onConflict((on) => on.column('project_id').doNothing())
+    .returningAll()
     .executeTakeFirst();
-  return numInsertedOrUpdatedRows === 1n;
 }
 
 /** False when the row is gone: somebody removed or revoked the hook in the meantime. */

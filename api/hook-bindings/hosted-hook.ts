@@ -48,13 +48,35 @@ export async function addHookAtHost(
   }
 }
 
-/** The hook as something that can be removed at the source host. */
-export function hostedHook(project: ProjectAtHost, hostedId: string) {
+/** The hook as it is there: under its id, or under another one when somebody removed it there and added it again. */
+export async function findHook(
+  context: Pick<ApiContext, 'publicUrl'>,
+  { host, repository }: ProjectAtHost,
+  { id, source_host_id: hostedId, withinMs }: { id: string; source_host_id: string | null; withinMs: number },
+  signal: AbortSignal,
+): Promise<HostedHook | undefined> {
+  return await unlessGone(() =>
+    withDeadline(signal, withinMs, async (inTime) => {
+      const found = hostedId === null ? undefined : await host.findHook(repository, hostedId, inTime);
+      if (found) return found;
+      const again = await host.lookUpHook(repository, hookUrl(context, id), inTime);
+      return again && (await host.findHook(repository, again.id, inTime));
+    }),
+  );
+}
+
+/** The hook as something that can be removed at the source host. It is looked for by its url: an id may be new. */
+export function hostedHook(
+  context: Pick<ApiContext, 'publicUrl'>,
+  { host, repository }: ProjectAtHost,
+  hook: Pick<HookBindingRow, 'id' | 'source_host_id'>,
+): HostedThing {
   return {
     what: 'hook',
-    remove: (signal: AbortSignal) => project.host.removeHook(project.repository, hostedId, signal),
-    find: (signal: AbortSignal) => project.host.findHook(project.repository, hostedId, signal),
-  } satisfies HostedThing;
+    id: hook.source_host_id,
+    remove: (hostedId, signal) => host.removeHook(repository, hostedId, signal),
+    find: (signal) => host.lookUpHook(repository, hookUrl(context, hook.id), signal),
+  };
 }
 
 /**

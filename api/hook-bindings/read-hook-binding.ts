@@ -1,12 +1,12 @@
 import type { HookBinding, HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
-import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
+import { SourceHostError } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
-import { withDeadline } from '../source-hosts/with-deadline.ts';
-import { type HookBindingRow, hookBindingOfTeam } from './hook-binding-store.ts';
-import { hookUrl, hostedEvents, hostedHook, isAsSet, settledHookId } from './hosted-hook.ts';
+import { stateAtHost } from '../source-hosts/state-at-host.ts';
+import { type HookBindingRow, hookBindingOfTeam, setHostedHookId } from './hook-binding-store.ts';
+import { findHook, hookUrl, hostedEvents, isAsSet, settledHookId } from './hosted-hook.ts';
 
 const driftCheckMs = 3_000;
 
@@ -26,10 +26,11 @@ export async function readHookBinding(
   try {
     const hostedId = await settledHookId(context, project, row, signal);
     if (hostedId === undefined) throw notFound('hook binding', id);
-    const { find } = hostedHook(project, hostedId);
-    const found = await unlessGone(() => withDeadline(signal, driftCheckMs, find));
+    const at = { id, source_host_id: hostedId, withinMs: driftCheckMs };
+    const found = await findHook(context, project, at, signal);
     if (!isAsSet(context, id, found)) throw notFound('hook binding', id);
-    return { ...row, source_host_id: hostedId, events: eventsNow(project, row.events, found.events) };
+    if (found.id !== row.source_host_id) await setHostedHookId(context.database, id, found.id);
+    return { ...row, source_host_id: found.id, events: eventsNow(project, row.events, found.events) };
   } catch (error) {
     if (!(error instanceof SourceHostError) || row.source_host_id === null) throw sourceHostProblem(error);
     context.log.warn({ hook_binding: id, code: error.code }, 'the source host could not be asked for a hook');
@@ -54,6 +55,7 @@ export function representHookBinding(context: ApiContext, row: HookBindingRow): 
     events: row.events,
     url: hookUrl(context, row.id),
     source_host_id: row.source_host_id ?? '',
+    state: stateAtHost(row),
     created_at: row.created_at.toISOString(),
   };
 }

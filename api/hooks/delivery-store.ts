@@ -133,7 +133,7 @@ async function writeTogether(database: Database, batch: Waiting[], now: Date): P
     select hook, delivery, ${now}, decode(digest, 'hex'), event_name, ref, commit, event
     from jsonb_to_recordset(${json(rows)}) as incoming
       (place integer, hook text, delivery text, digest text, event_name text, ref text, commit text, event jsonb)
-    join hook_binding on hook_binding.id = hook
+    join hook_binding on hook_binding.id = hook and hook_binding.remove_again_at is null
     join project on project.id = hook_binding.project_id and project.revoking_at is null
     order by place
     on conflict do nothing

@@ -133,6 +133,7 @@ async function replaceDeployKey(
     .selectFrom('deploy_key')
     .select(['id', 'version'])
     .where('project_id', '=', projectId)
+    .where('sealed_private_key', '!=', '')
     .forUpdate()
     .executeTakeFirst();
   if (row?.id !== deployKey?.id || row?.version !== deployKey?.version) throw changedMeanwhile();

@@ -87,6 +87,8 @@ export async function readTask(database: Database, projectId: string): Promise<K
       .selectFrom('deploy_key')
       .select(['id', 'version', 'sealed_private_key as private_key'])
       .where('project_id', '=', projectId)
+      // The private half of one that is to go is destroyed.
+      .where('sealed_private_key', '!=', '')
       .executeTakeFirst();
     const secrets = await transaction
       .selectFrom('secret')

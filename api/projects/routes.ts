@@ -9,7 +9,7 @@ import { once } from '../http/idempotency.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
-import { revokeProject } from '../revocation/revoke-project.ts';
+import { askToRevoke } from '../revocation/ask-to-revoke.ts';
 import { changeProject } from './change-project.ts';
 import { createProject } from './create-project.ts';
 import { findProject, listProjects, toProject } from './store.ts';
@@ -17,7 +17,7 @@ import { findProject, listProjects, toProject } from './store.ts';
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['projects'];
 // Revoking waits for VMs to die and for the source host; it goes on by itself when it takes longer.
-const revokeTimeoutMs = 120_000;
+const deleteAnswersAfterMs = 120_000;
 
 export const projectRoutes: Routes = async (app, { context }) => {
   const read = requireScope(context, 'projects:read');
@@ -91,18 +91,10 @@ export const projectRoutes: Routes = async (app, { context }) => {
     { preHandler: write, schema: { tags, params: IdParams } },
     async (request, reply) => {
       const { id } = await find(request.principal, request.params.id);
-      const { receiptId } = await revokeProject(context, id, AbortSignal.timeout(revokeTimeoutMs));
-      return reply.code(204).header('ebb-receipt', receiptId).send();
-    },
-  );
-
-  app.post(
-    '/v1/projects/:id/revoke',
-    { preHandler: write, schema: { tags, params: IdParams } },
-    async (request) => {
-      const { id } = await find(request.principal, request.params.id);
-      const { receiptId } = await revokeProject(context, id, AbortSignal.timeout(revokeTimeoutMs));
-      return { receipt_id: receiptId };
+      const asked = { kind: 'project', subject: id, by: request.principal.keyId } as const;
+      const revocation = await askToRevoke(context, asked, deleteAnswersAfterMs);
+      if (!revocation.receipt_id) return reply.code(202).header('retry-after', '2').send();
+      return reply.code(204).header('ebb-receipt', revocation.receipt_id).send();
     },
   );
 };

@@ -3,6 +3,7 @@ import type { Project } from '../../contract/project.ts';
 import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import type { PageRequest } from '../http/page.ts';
+import { conflict } from '../http/problem-error.ts';
 
 export type ProjectRow = Selectable<Schema['project']> & { team: string };
 
@@ -74,9 +75,23 @@ export interface NewProject extends Omit<Project, 'team' | 'created_at'> {
   created_at: Date;
 }
 
-/** False when the team has a live project of this name. */
-export async function insertProject(database: Database, project: NewProject): Promise<boolean> {
-  const made = await database
+/**
+ * False when the team has a live project of this name. Run it in a transaction: its connection is locked against a
+ * revocation that begins meanwhile and would miss the project: 409 then.
+ */
+export async function insertProject(transaction: Database, project: NewProject): Promise<boolean> {
+  const connection = await transaction
+    .selectFrom('connection')
+    .select('id')
+    .where('id', '=', project.connection_id)
+    .where('revoking_at', 'is', null)
+    .where('deleted_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (!connection) {
+    throw conflict('connection_revoked', 'The connection is being revoked.', 'connection_id');
+  }
+  const made = await transaction
     .insertInto('project')
     .values({
       ...project,

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { insertBuild } from '../builds/insert-build.ts';
 import { useVm } from '../builds/use-vm.ts';
 import { json } from '../db/database.ts';
-import { revokeProject } from '../revocation/revoke-project.ts';
+import { revokeProject } from '../revocation/revoke-for-tests.ts';
 import { openSetting, type Setting } from '../revocation/test-setting.ts';
 import { signBuildReceipts } from './sign-build-receipts.ts';
 

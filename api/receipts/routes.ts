@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { Page } from '../../contract/page.ts';
 import { Receipt, ReceiptQuery } from '../../contract/receipt.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import { findBuild } from '../builds/store.ts';
 import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
@@ -10,7 +10,7 @@ import { listReceipts, receiptOfTeam, representReceipt } from './receipt-store.t
 
 /** /v1/receipts: they can be read as long as the team exists, also when the project is revoked. */
 export const receiptRoutes: Routes = async (app, { context }) => {
-  const read = { preHandler: requireScope(context, 'receipts:read') };
+  const read = { preHandler: requireScope(context, 'receipts:read', { whileTeamIsRevoked: true }) };
 
   app.get(
     '/v1/receipts',
@@ -36,7 +36,8 @@ export const receiptRoutes: Routes = async (app, { context }) => {
     async ({ params: { id }, principal }) => {
       const row = await receiptOfTeam(context.database, id, principal.teamId);
       if (!row) throw notFound('receipt', id);
-      requireProject(principal, row.project_id);
+      if (row.project_id === null) requireTeamToken(principal);
+      else requireProject(principal, row.project_id);
       return representReceipt(row);
     },
   );

@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import { type ProvenancePredicate, provenancePredicateType } from '../../contract/provenance.ts';
 import { type RamdiskPredicate, ramdiskPredicateType } from '../../contract/ramdisk-predicate.ts';
-import { revocationPredicateType } from '../../contract/receipt.ts';
 import {
+  connectionRevocationPredicateType,
+  revocationPredicateType,
+  teamRevocationPredicateType,
+} from '../../contract/receipt.ts';
+import {
+  type ConnectionRevocationPredicate,
   type ReceiptStatement,
   type RevocationPredicate,
   statementType,
+  type TeamRevocationPredicate,
 } from '../../contract/receipt-statement.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
@@ -18,19 +24,29 @@ interface Source {
   digest: { gitCommit: string };
 }
 
-type Content =
+export type RevocationContent =
   | { kind: 'revocation'; predicate: RevocationPredicate }
+  | { kind: 'connection_revocation'; predicate: ConnectionRevocationPredicate }
+  | { kind: 'team_revocation'; predicate: TeamRevocationPredicate };
+
+type Content =
+  | RevocationContent
   | { kind: 'provenance'; predicate: ProvenancePredicate; source: Source }
   | { kind: 'ramdisk'; predicate: RamdiskPredicate; source: Source };
 
-/**
- * Signs and stores a receipt about `subject`, the id of a project or a build; one that is there already stays. Answers
- * its id.
- */
+const predicateTypes = {
+  revocation: revocationPredicateType,
+  connection_revocation: connectionRevocationPredicateType,
+  team_revocation: teamRevocationPredicateType,
+  provenance: provenancePredicateType,
+  ramdisk: ramdiskPredicateType,
+} as const satisfies Record<Content['kind'], string>;
+
+/** Signs and stores a receipt about `subject`, an id; one that is there already stays. Answers its id. */
 export async function signReceipt(
   { signer, now }: Pick<ApiContext, 'signer' | 'now'>,
   database: Database,
-  about: Content & { subject: string; teamId: string; projectId: string },
+  about: Content & { subject: string; teamId: string; projectId: string | null },
 ): Promise<string> {
   return await insertReceipt(database, {
     id: newId('rcp', now().getTime()),
@@ -44,14 +60,12 @@ export async function signReceipt(
 }
 
 function statementOf(about: Content & { subject: string }): ReceiptStatement {
-  const _type = statementType;
-  if (about.kind === 'revocation') {
-    const digest = { sha256: createHash('sha256').update(about.subject).digest('hex') };
-    const subject = [{ name: about.subject, digest }];
-    return { _type, subject, predicateType: revocationPredicateType, predicate: about.predicate };
-  }
-  const subject = [about.source];
-  return about.kind === 'provenance'
-    ? { _type, subject, predicateType: provenancePredicateType, predicate: about.predicate }
-    : { _type, subject, predicateType: ramdiskPredicateType, predicate: about.predicate };
+  const { kind, subject, predicate } = about;
+  const digest = () => ({ sha256: createHash('sha256').update(subject).digest('hex') });
+  return {
+    _type: statementType,
+    subject: ['source' in about ? about.source : { name: subject, digest: digest() }],
+    predicateType: predicateTypes[kind],
+    predicate,
+  } as ReceiptStatement;
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelAllBuilds } from '../builds/cancel-all-builds.ts';
 import type { ApiContext } from '../context.ts';
-import { ProblemError } from '../http/problem-error.ts';
 
 // A VM ends itself 60 s after its runner's last sign of life, and the build of a runner that is gone is over only when
 // its lease ran out; half a minute more is for the shutdown.
@@ -9,7 +8,7 @@ const orphanedVmMs = 90_000;
 
 /**
  * Cancels every build of the project and waits until each is over and its VM is gone. A VM that nobody reported gone
- * is waited for until it must have ended itself. Throws 503 `builds_still_ending` after `waitMs`.
+ * is waited for until it must have ended itself. Throws BuildsStillEnding after `waitMs`.
  */
 export async function endBuilds(
   context: ApiContext,
@@ -22,7 +21,7 @@ export async function endBuilds(
     const builds = await buildsSince(context, projectId, since);
     const left = builds.filter((build) => isLeft(build, context.now()));
     if (left.length === 0) return detailOf(builds);
-    if (performance.now() >= deadline) throw stillEnding(left.length);
+    if (performance.now() >= deadline) throw new BuildsStillEnding(left.length);
     await sleep(Math.min(200, waitMs), undefined, { signal });
   }
 }
@@ -63,7 +62,12 @@ function detailOf(builds: EndingBuild[]): string {
   return `${builds.length} ended, ${vms} with a VM that is gone.${unconfirmed}`;
 }
 
-function stillEnding(count: number): ProblemError {
-  const detail = `${count} build(s) of the project or their VMs are still ending. The project's secrets are destroyed; Ebb goes on by itself, and the same request tells how far it is.`;
-  return new ProblemError(503, 'builds_still_ending', detail, { headers: { 'retry-after': '10' } });
+/** They are cancelled, and take longer than this attempt waits. */
+export class BuildsStillEnding extends Error {
+  override name = 'BuildsStillEnding';
+  readonly code = 'builds_still_ending';
+
+  constructor(count: number) {
+    super(`${count} build(s) of the project or their VMs are still ending.`);
+  }
 }

@@ -1,97 +1,69 @@
-import { type Selectable, sql } from 'kysely';
-import type { RevocationStep } from '../../contract/receipt.ts';
-import type { ApiContext } from '../context.ts';
-import { type Database, json } from '../db/database.ts';
+import type { Selectable } from 'kysely';
+import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 
 export type RevocationRow = Selectable<Schema['revocation']>;
 
-/**
- * Marks the project, which stops claims, hooks and tokens at once, and opens its revocation with that first step.
- * One that is open or finished stays as it is. Undefined when there is no such project.
- */
-export async function openRevocation(
-  { database, now }: ApiContext,
-  projectId: string,
-): Promise<RevocationRow | undefined> {
-  return await database.transaction().execute(async (transaction) => {
-    const at = now();
-    const project = await transaction
-      .updateTable('project')
-      .set({ revoking_at: sql<Date>`coalesce(revoking_at, ${at.toISOString()}::timestamptz)` })
-      .where('id', '=', projectId)
-      .returning('id')
-      .executeTakeFirst();
-    if (!project) return undefined;
-    const first: RevocationStep = {
-      step: 'claims_and_tokens_stopped',
-      at: at.toISOString(),
-      detail: 'No build is accepted or claimed any more; the hook and the tokens of the project are refused.',
-    };
-    await transaction
-      .insertInto('revocation')
-      .values({
-        project_id: projectId,
-        steps: json([first]),
-        started_at: at,
-        finished_at: null,
-        receipt_id: null,
-      })
-      .onConflict((on) => on.column('project_id').doNothing())
-      .execute();
-    return await readRevocation(transaction, projectId);
-  });
-}
-
 /** Throws when there is none: it is opened first. */
-export async function readRevocation(database: Database, projectId: string): Promise<RevocationRow> {
-  return await database
-    .selectFrom('revocation')
-    .selectAll()
-    .where('project_id', '=', projectId)
-    .executeTakeFirstOrThrow();
+export async function readRevocation(database: Database, id: string): Promise<RevocationRow> {
+  return await database.selectFrom('revocation').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
 /** Like {@link readRevocation}, and nobody else changes it until the transaction ends. */
-export async function lockRevocation(transaction: Database, projectId: string): Promise<RevocationRow> {
+export async function lockRevocation(transaction: Database, id: string): Promise<RevocationRow> {
   return await transaction
     .selectFrom('revocation')
     .selectAll()
-    .where('project_id', '=', projectId)
+    .where('id', '=', id)
     .forUpdate()
     .executeTakeFirstOrThrow();
 }
 
-/**
- * Records that a step is done, with `change` in the same transaction. The first record of a step counts; times never
- * go back, also when two servers' clocks differ.
- */
-export async function recordStep(
-  { database, now }: ApiContext,
-  projectId: string,
-  done: Pick<RevocationStep, 'step' | 'detail'>,
-  change: (transaction: Database) => Promise<unknown> = async () => {},
-): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
-    const { steps } = await lockRevocation(transaction, projectId);
-    await change(transaction);
-    if (steps.some(({ step }) => step === done.step)) return;
-    const at = new Date(Math.max(now().getTime(), ...steps.map((step) => Date.parse(step.at)))).toISOString();
-    await transaction
-      .updateTable('revocation')
-      .set({ steps: json([...steps, { ...done, at }]) })
-      .where('project_id', '=', projectId)
-      .execute();
-  });
+export async function revocationOfTeam(
+  database: Database,
+  id: string,
+  teamId: string,
+): Promise<RevocationRow | undefined> {
+  return await database
+    .selectFrom('revocation')
+    .selectAll()
+    .where('id', '=', id)
+    .where('team_id', '=', teamId)
+    .executeTakeFirst();
 }
 
-/** Projects whose revocation began and is not finished. */
-export async function openRevocations(database: Database): Promise<string[]> {
-  const rows = await database
+/** Those that are a part of another one, by id. */
+export async function partsOf(database: Database, parentId: string): Promise<RevocationRow[]> {
+  return await database
     .selectFrom('revocation')
-    .select('project_id')
-    .where('finished_at', 'is', null)
-    .orderBy('started_at')
+    .selectAll()
+    .where('parent_id', '=', parentId)
+    .orderBy('id')
     .execute();
-  return rows.map((row) => row.project_id);
+}
+
+export interface RevocationFilter {
+  teamId: string;
+  within?: string | undefined;
+  open?: boolean | undefined;
+  after?: string | undefined;
+  limit: number;
+}
+
+/** Revocations of a team by id, which is by time. */
+export async function listRevocations(
+  database: Database,
+  { teamId, within, open, after, limit }: RevocationFilter,
+): Promise<RevocationRow[]> {
+  return await database
+    .selectFrom('revocation')
+    .selectAll()
+    .where('team_id', '=', teamId)
+    .$if(within !== undefined, (q) => q.where('parent_id', '=', within ?? ''))
+    .$if(open === true, (q) => q.where('finished_at', 'is', null))
+    .$if(open === false, (q) => q.where('finished_at', 'is not', null))
+    .$if(after !== undefined, (q) => q.where('id', '>', after ?? ''))
+    .orderBy('id')
+    .limit(limit)
+    .execute();
 }

@@ -5,7 +5,7 @@ import { insertBuild } from '../builds/insert-build.ts';
 import type { ApiContext } from '../context.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { resumeRevocations } from './resume-revocations.ts';
-import { revokeProject } from './revoke-project.ts';
+import { revokeProject } from './revoke-for-tests.ts';
 import { openSetting, type Setting } from './test-setting.ts';
 
 let setting: Setting;
@@ -122,7 +122,7 @@ test('a source host that is down keeps the revocation open but no secret alive; 
     .executeTakeFirstOrThrow();
   assert.equal(stored.sealed_private_key, '');
   delete setting.fault.before;
-  assert.ok((await resumeRevocations(setting.context, signal(), quick)) >= 1);
+  assert.ok((await resumeRevocations(setting.context, signal(), { limits: quick, all: true })) >= 1);
   await assertNothingLeft(key, hook);
   const { receiptId } = await revoke();
   assert.equal((await signedPredicate(receiptId)).steps.length, order.length);

@@ -1,13 +1,13 @@
-import type { RevocationStep } from '../../contract/receipt.ts';
 import type { ApiContext } from '../context.ts';
-import { notFound, ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { type Attempt, beginAttempt, isDone, recordStep, startStopwatch } from './attempt.ts';
 import { sourceHostSteps } from './clear-source-host.ts';
 import { destroySecrets } from './destroy-secrets.ts';
 import { endBuilds } from './end-builds.ts';
-import { finishRevocation } from './finish-revocation.ts';
-import { openRevocation, type RevocationRow, readRevocation, recordStep } from './revocation-store.ts';
+import { finishProject } from './finish-project.ts';
+import { heldUpProject } from './project-obstacle.ts';
+import { type RevocationRow, readRevocation } from './revocation-store.ts';
 
 /** How long it waits before it leaves the rest to `resumeRevocations`. */
 export interface Patience {
@@ -17,10 +17,10 @@ export interface Patience {
   retryMs: number;
 }
 
-const patience: Patience = { buildsMs: 30_000, retryMs: 1_000 };
+export const patience: Patience = { buildsMs: 30_000, retryMs: 1_000 };
 
 /**
- * Revokes everything that Ebb holds for a project, in this order:
+ * Goes on with the revocation of a project, to its receipt:
  *
  *     claims_and_tokens_stopped → builds_cancelled → hook_removed → deploy_key_removed → absence_confirmed
  *       → secrets_destroyed → receipt signed, project revoked
@@ -29,77 +29,82 @@ const patience: Patience = { buildsMs: 30_000, retryMs: 1_000 };
  * rest follows and there is one receipt. When builds or the source host hold it up, the secrets are destroyed at once
  * and out of turn, the revocation stays open, and a 503 problem says what remains.
  *
- * Throws problems: 404, 503 `builds_still_ending`, 503 `source_host_unreachable`, 503 `source_host_refused`.
+ * Throws problems: 503 `builds_still_ending`, 503 `source_host_unreachable`, 503 `source_host_refused`.
  */
-export async function revokeProject(
+export async function continueProject(
   context: ApiContext,
-  projectId: string,
-  signal: AbortSignal,
-  limits: Patience = patience,
-): Promise<{ receiptId: string }> {
-  const revocation = await openRevocation(context, projectId);
-  if (!revocation) throw notFound('project', projectId);
-  if (revocation.receipt_id) return { receiptId: revocation.receipt_id };
-  try {
-    await endStep(context, revocation, signal, limits);
-    await sourceHostStepsOf(context, revocation, signal, limits);
-  } catch (error) {
-    const { receipt_id } = await readRevocation(context.database, projectId);
-    if (receipt_id) return { receiptId: receipt_id };
-    await destroyStep(context, projectId);
-    throw await remaining(context, projectId, error);
-  }
-  await destroyStep(context, projectId);
-  return { receiptId: await finishRevocation(context, projectId) };
-}
-
-async function endStep(
-  context: ApiContext,
-  { project_id, steps, started_at }: RevocationRow,
+  revocationId: string,
   signal: AbortSignal,
   limits: Patience,
-) {
-  if (isDone(steps, 'builds_cancelled')) return;
-  const detail = await endBuilds(context, project_id, { since: started_at, waitMs: limits.buildsMs, signal });
-  await recordStep(context, project_id, { step: 'builds_cancelled', detail });
+): Promise<string> {
+  const attempt = await beginAttempt(context, revocationId);
+  if (!attempt) return receiptOf(await readRevocation(context.database, revocationId));
+  try {
+    await endStep(attempt, signal, limits);
+    await clearSourceHost(attempt, signal, limits);
+  } catch (error) {
+    const now = await readRevocation(context.database, revocationId);
+    if (now.receipt_id) return now.receipt_id;
+    await destroyStep(attempt);
+    signal.throwIfAborted();
+    throw await heldUpProject({ ...attempt, revocation: now }, error);
+  }
+  await destroyStep(attempt);
+  return await finishProject(context, revocationId);
 }
 
-async function sourceHostStepsOf(
+/** Destroys the secrets of a project that is being revoked and leaves the rest for later, for a reason known already. */
+export async function postponeProject(
   context: ApiContext,
-  { project_id, steps }: RevocationRow,
-  signal: AbortSignal,
-  { retryMs }: Patience,
-) {
-  const project = await projectAtHost(context, { projectId: project_id });
+  revocationId: string,
+  reason: SourceHostError,
+): Promise<void> {
+  const attempt = await beginAttempt(context, revocationId);
+  if (!attempt) return;
+  await destroyStep(attempt);
+  throw await heldUpProject(attempt, reason);
+}
+
+export function receiptOf({ receipt_id, id }: RevocationRow): string {
+  if (!receipt_id) throw new Error(`The revocation ${id} is finished and has no receipt.`);
+  return receipt_id;
+}
+
+async function endStep(attempt: Attempt, signal: AbortSignal, { buildsMs }: Patience): Promise<void> {
+  const { context, revocation } = attempt;
+  if (isDone(revocation, 'builds_cancelled')) return;
+  const { subject, started_at: since } = revocation;
+  const detail = await endBuilds(context, subject, { since, waitMs: buildsMs, signal });
+  await recordStep(attempt, { step: 'builds_cancelled', detail });
+}
+
+async function clearSourceHost(attempt: Attempt, signal: AbortSignal, { retryMs }: Patience): Promise<void> {
+  const { context, revocation } = attempt;
+  const project = await projectAtHost(context, { projectId: revocation.subject });
   for (const { step, run } of sourceHostSteps) {
-    if (isDone(steps, step)) continue;
-    const detail = await run({ context, project, signal, retryMs });
-    await recordStep(context, project_id, { step, detail });
+    if (isDone(revocation, step) || isDone(revocation, 'absence_stated')) continue;
+    try {
+      const detail = await run({ context, project, signal, retryMs });
+      await recordStep(attempt, { step, detail });
+    } catch (error) {
+      // What a person states counts only where the source host does not let Ebb see for itself.
+      if (!revocation.stated || !(error instanceof SourceHostError)) throw error;
+      const { by, at } = revocation.stated;
+      const detail = `Not seen by Ebb: ${by} stated at ${at} that it was removed by hand. The source host: ${error.message}`;
+      await recordStep(attempt, { step: step === 'absence_confirmed' ? 'absence_stated' : step, detail });
+    }
   }
 }
 
-async function destroyStep(context: ApiContext, projectId: string): Promise<void> {
+/** May come out of turn, and then takes nothing from the time of the step that is under way. */
+async function destroyStep(attempt: Attempt): Promise<void> {
+  const { context, revocation } = attempt;
   const detail =
     "The project's wrapped private key, its sealed secrets and its sealed deploy key are deleted.";
-  await recordStep(context, projectId, { step: 'secrets_destroyed', detail }, (transaction) =>
-    destroySecrets(transaction, projectId),
+  const change = (transaction: ApiContext['database']) => destroySecrets(transaction, revocation.subject);
+  await recordStep(
+    attempt,
+    { step: 'secrets_destroyed', detail },
+    { change, stopwatch: startStopwatch(context) },
   );
-}
-
-function isDone(steps: RevocationStep[], wanted: RevocationStep['step']): boolean {
-  return steps.some(({ step }) => step === wanted);
-}
-
-/** What the caller is told when the rest has to wait. */
-async function remaining(context: ApiContext, projectId: string, error: unknown): Promise<unknown> {
-  if (!(error instanceof SourceHostError)) return error;
-  const { steps } = await readRevocation(context.database, projectId);
-  context.log.warn({ project: projectId, code: error.code }, 'a revocation waits for the source host');
-  const open = sourceHostSteps.filter(({ step }) => !isDone(steps, step)).map(({ step }) => step);
-  const code = error.code === 'unreachable' || error.code === 'timeout' ? 'unreachable' : 'refused';
-  const detail = `The project's secrets are destroyed and its builds are ended, but the source host holds up ${open.join(', ')}: ${error.message} Ebb tries again every minute; the same request tries at once.`;
-  return new ProblemError(503, `source_host_${code}`, detail, {
-    cause: error,
-    headers: { 'retry-after': '60' },
-  });
 }

@@ -61,6 +61,7 @@ export async function openSetting() {
     host: local.host,
     keyEncryptionKey: keyEncryption.privateKey,
     addTeam: (name: string) => addTeam(context, name),
+    addKey: async (team: { id: string; name: string }) => (await addKey(context, team)).token,
     async addProject(team: { id: string }, name: string) {
       await local.createRepository(name);
       return await addProject(context, team.id, name);
@@ -114,9 +115,14 @@ function withFaults(
 }
 
 async function addTeam(context: ApiContext, name: string) {
-  const now = context.now();
   const id = newId('team');
-  await context.database.insertInto('team').values({ id, name, created_at: now }).execute();
+  await context.database.insertInto('team').values({ id, name, created_at: context.now() }).execute();
+  return { id, name, ...(await addKey(context, { id, name })) };
+}
+
+/** An API key of a team, with a token. */
+async function addKey(context: ApiContext, { id, name }: { id: string; name: string }) {
+  const now = context.now();
   const secret = await createApiKey(context.database, { teamId: id, name, scopes: [...scopes], now });
   const key = await context.database
     .selectFrom('api_key')
@@ -124,7 +130,7 @@ async function addTeam(context: ApiContext, name: string) {
     .where('secret_hash', '=', createHash('sha256').update(secret).digest())
     .executeTakeFirstOrThrow();
   const claims = { sub: key.id, team: id, scope: scopes.join(' ') };
-  return { id, name, token: await context.signer.signToken(claims, 600) };
+  return { keyId: key.id, token: await context.signer.signToken(claims, 600) };
 }
 
 async function addProject(context: ApiContext, teamId: string, name: string): Promise<string> {

@@ -160,6 +160,26 @@ function testDeployKeys(get: Get): void {
     assert.equal(await host.removeDeployKey(missingRepository, id, signal), 'absent');
   });
 
+  test('a deploy key is looked up by what it is, also when somebody removed it and added it again', async () => {
+    const { host, repository, missingRepository, client } = get();
+    const { publicKey } = await client.makeKey();
+    assert.equal(await host.lookUpDeployKey(repository, publicKey, signal), undefined);
+    const first = await host.addDeployKey(repository, { title: 'ci', publicKey }, signal);
+    await host.removeDeployKey(repository, first.id, signal);
+    const second = await host.addDeployKey(repository, { title: 'by hand', publicKey }, signal);
+    const found = await host.lookUpDeployKey(
+      repository,
+      `${publicKey.split(' ', 2).join(' ')} other`,
+      signal,
+    );
+    assert.equal(found?.id, second.id);
+    assert.equal(found?.title, 'by hand');
+    assert.equal(await host.removeDeployKey(repository, second.id, signal), 'removed');
+    assert.equal(await host.lookUpDeployKey(repository, publicKey, signal), undefined);
+    const missing = host.lookUpDeployKey(missingRepository, publicKey, signal);
+    await assert.rejects(missing, { code: 'repository_not_found' });
+  });
+
   test('a key that is in use elsewhere, or is none, is refused', async () => {
     const { host, repository, otherRepository, missingRepository, client, developer } = get();
     const { sharesDeployKeys = false } = get();
@@ -195,8 +215,14 @@ function testHooks(get: Get): void {
       events: ['push'],
       active: true,
     });
+    assert.deepEqual(await host.lookUpHook(repository, hook.url, signal), { id });
+    assert.equal(await host.lookUpHook(repository, `${hook.url}0`, signal), undefined);
     assert.equal(await host.removeHook(repository, id, signal), 'removed');
     assert.equal(await host.findHook(repository, id, signal), undefined);
+    assert.equal(await host.lookUpHook(repository, hook.url, signal), undefined);
+    await assert.rejects(host.lookUpHook(missingRepository, hook.url, signal), {
+      code: 'repository_not_found',
+    });
     assert.equal(await host.removeHook(repository, id, signal), 'absent');
     assert.equal(await host.removeHook(missingRepository, id, signal), 'absent');
     await assert.rejects(host.addHook(missingRepository, hook, signal), { code: 'repository_not_found' });

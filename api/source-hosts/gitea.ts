@@ -25,6 +25,8 @@ export function giteaKind(pace: Pace = { create: 100, change: 100 }): HostKind {
     events: ['push', 'pull_request'],
     publishesHostKeys: false,
     parseWebhook: parseGiteaWebhook,
+    settingsPage: (url, repository, of) =>
+      `${url}/${repository}/settings/${of === 'hooks' ? 'hooks' : 'keys'}`,
     open: (access) => createGiteaSourceHost(access, memoryOf(access.connectionId)),
   };
 }
@@ -66,9 +68,18 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
   };
   const sameKey = async (repository: string, publicKey: string, signal: AbortSignal) => {
     for (let page = 1; ; page += 1) {
-      const keys = listOf(await get(`${at(repository)}/keys?limit=${pageSize}&page=${page}`, signal));
+      const keys = listOf(await get(`${at(repository)}/keys?limit=${pageSize}&page=${page}`, signal, true));
       const same = keys.find((key) => textOf(key, 'key').split(' ')[1] === publicKey.split(' ')[1]);
       if (same || keys.length === 0) return same;
+    }
+  };
+
+  const sameHook = async (repository: string, url: string, signal: AbortSignal) => {
+    for (let page = 1; ; page += 1) {
+      const path = `${at(repository)}/hooks?limit=${pageSize}&page=${page}`;
+      const hooks = listOf(await get(path, signal, true));
+      const same = hooks.find((hook) => inner(hook, 'config').url === url);
+      if (same || hooks.length === 0) return same && { id: idOf(same) };
     }
   };
 
@@ -128,6 +139,10 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
         const key = objectOf(await get(`${at(repository)}/keys/${encodeURIComponent(id)}`, signal, true));
         return { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
       }),
+    async lookUpDeployKey(repository, publicKey, signal) {
+      const key = await sameKey(repository, publicKey, signal);
+      return key && { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
+    },
     removeDeployKey: (repository, id, signal) =>
       unlessGone(async () => {
         const path = `${at(repository)}/keys/${encodeURIComponent(id)}`;
@@ -144,9 +159,8 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
       };
       const renewed = id === undefined ? undefined : await renew(id);
       if (renewed) return renewed;
-      const hooks = listOf(await get(`${path}?limit=${pageSize}`, signal));
-      const same = hooks.find((hook) => inner(hook, 'config').url === url);
-      if (same) return (await renew(idOf(same))) ?? { id: idOf(same) };
+      const same = await sameHook(repository, url, signal);
+      if (same) return (await renew(same.id)) ?? same;
       const body = { type: 'gitea', ...wanted };
       return { id: idOf(objectOf(await change(repository, { method: 'POST', path, body, signal }))) };
     },
@@ -162,6 +176,7 @@ function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHo
           active: hook.active === true && config.content_type === 'json' && isUnfiltered(hook.branch_filter),
         };
       }),
+    lookUpHook: sameHook,
     removeHook: (repository, id, signal) =>
       unlessGone(async () => {
         const path = `${at(repository)}/hooks/${encodeURIComponent(id)}`;

@@ -3,8 +3,9 @@ import { type ApiDescription, createApiDescription } from './openapi-for-tests.t
 
 // All that Ebb asks GitLab, each with the class and method of gitbeaker for it; undefined where that has none.
 const requests: Record<string, [string, string] | undefined> = {
-  // Its method for this is older than "self".
+  // Its methods for these are older than "self".
   'GET /personal_access_tokens/self': undefined,
+  'DELETE /personal_access_tokens/self': undefined,
   'GET /projects/{id}': ['Projects', 'show'],
   'GET /projects/{id}/deploy_keys': ['DeployKeys', 'all'],
   'POST /projects/{id}/deploy_keys': ['DeployKeys', 'create'],

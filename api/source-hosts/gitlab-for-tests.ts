@@ -33,6 +33,7 @@ interface GitlabProject {
 /** A stand-in for GitLab with real git behind it, held to what gitbeaker, a client of its API, declares. */
 export interface GitlabStandIn extends StandIn {
   token: string;
+  tokenEnded: boolean;
   scopes: string[];
   /** False for a GitLab that knows no signatures and sends the token alone. */
   signs: boolean;
@@ -81,7 +82,8 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
   app.addHook('preHandler', async (request, reply) => {
     if (reply.sent) return;
     const token = request.headers['private-token'] ?? request.headers.authorization?.replace('Bearer ', '');
-    if (token !== gitlab.token) return await reply.code(401).send({ message: '401 Unauthorized' });
+    if (token !== gitlab.token || gitlab.tokenEnded)
+      return await reply.code(401).send({ message: '401 Unauthorized' });
     const { id } = request.params as { id?: string };
     if (id !== undefined && !projects.has(id)) await fail(reply, 404, '404 Project Not Found');
   });
@@ -93,6 +95,10 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
     `${basePath}/personal_access_tokens/self`,
     () => ({ id: 1, active: true, scopes: gitlab.scopes }) satisfies Partial<PersonalAccessTokenSchema>,
   );
+  app.delete(`${basePath}/personal_access_tokens/self`, (_request, reply) => {
+    gitlab.tokenEnded = true;
+    return reply.code(204).send();
+  });
   app.get(project, (request) => {
     const { id, name } = of(request);
     const fields = { id, path_with_namespace: name, default_branch: 'main' } satisfies Partial<ProjectSchema>;
@@ -201,7 +207,15 @@ export async function startGitlab(root: string): Promise<GitlabStandIn> {
   });
 
   const gitlab: GitlabStandIn = {
-    ...{ ...stand, url: '', token: `glpat-${randomUUID()}`, scopes: ['api'], signs: true, git },
+    ...{
+      ...stand,
+      url: '',
+      token: `glpat-${randomUUID()}`,
+      tokenEnded: false,
+      scopes: ['api'],
+      signs: true,
+      git,
+    },
     project: find,
     async addProject(name) {
       const folder = await git.createRepository(name);

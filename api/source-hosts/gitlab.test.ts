@@ -102,6 +102,13 @@ describe('gitlab, beside another client of its API', () => {
     assert.deepEqual(await open(gitlab).connect(signal), { hostKeys: [] });
   });
 
+  test('a token ends itself when its connection is revoked', async () => {
+    const host = open(gitlab);
+    await host.endCredential?.(signal);
+    await assert.rejects(host.connect(signal), { code: 'unauthorized' });
+    gitlab.tokenEnded = false;
+  });
+
   test('the same state of a build told twice is no failure', async () => {
     const status = {
       ...{ commit: '1'.repeat(40), state: 'pending' as const, context: 'ebb/shop' },

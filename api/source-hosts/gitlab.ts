@@ -32,6 +32,8 @@ export function gitlabKind(pace: Pace = { create: 500, change: 200 }): HostKind 
     events: ['push', 'pull_request'],
     publishesHostKeys: false,
     parseWebhook: parseGitlabWebhook,
+    settingsPage: (url = site, repository, of) =>
+      `${url}/${repository}/-/${of === 'hooks' ? 'hooks' : 'settings/repository'}`,
     open: (access) => createGitlabSourceHost(access, memoryOf(access.connectionId)),
   };
 }
@@ -81,6 +83,18 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
       const message = `The token may not do this in ${repository}. It needs the scope "api" and the role Maintainer. ${error.message}`;
       throw new SourceHostError('refused', message, { cause: error });
     }
+  };
+  /** The first item of a list, over all its pages, that `isIt` says yes to. */
+  const look = async (path: string, isIt: (item: JsonObject) => boolean, signal: AbortSignal) => {
+    for (let page = 1; ; page += 1) {
+      const items = listOf(await get(`${path}?per_page=100&page=${page}`, signal, true));
+      const found = items.find(isIt);
+      if (found || items.length < 100) return found;
+    }
+  };
+  const sameHook = async (repository: string, url: string, signal: AbortSignal) => {
+    const same = await look(`${at(repository)}/hooks`, (hook) => hook.url === url, signal);
+    return same && { id: idOf(same) };
   };
   const remove = async (path: string, signal: AbortSignal) => {
     await ask({ method: 'DELETE', path, signal, follow: true });
@@ -132,6 +146,12 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         const key = objectOf(await get(path, signal, true));
         return { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
       }),
+    async lookUpDeployKey(repository, publicKey, signal) {
+      const blob = (line: unknown) => String(line).split(' ')[1];
+      const path = `${at(repository)}/deploy_keys`;
+      const key = await look(path, (one) => blob(one.key) === blob(publicKey), signal);
+      return key && { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
+    },
     removeDeployKey: (repository, id, signal) =>
       unlessGone(
         async () => await remove(`${at(repository)}/deploy_keys/${encodeURIComponent(id)}`, signal),
@@ -151,8 +171,9 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         push_events_branch_filter: '',
         branch_filter_strategy: 'all_branches',
       };
-      const hooks = listOf(await get(`${path}?per_page=100`, signal));
-      let same = hooks.find((hook) => idOf(hook) === id) ?? hooks.find((hook) => hook.url === url);
+      let same =
+        (id === undefined ? undefined : await look(path, (hook) => idOf(hook) === id, signal)) ??
+        (await look(path, (hook) => hook.url === url, signal));
       // Changing it does not make GitLab deliver again.
       if (same?.alert_status === 'disabled') {
         const old = `${path}/${idOf(same)}`;
@@ -172,6 +193,11 @@ function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceH
         if (hook.merge_requests_events === true) events.push('pull_request');
         return { id: idOf(hook), url: textOf(hook, 'url'), events, active: deliversAll(hook) };
       }),
+    lookUpHook: sameHook,
+    // https://docs.gitlab.com/api/personal_access_tokens/#revoke-a-personal-access-token; those of projects and groups too.
+    async endCredential(signal) {
+      await ask({ method: 'DELETE', path: '/personal_access_tokens/self', signal });
+    },
     removeHook: (repository, id, signal) =>
       unlessGone(
         async () => await remove(`${at(repository)}/hooks/${encodeURIComponent(id)}`, signal),

@@ -17,6 +17,8 @@ export interface ProjectAtHost {
   connectionId: string;
   /** Events that hooks of this host can be bound to. */
   events: readonly HookEvent[];
+  /** Pages of the source host where a person looks after keys and hooks; null where there are none. */
+  pages: { deployKeys: string | null; hooks: string | null };
   host: SourceHost;
 }
 
@@ -51,6 +53,10 @@ export async function projectAtHost(
     revokingAt: row.revoking_at,
     connectionId: row.connection_id,
     events: kind.events,
+    pages: {
+      deployKeys: kind.settingsPage(row.url ?? undefined, row.repository, 'deploy_keys'),
+      hooks: kind.settingsPage(row.url ?? undefined, row.repository, 'hooks'),
+    },
     host,
   };
 }

@@ -10,8 +10,11 @@ const callMs = 15_000;
 export interface HostedThing {
   /** For the error message: `deploy key`. */
   what: string;
-  remove(signal: AbortSignal): Promise<Removal>;
-  find(signal: AbortSignal): Promise<unknown>;
+  /** Under which id it was added; null where a crash or a timeout kept that from us. */
+  id: string | null;
+  remove(id: string, signal: AbortSignal): Promise<Removal>;
+  /** Finds it by what it is, also when somebody added it again under another id. */
+  find(signal: AbortSignal): Promise<{ id: string } | undefined>;
 }
 
 /**
@@ -19,20 +22,48 @@ export interface HostedThing {
  * Throws a SourceHostError; `refused` when the host says that it removed it and still shows it.
  */
 export async function removeAndConfirm(thing: HostedThing, signal: AbortSignal): Promise<Removal> {
-  const removal = await unlessGone(() => withDeadline(signal, callMs, thing.remove), 'absent' as const);
-  await confirmAbsent(thing, signal);
-  return removal;
+  const removal = thing.id === null ? 'absent' : await removeOnce(thing, thing.id, signal);
+  const more = await confirmAbsent(thing, signal, thing.id);
+  return more > 0 ? 'removed' : removal;
 }
 
-/** Looks a few times, because hosts may answer from a copy that is a moment old. */
-export async function confirmAbsent(thing: Omit<HostedThing, 'remove'>, signal: AbortSignal): Promise<void> {
+/**
+ * Looks a few times, because hosts may answer from a copy that is a moment old. What somebody added again under another
+ * id is removed too; gives how often.
+ *
+ * @param removed the id that was removed just now
+ */
+export async function confirmAbsent(
+  thing: HostedThing,
+  signal: AbortSignal,
+  removed: string | null = null,
+): Promise<number> {
+  const gone = new Set(removed === null ? [] : [removed]);
+  const before = gone.size;
   for (let look = 0; look < looks; look += 1) {
     if (look > 0) await sleep(100 * 3 ** look, undefined, { signal });
     const found = await unlessGone(() => withDeadline(signal, callMs, thing.find));
-    if (found === undefined) return;
+    if (found === undefined) return gone.size - before;
+    if (gone.has(found.id)) continue;
+    await removeOnce(thing, found.id, signal);
+    gone.add(found.id);
   }
   throw new SourceHostError(
     'refused',
     `The source host still shows the ${thing.what} after it was removed. Remove it there by hand, then try again.`,
   );
+}
+
+/** A host may refuse to remove what is not there any more: then it is asked whether it is. */
+async function removeOnce(thing: HostedThing, id: string, signal: AbortSignal): Promise<Removal> {
+  try {
+    return await withDeadline(signal, callMs, (inTime) => thing.remove(id, inTime));
+  } catch (error) {
+    if (!(error instanceof SourceHostError)) throw error;
+    if (error.code === 'repository_not_found') return 'absent';
+    if (error.code !== 'refused') throw error;
+    const found = await unlessGone(() => withDeadline(signal, callMs, thing.find));
+    if (found === undefined) return 'absent';
+    throw error;
+  }
 }

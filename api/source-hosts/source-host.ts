@@ -27,6 +27,15 @@ export interface SourceHost {
   /** Adds a key that can only read. Adding the same key again gives the same id. Throws `key_in_use`. */
   addDeployKey(repository: string, key: NewDeployKey, signal: AbortSignal): Promise<{ id: string }>;
   findDeployKey(repository: string, id: string, signal: AbortSignal): Promise<HostedDeployKey | undefined>;
+  /**
+   * The same key, under whichever id and with whatever rights: somebody may have added it again by hand. Goes after a
+   * repository that was renamed; throws `repository_not_found`.
+   */
+  lookUpDeployKey(
+    repository: string,
+    publicKey: string,
+    signal: AbortSignal,
+  ): Promise<HostedDeployKey | undefined>;
   /** When it resolves, the key opens nothing any more. A repository that is gone has no key: `absent`. */
   removeDeployKey(repository: string, id: string, signal: AbortSignal): Promise<Removal>;
 
@@ -36,6 +45,8 @@ export interface SourceHost {
    */
   addHook(repository: string, hook: NewHook, signal: AbortSignal): Promise<{ id: string }>;
   findHook(repository: string, id: string, signal: AbortSignal): Promise<HostedHook | undefined>;
+  /** A hook with this url, under whichever id. Goes after a repository that was renamed; throws `repository_not_found`. */
+  lookUpHook(repository: string, url: string, signal: AbortSignal): Promise<{ id: string } | undefined>;
   /** When it resolves, nothing more is delivered. A repository that is gone has no hook: `absent`. */
   removeHook(repository: string, id: string, signal: AbortSignal): Promise<Removal>;
 
@@ -56,6 +67,8 @@ export interface SourceHost {
     since: Date,
     signal: AbortSignal,
   ): Promise<Delivery[]>;
+  /** Has the host forget the connection's credential, for all who use it. Absent where a credential cannot end itself. */
+  endCredential?(signal: AbortSignal): Promise<void>;
   /** Has the host deliver it once more, to the same url and signed anew. */
   redeliver?(repository: string, hookId: string, deliveryId: string, signal: AbortSignal): Promise<void>;
 }

@@ -50,6 +50,8 @@ export interface HostKind {
   /** Whether the host tells its SSH host keys, so that they can be asked for again. */
   publishesHostKeys: boolean;
   parseWebhook: ParseWebhook;
+  /** Where a person looks after deploy keys or hooks of a repository; null where there is no such page. */
+  settingsPage(url: string | undefined, repository: string, of: 'deploy_keys' | 'hooks'): string | null;
   open(access: HostAccess): SourceHost;
 }
 

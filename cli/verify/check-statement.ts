@@ -2,25 +2,45 @@ import { createHash } from 'node:crypto';
 import Value from 'typebox/value';
 import { provenancePredicateType } from '../../contract/provenance.ts';
 import { ramdiskPredicateType } from '../../contract/ramdisk-predicate.ts';
-import { revocationPredicateType } from '../../contract/receipt.ts';
 import {
+  connectionRevocationPredicateType,
+  type ReceiptKind,
+  revocationPredicateType,
+  teamRevocationPredicateType,
+} from '../../contract/receipt.ts';
+import {
+  ConnectionRevocationStatement,
   ProvenanceStatement,
   RamdiskStatement,
   type ReceiptStatement,
   RevocationStatement,
+  TeamRevocationStatement,
 } from '../../contract/receipt-statement.ts';
 import { decide, FailedCheck, type Note } from './check.ts';
 import { checkProvenance } from './check-provenance.ts';
 import { checkRamdisk } from './check-ramdisk.ts';
-import { problemOfRevocation } from './statement-problem.ts';
+import { problemOfConnection, problemOfProject, problemOfTeam } from './revocation-problem.ts';
+
+const schemas = [
+  ProvenanceStatement,
+  RamdiskStatement,
+  RevocationStatement,
+  ConnectionRevocationStatement,
+  TeamRevocationStatement,
+];
+const kinds = {
+  [provenancePredicateType]: 'provenance',
+  [ramdiskPredicateType]: 'ramdisk',
+  [revocationPredicateType]: 'revocation',
+  [connectionRevocationPredicateType]: 'connection_revocation',
+  [teamRevocationPredicateType]: 'team_revocation',
+} as const satisfies Record<ReceiptStatement['predicateType'], ReceiptKind>;
 
 /** Reads what was signed. Throws FailedCheck when it is no statement that Ebb signs. */
 export function readStatement(payload: Buffer, note: Note): ReceiptStatement {
   const statement = parse(payload);
   const type = (statement as { predicateType?: unknown } | undefined)?.predicateType;
-  const schema = [ProvenanceStatement, RamdiskStatement, RevocationStatement].find(
-    ({ properties }) => properties.predicateType.const === type,
-  );
+  const schema = schemas.find(({ properties }) => properties.predicateType.const === type);
   if (!schema || !Value.Check(schema, statement))
     throw new FailedCheck('statement', 'Its payload is no statement that Ebb signs.');
   note('statement', `in-toto Statement v1, ${type}`);
@@ -43,31 +63,46 @@ export function checkContent(statement: ReceiptStatement, note: Note): void {
   else checkRevocation(statement, note);
 }
 
-function checkRevocation(statement: RevocationStatement, note: Note): void {
-  const { id } = statement.predicate.project;
-  const isOfProject = statement.subject.every(
+type AnyRevocation = Exclude<ReceiptStatement, ProvenanceStatement | RamdiskStatement>;
+
+function checkRevocation(statement: AnyRevocation, note: Note): void {
+  const { what, id } = revokedBy(statement);
+  const isOfIt = statement.subject.every(
     ({ name, digest }) => name === id && digest.sha256 === createHash('sha256').update(name).digest('hex'),
   );
   decide(
     note,
     'subject',
-    isOfProject
-      ? undefined
-      : 'Its subject is not the project it speaks of, or the digest is not that of its id.',
-    `it speaks of the project ${id}`,
+    isOfIt ? undefined : `Its subject is not the ${what} it speaks of, or the digest is not that of its id.`,
+    `it speaks of the ${what} ${id}`,
   );
-  decide(
-    note,
-    'revocation',
-    problemOfRevocation(statement.predicate),
-    `all ${statement.predicate.steps.length} steps are there, each once and in order, and no build was left running`,
-  );
+  const all = `all ${statement.predicate.steps.length} steps are there, each once and in order`;
+  const more = {
+    project: 'and no build was left running',
+    connection: 'and each of its projects has a receipt',
+    team: 'and each of its connections has a receipt',
+  };
+  decide(note, 'revocation', problemOf(statement), `${all}, ${more[what]}`);
+}
+
+/** What a statement says was revoked. */
+export function revokedBy({ predicate }: AnyRevocation): {
+  what: 'project' | 'connection' | 'team';
+  id: string;
+} {
+  if ('project' in predicate) return { what: 'project', id: predicate.project.id };
+  if ('connection' in predicate) return { what: 'connection', id: predicate.connection.id };
+  return { what: 'team', id: predicate.team.id };
+}
+
+function problemOf({ predicate }: AnyRevocation): string | undefined {
+  if ('project' in predicate) return problemOfProject(predicate);
+  return 'connection' in predicate ? problemOfConnection(predicate) : problemOfTeam(predicate);
 }
 
 /** The kind of receipt that a statement makes. */
-export function kindOf({ predicateType }: ReceiptStatement): 'provenance' | 'ramdisk' | 'revocation' {
-  if (predicateType === revocationPredicateType) return 'revocation';
-  return predicateType === provenancePredicateType ? 'provenance' : 'ramdisk';
+export function kindOf({ predicateType }: ReceiptStatement): ReceiptKind {
+  return kinds[predicateType];
 }
 
 function parse(payload: Buffer): unknown {

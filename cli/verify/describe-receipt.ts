@@ -1,29 +1,27 @@
 import { provenancePredicateType } from '../../contract/provenance.ts';
 import { ramdiskPredicateType } from '../../contract/ramdisk-predicate.ts';
+import { connectionRevocationPredicateType, teamRevocationPredicateType } from '../../contract/receipt.ts';
 import type {
   ProvenanceStatement,
   RamdiskStatement,
   ReceiptStatement,
-  RevocationPredicate,
 } from '../../contract/receipt-statement.ts';
+import { describeConnection, describeProject, describeTeam } from './describe-revocation.ts';
 
 /** What a receipt says, as lines for people. */
 export function describeReceipt(statement: ReceiptStatement): string[] {
-  if (statement.predicateType === provenancePredicateType) return describeProvenance(statement);
-  if (statement.predicateType === ramdiskPredicateType) return describeRamdisk(statement);
-  return describeRevocation(statement.predicate.project.id, statement.predicate);
-}
-
-function describeRevocation(id: string, revocation: RevocationPredicate): string[] {
-  const { project, team, steps, builds_ended } = revocation;
-  return [
-    `Revocation of the project ${team.name}/${project.name} (${id})`,
-    `asked for at ${revocation.requested_at}, finished at ${revocation.finished_at}`,
-    ...steps.map(({ step, at, detail }) => `${at}  ${step.replaceAll('_', ' ')}: ${detail}`),
-    `deploy key: ${revocation.deploy_key_fingerprint ?? 'none was left'}`,
-    `hook: ${revocation.hook_id ?? 'none was left'}`,
-    ...builds_ended.map((build) => `build ${build.id}: ${build.state}${describeVm(build)}`),
-  ];
+  switch (statement.predicateType) {
+    case provenancePredicateType:
+      return describeProvenance(statement);
+    case ramdiskPredicateType:
+      return describeRamdisk(statement);
+    case connectionRevocationPredicateType:
+      return describeConnection(statement.predicate.connection.id, statement.predicate);
+    case teamRevocationPredicateType:
+      return describeTeam(statement.predicate.team.id, statement.predicate);
+    default:
+      return describeProject(statement.predicate.project.id, statement.predicate);
+  }
 }
 
 function describeProvenance({ predicate }: ProvenanceStatement): string[] {
@@ -56,9 +54,4 @@ function describeRamdisk({ predicate: { build, project, team, vm } }: RamdiskSta
     `VM ${vm.id} on ${report?.driver ?? 'an unknown driver'}: launched ${report?.launched_at}, ready ${vm.ready_at}, gone ${vm.destroyed_at ?? 'unknown'}`,
     `runner ${report?.runner.name ?? 'unknown'} ${report?.runner.version ?? ''}`.trim(),
   ];
-}
-
-function describeVm({ vm, vm_gone_at }: { vm: string | null; vm_gone_at: string | null }): string {
-  if (vm === null) return ', no VM';
-  return vm_gone_at ? `, VM ${vm} gone ${vm_gone_at}` : `, VM ${vm} left to end itself, not seen to end`;
 }

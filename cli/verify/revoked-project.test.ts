@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { revokeProject } from '../../api/revocation/revoke-project.ts';
+import { revokeProject } from '../../api/revocation/revoke-for-tests.ts';
 import { openSetting } from '../../api/revocation/test-setting.ts';
 import { describeReceipt, verifyReceipt } from './verify-receipt.ts';
 

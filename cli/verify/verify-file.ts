@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { provenancePredicateType } from '../../contract/provenance.ts';
+import { ramdiskPredicateType } from '../../contract/ramdisk-predicate.ts';
 import type {
   ProvenanceStatement,
   RamdiskStatement,
   ReceiptStatement,
 } from '../../contract/receipt-statement.ts';
 import { type Check, FailedCheck, runChecks } from './check.ts';
-import { kindOf } from './check-statement.ts';
+import { kindOf, revokedBy } from './check-statement.ts';
 import { describeReceipt } from './describe-receipt.ts';
 import { checkFit } from './fit-together.ts';
 import { readReceipts } from './read-receipts.ts';
@@ -77,16 +78,17 @@ function checkLabel(value: unknown, statement: ReceiptStatement): Check[] {
   }).checks;
 }
 
-function aboutOf(statement: ReceiptStatement): { project: string; subject: string } {
+function aboutOf(statement: ReceiptStatement): { project: string | null; subject: string } {
   if (statement.predicateType === provenancePredicateType) {
     const { id, project } = statement.predicate.runDetails.metadata.ebb_build;
     return { project: project.id, subject: id };
   }
-  const { project } = statement.predicate;
-  return {
-    project: project.id,
-    subject: 'build' in statement.predicate ? statement.predicate.build.id : project.id,
-  };
+  if (statement.predicateType === ramdiskPredicateType) {
+    const { build, project } = statement.predicate;
+    return { project: project.id, subject: build.id };
+  }
+  const { what, id } = revokedBy(statement);
+  return { project: what === 'project' ? id : null, subject: id };
 }
 
 function checkLog(provenances: ProvenanceStatement[], log: Buffer): Check[] {

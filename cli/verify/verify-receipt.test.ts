@@ -123,6 +123,20 @@ test('secrets may be destroyed before the source host answers', () => {
   assert.equal(problemOf(sign({ revocation: { ...revocation, steps: moved } })), '');
 });
 
+test('the time that a step took must fit its own times', () => {
+  const timed = revocation.steps.map((step) => ({
+    ...{ ...step, began_at: step.at, took_ms: 0 },
+    measured_by: 'recorded_times' as const,
+  }));
+  assert.equal(problemOf(sign({ revocation: { ...revocation, steps: timed } })), '');
+  const longer = timed.map((step) => ({ ...step, took_ms: 1 }));
+  assert.match(problemOf(sign({ revocation: { ...revocation, steps: longer } })), /by its own times/);
+  const later = timed.map((step) => ({ ...step, began_at: minute(50) }));
+  assert.match(problemOf(sign({ revocation: { ...revocation, steps: later } })), /ended before it began/);
+  const half = revocation.steps.map((step) => ({ ...step, took_ms: 1 }));
+  assert.match(problemOf(sign({ revocation: { ...revocation, steps: half } })), /not complete/);
+});
+
 test('a revocation under which a build still ran does not hold', () => {
   const [ended] = revocation.builds_ended;
   assert.ok(ended);

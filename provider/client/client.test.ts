@@ -147,3 +147,15 @@ test('an abort lets a change that was sent tell its result', async (t) => {
   assert.equal(answer.text, '{"id":"prj_1"}');
   await assert.rejects(client.request({ method: 'POST', path: '/', body: '{}' }), /stopped/);
 });
+
+test('what a person has to mend at the source host is told at once, and not tried again', async (t) => {
+  const { client, seen } = await startApi(t, (_, response) => {
+    response.statusCode = 503;
+    response.setHeader('retry-after', '60');
+    response.end(JSON.stringify({ code: 'source_host_refused', detail: 'Remove the deploy key by hand.' }));
+  });
+  await assert.rejects(client.request({ method: 'DELETE', path: '/v1/projects/a' }), {
+    message: 'Remove the deploy key by hand.',
+  });
+  assert.equal(seen.length, 1);
+});

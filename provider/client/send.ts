@@ -31,9 +31,13 @@ export async function send(request: HttpRequest): Promise<HttpAnswer> {
   if (answer.ok) return answer;
   const error = new ApiError(answer.status, problemOf(answer.text));
   const waitsFor = waits[`${answer.status} ${error.problem.code}`];
+  if (error.problem.code === needsAPerson) throw error;
   if (!waitsFor && !temporaryStatuses.has(answer.status)) throw error;
   throw new RetryableError(error, retryAfter(answer.retryAfter, new Date()), waitsFor);
 }
+
+/** Ebb goes on with it by itself, but it does not pass: the user should read now what is to be done. */
+const needsAPerson = 'source_host_refused';
 
 const waits: Record<string, WaitsFor> = {
   '409 request_in_progress': 'earlier_attempt',

@@ -4,11 +4,13 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
 import { createCustody } from '../../api/custody/custody.ts';
+import { CustodyError } from '../../contract/custody/custody-error.ts';
 import type { CustodyEvent } from '../../contract/custody-event.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { version } from '../../contract/version.ts';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
+import type { Keyring } from '../custody/keyring.ts';
 import { makeEd25519 } from '../ssh/ed25519-for-tests.ts';
 import { publicKeyLine } from '../ssh/public-key-line.ts';
 import {
@@ -110,7 +112,12 @@ describe('a build', () => {
 
   /** Runs the build and gives how it ended; its VM must be gone by then, whatever happened. */
   async function run(
-    options: { signal?: AbortSignal; reports?: Partial<BuildReports>; patienceMs?: number } = {},
+    options: {
+      signal?: AbortSignal;
+      reports?: Partial<BuildReports>;
+      patienceMs?: number;
+      keyring?: Keyring;
+    } = {},
   ) {
     const reports: BuildReports = {
       milestone: async ({ milestone }) => void told.milestones.push(milestone),
@@ -125,7 +132,7 @@ describe('a build', () => {
     };
     const context = {
       ...{ name: 'runner-1', queue: {} as BuildQueue, controlPlane: {} as ControlPlane, pool, slots: 1 },
-      keyring: key.keyring,
+      keyring: options.keyring ?? key.keyring,
       log: pino({ level: 'silent' }),
       signal: new AbortController().signal,
     };
@@ -346,6 +353,22 @@ describe('a build', () => {
       told.custody.map(({ action }) => action),
       ['deploy_key.opened', 'deploy_key.closed'],
     );
+  });
+
+  test('is tried again when the key service is away, and not when it refuses', async () => {
+    for (const [code, expected] of [
+      ['unavailable', 'lost'],
+      ['not_allowed', 'errored'],
+    ] as const) {
+      told.ends = [];
+      const unwrap = async () => {
+        throw new CustodyError(code, 'AWS KMS did not unwrap the key of prj_1.');
+      };
+      const { outcome, reason } = await run({ keyring: { ...key.keyring, unwrap } });
+      assert.equal(outcome, expected);
+      assert.match(reason ?? '', /^AWS KMS did not unwrap the key of prj_1\./);
+    }
+    assert.equal(driver.launched.length, 0, 'no VM is booted for it');
   });
 
   test('is lost, and no more, when its VM dies in the middle of a step', async () => {

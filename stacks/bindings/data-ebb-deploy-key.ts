@@ -143,6 +143,11 @@ export class DataEbbDeployKey extends cdktf.TerraformDataSource {
     return this.getStringAttribute('source_host_id');
   }
 
+  // state - computed: true, optional: false, required: false
+  public get state() {
+    return this.getStringAttribute('state');
+  }
+
   // =========
   // SYNTHESIS
   // =========

@@ -138,6 +138,11 @@ export class DataEbbHookBinding extends cdktf.TerraformDataSource {
     return this.getStringAttribute('source_host_id');
   }
 
+  // state - computed: true, optional: false, required: false
+  public get state() {
+    return this.getStringAttribute('state');
+  }
+
   // tags - computed: true, optional: false, required: false
   public get tags() {
     return this.getListAttribute('tags');

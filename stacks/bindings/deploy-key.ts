@@ -132,6 +132,11 @@ export class DeployKey extends cdktf.TerraformResource {
     return this.getStringAttribute('source_host_id');
   }
 
+  // state - computed: true, optional: false, required: false
+  public get state() {
+    return this.getStringAttribute('state');
+  }
+
   // =========
   // SYNTHESIS
   // =========

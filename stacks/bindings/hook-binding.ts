@@ -148,6 +148,11 @@ export class HookBinding extends cdktf.TerraformResource {
     return this.getStringAttribute('source_host_id');
   }
 
+  // state - computed: true, optional: false, required: false
+  public get state() {
+    return this.getStringAttribute('state');
+  }
+
   // tags - computed: true, optional: true, required: false
   private _tags?: string[];
   public get tags() {

@@ -48,9 +48,19 @@ async function hookWithUrl(
 ): Promise<string | undefined> {
   // GitHub keeps at most 20 hooks for an event of a repository.
   const path = `/repos/${repository}/hooks?per_page=100`;
-  const hooks = listOf(await api.ask(repository, read, { method: 'GET', path, signal }));
+  const hooks = listOf(await api.ask(repository, read, { method: 'GET', path, signal, follow: true }));
   const same = hooks.find((hook) => inner(hook, 'config').url === url);
   return same && idOf(same);
+}
+
+export async function lookUpHook(
+  api: GithubApi,
+  repository: string,
+  url: string,
+  signal: AbortSignal,
+): Promise<{ id: string } | undefined> {
+  const id = await hookWithUrl(api, repository, url, signal);
+  return id === undefined ? undefined : { id };
 }
 
 export async function findHook(

@@ -32,22 +32,37 @@ async function sameKey(
   publicKey: string,
   signal: AbortSignal,
 ): Promise<{ id: string }> {
-  for (let page = 1; page <= maxPages; page += 1) {
-    const path = `/repos/${repository}/keys?per_page=100&page=${page}`;
-    const keys = listOf(
-      await api.ask(repository, { administration: 'read' }, { method: 'GET', path, signal }),
-    );
-    const same = keys.find((key) => blob(textOf(key, 'key')) === blob(publicKey));
-    if (same && same.read_only !== true) {
-      const message = 'GitHub has this key already, with write access. Remove it there, then try again.';
-      throw new SourceHostError('refused', message);
-    }
-    if (same) return { id: idOf(same) };
-    if (keys.length < 100) break;
+  const same = await listedKey(api, repository, publicKey, signal);
+  if (same && same.read_only !== true) {
+    const message = 'GitHub has this key already, with write access. Remove it there, then try again.';
+    throw new SourceHostError('refused', message);
   }
+  if (same) return { id: idOf(same) };
   const message =
     'GitHub has this key already, at another repository or account, and allows every key once. Remove it there.';
   throw new SourceHostError('key_in_use', message);
+}
+
+/** @see https://docs.github.com/en/rest/deploy-keys/deploy-keys#list-deploy-keys */
+async function listedKey(api: GithubApi, repository: string, publicKey: string, signal: AbortSignal) {
+  for (let page = 1; page <= maxPages; page += 1) {
+    const path = `/repos/${repository}/keys?per_page=100&page=${page}`;
+    const request = { method: 'GET', path, signal, follow: true } as const;
+    const keys = listOf(await api.ask(repository, { administration: 'read' }, request));
+    const same = keys.find((key) => blob(textOf(key, 'key')) === blob(publicKey));
+    if (same || keys.length < 100) return same;
+  }
+  throw new SourceHostError('refused', `The repository has more than ${maxPages * 100} deploy keys.`);
+}
+
+export async function lookUpKey(
+  api: GithubApi,
+  repository: string,
+  publicKey: string,
+  signal: AbortSignal,
+): Promise<HostedDeployKey | undefined> {
+  const key = await listedKey(api, repository, publicKey, signal);
+  return key && { id: idOf(key), title: textOf(key, 'title'), publicKey: textOf(key, 'key') };
 }
 
 function blob(line: string): string | undefined {

@@ -14,6 +14,8 @@ export function githubKind(pace = githubPace): HostKind {
     events: ['push', 'pull_request'],
     publishesHostKeys: true,
     parseWebhook: parseGithubWebhook,
+    settingsPage: (url = 'https://github.com', repository, of) =>
+      `${url}/${repository}/settings/${of === 'hooks' ? 'hooks' : 'keys'}`,
     open: (access) => createGithubSourceHost(access, memoryOf(access.connectionId)),
   };
 }

@@ -9,9 +9,9 @@ import { createGithubApi, type GithubApi } from './github-api.ts';
 import { checkCredential } from './github-connect.ts';
 import { describeCommit, listBranches, reportStatus, resolveRef } from './github-contents.ts';
 import { failedDeliveries, redeliver } from './github-deliveries.ts';
-import { addHook, findHook, removeHook } from './github-hooks.ts';
+import { addHook, findHook, lookUpHook, removeHook } from './github-hooks.ts';
 import { inspect, withIdentity } from './github-identity.ts';
-import { addKey, findKey, removeKey } from './github-keys.ts';
+import { addKey, findKey, lookUpKey, removeKey } from './github-keys.ts';
 
 /** GitHub, or GitHub Enterprise, with the credential of one connection. A repository is `owner/name`. */
 export function createGithubSourceHost(access: HostAccess, memory: HostMemory): SourceHost {
@@ -37,9 +37,11 @@ export function createGithubSourceHost(access: HostAccess, memory: HostMemory): 
     },
     addDeployKey: at(addKey),
     findDeployKey: unlessImpossible(at(findKey), undefined),
+    lookUpDeployKey: at(lookUpKey),
     removeDeployKey: unlessImpossible(at(removeKey), 'absent' as const),
     addHook: at(addHook),
     findHook: unlessImpossible(at(findHook), undefined),
+    lookUpHook: at(lookUpHook),
     removeHook: unlessImpossible(at(removeHook), 'absent' as const),
     listBranches: at(listBranches),
     describeCommit: at(describeCommit),

@@ -13,6 +13,7 @@ export interface DeployKeys {
   has(key: string): Promise<boolean>;
   add(repository: string, key: NewDeployKey): Promise<{ id: string }>;
   find(repository: string, id: string): Promise<HostedDeployKey | undefined>;
+  lookUp(repository: string, publicKey: string): Promise<HostedDeployKey | undefined>;
   remove(repository: string, id: string): Promise<Removal>;
 }
 
@@ -63,6 +64,11 @@ export function createDeployKeys({ states, authorizedKeys, disconnect }: DeployK
     add: (repository, key) => inTurn('add', () => insert(repository, key)),
     async find(repository, id) {
       return (await states.read(repository))?.state.deployKeys.find((key) => key.id === id);
+    },
+    async lookUp(written, publicKey) {
+      const { name } = await states.require(written);
+      const open = await states.read(name);
+      return open && findByBlob(open.state, keyBlob(publicKey) ?? '');
     },
     async remove(repository, id) {
       const removed = await states.change(repository, async ({ state }) => {

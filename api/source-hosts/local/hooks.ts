@@ -10,6 +10,7 @@ import type { OpenRepository, RepositoryState, RepositoryStates, StoredHook } fr
 export interface Hooks {
   add(repository: string, hook: NewHook): Promise<{ id: string }>;
   find(repository: string, id: string): Promise<HostedHook | undefined>;
+  lookUp(repository: string, url: string): Promise<{ id: string } | undefined>;
   remove(repository: string, id: string): Promise<Removal>;
   /** Writes down what the hooks of a repository have not been told yet, then sends what waits. */
   announce(repository: string): Promise<void>;
@@ -34,6 +35,11 @@ export function createHooks({ states, sender, git }: HooksOptions): Hooks {
       const open = await states.read(written);
       const hook = open?.state.hooks.find((stored) => stored.id === id);
       return hook && { id, url: hook.url, events: hook.events, active: true };
+    },
+    async lookUp(written, url) {
+      const { name } = await states.require(written);
+      const hook = (await states.read(name))?.state.hooks.find((stored) => stored.url === url);
+      return hook && { id: hook.id };
     },
     async remove(written, id) {
       const folder = await states.change(written, async ({ state, folder }) => {

@@ -4,5 +4,11 @@ import { parseLocalWebhook } from './webhook.ts';
 
 /** The built-in host as one of the kinds. There is one of it, whatever the connection. */
 export function localKind(host: SourceHost): HostKind {
-  return { events: ['push'], publishesHostKeys: true, parseWebhook: parseLocalWebhook, open: () => host };
+  return {
+    events: ['push'],
+    publishesHostKeys: true,
+    parseWebhook: parseLocalWebhook,
+    settingsPage: () => null,
+    open: () => host,
+  };
 }

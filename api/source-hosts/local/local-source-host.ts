@@ -36,10 +36,13 @@ export function createLocalSourceHost(
     clone: (repository) => ({ user: 'git', ...address, path: `/${requireRepositoryName(repository)}.git` }),
     addDeployKey: (repository, key, signal) => unlessAborted(signal, () => deployKeys.add(repository, key)),
     findDeployKey: (repository, id, signal) => unlessAborted(signal, () => deployKeys.find(repository, id)),
+    lookUpDeployKey: (repository, publicKey, signal) =>
+      unlessAborted(signal, () => deployKeys.lookUp(repository, publicKey)),
     removeDeployKey: (repository, id, signal) =>
       unlessAborted(signal, () => deployKeys.remove(repository, id)),
     addHook: (repository, hook, signal) => unlessAborted(signal, () => hooks.add(repository, hook)),
     findHook: (repository, id, signal) => unlessAborted(signal, () => hooks.find(repository, id)),
+    lookUpHook: (repository, url, signal) => unlessAborted(signal, () => hooks.lookUp(repository, url)),
     removeHook: (repository, id, signal) => unlessAborted(signal, () => hooks.remove(repository, id)),
     async listBranches(repository, signal) {
       const { folder } = await states.require(repository);
