@@ -64,3 +64,6 @@ export type SignedAuditHead = Static<typeof SignedAuditHead>;
 /** The last line of an export, so that one which was cut off can be told from a whole one. */
 export const AuditExportEnd = Type.Object({ audit_head: SignedAuditHead }, closed);
 export type AuditExportEnd = Static<typeof AuditExportEnd>;
+
+/** In a receipt: where the team's chain ended when it was signed. Who keeps the receipt is a witness of that. */
+export const AuditWitness = Type.Optional(SignedAuditHead);

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { AuditWitness } from './audit.ts';
 import { VmExit, VmReport } from './vm.ts';
 
 export const ramdiskPredicateType = 'https://ebb.dev/receipts/ramdisk/v1';
@@ -29,5 +30,6 @@ export const RamdiskPredicate = Type.Object({
   build: Type.Object({ id: Type.String(), number: Type.Integer(), attempt: Type.Integer() }),
   vm: Type.Union([VmLife, Type.Null()]),
   signed_at: Time,
+  audit_head: AuditWitness,
 });
 export type RamdiskPredicate = Static<typeof RamdiskPredicate>;

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { AuditWitness } from './audit.ts';
 import { GitCommit, ProvenancePredicate, provenancePredicateType } from './provenance.ts';
 import { RamdiskPredicate, ramdiskPredicateType } from './ramdisk-predicate.ts';
 import {
@@ -43,7 +44,7 @@ export const RevocationPredicate = Type.Object({
         'Builds that were not over, or whose VM was not known to be gone, when the revocation was asked for.',
     },
   ),
-  audit_head: Type.Optional(Type.Unknown()),
+  audit_head: AuditWitness,
 });
 export type RevocationPredicate = Static<typeof RevocationPredicate>;
 
@@ -53,7 +54,7 @@ const common = {
   requested_at: Time,
   finished_at: Time,
   steps: Type.Array(RevocationStep),
-  audit_head: Type.Optional(Type.Unknown()),
+  audit_head: AuditWitness,
 };
 const WithReceipt = Type.Object({ id: Type.String(), name: Type.String(), receipt_id: Type.String() });
 

@@ -7,7 +7,7 @@ import type { PageRequest } from '../http/page.ts';
 
 type AuditRow = Selectable<Schema['audit_event']>;
 
-/** The signed head of a team's chain, which a receipt may carry as a witness; undefined while the chain is empty. */
+/** The signed head of a team's chain; undefined while the chain is empty. */
 export async function currentAuditHead(
   database: Database,
   teamId: string,

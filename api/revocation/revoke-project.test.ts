@@ -49,6 +49,7 @@ test('revoking removes key and hook at the source host, destroys the secrets and
   );
   assert.equal(predicate.deploy_key_fingerprint, key.fingerprint);
   assert.equal(predicate.hook_id, hook.id);
+  assert.ok(predicate.audit_head, 'who keeps the receipt is a witness of the audit trail');
 });
 
 test('revoking again, one after the other or at once, answers the same receipt', async () => {

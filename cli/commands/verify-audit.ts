@@ -25,7 +25,7 @@ export function verifyAuditCommand(): Command {
     )
     .option(
       '--head <file>',
-      'a head that you kept (ebb audit head), which must lie on the trail; may be given several times',
+      'a head that you kept (ebb audit head), or a receipt that carries one; it must lie on the trail; may be given several times',
       (file: string, files: string[]) => [...files, file],
       [],
     )

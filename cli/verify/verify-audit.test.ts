@@ -238,6 +238,15 @@ test('a tail that was cut off, or an old copy that was put back or continued, is
   assert.equal(await problemOf(exported(trail), [{ audit_head: kept }]), 'It holds.');
 });
 
+test('a receipt is a kept head, in its envelope or as the API gives it', async () => {
+  const predicate = { audit_head: signedHeadOfEntry(at(trail, 5)) };
+  const envelope = signer.signStatement({ predicate } as never);
+  for (const receipt of [envelope, { id: 'rcp_1', envelope }]) {
+    assert.equal(await problemOf(exported(trail), [receipt]), 'It holds.');
+    assert.match(await problemOf(exported(trail.slice(0, 4)), [receipt]), /speaks of entry 5/);
+  }
+});
+
 test('a kept head that was edited, or is something else that Ebb signed, is refused', async () => {
   const kept = signedHeadOfEntry(at(trail, 5));
   const payload = Buffer.from(canonicalJson({ ...headOfEntry(at(trail, 5)), seq: 4 })).toString('base64');

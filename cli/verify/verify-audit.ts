@@ -1,6 +1,7 @@
 import Value from 'typebox/value';
 import { AuditEntry, AuditExportEnd, type AuditHead } from '../../contract/audit.ts';
 import { canonicalJson, chainStart, hashOfEntry, headOfEntry } from '../../contract/audit-chain.ts';
+import { DsseEnvelope } from '../../contract/receipt.ts';
 import { createHeadCheck, type HeadCheck } from './audit-head-check.ts';
 
 /** A trail that holds: what it is of, and what there is to know of it. */
@@ -146,10 +147,21 @@ function checkEnd(
 }
 
 function openKeptHead(check: HeadCheck, head: unknown, number: number): AuditHead {
-  const { audit_head: inner = head } = (head ?? {}) as { audit_head?: unknown };
-  const opened = check.head(inner);
+  const opened = check.head(headIn(head));
   if ('problem' in opened) throw new Broken(`Kept head ${number} does not hold: ${opened.problem}`);
   return opened.head;
+}
+
+/** A head, the end of an export, or what a receipt carries; its own signature is what counts. */
+function headIn(kept: unknown): unknown {
+  const { audit_head: head, envelope = kept } = (kept ?? {}) as { audit_head?: unknown; envelope?: unknown };
+  if (head !== undefined) return head;
+  if (!Value.Check(DsseEnvelope, envelope)) return kept;
+  try {
+    return JSON.parse(Buffer.from(envelope.payload, 'base64').toString()).predicate.audit_head;
+  } catch {
+    return undefined;
+  }
 }
 
 function checkKeptHead(head: AuditHead, entry: AuditEntry, at: string): void {

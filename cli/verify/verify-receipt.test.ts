@@ -184,6 +184,23 @@ test('a build that was given no VM has nothing to prove', () => {
   assert.equal(problemOf(sign({ ramdisk: { ...ramdisk, vm: null } })), '');
 });
 
+test('a receipt is a witness of the audit trail by a head that is signed, of its team and not younger', () => {
+  const of = { team: 'team_1', seq: 12, hash: 'a'.repeat(64), at: minute(8) };
+  const team = { id: `team_${'1'.repeat(26)}`, name: 'acme' };
+  const witness = (head: object, by = signer) =>
+    sign({
+      revocation: {
+        ...{ ...revocation, team },
+        audit_head: by.signAuditHead({ ...of, team: team.id, ...head }),
+      },
+    });
+  const verdict = verifyReceipt({ envelope: witness({}), jwks });
+  assert.match(verdict.checks.at(-1)?.detail ?? '', /had 12 entries then/);
+  assert.match(problemOf(witness({}, newSigner())), /^witness: .*none of the given keys/);
+  assert.match(problemOf(witness({ team: `team_${'2'.repeat(26)}` })), /^witness: .*another team/);
+  assert.match(problemOf(witness({ at: minute(20) })), /^witness: .*younger than the receipt/);
+});
+
 test('a receipt is told in lines that name team, project, steps, commands and VM', () => {
   const told = [sign({ revocation }), sign({ provenance }), sign({ ramdisk })].map((envelope) => {
     const verdict = verifyReceipt({ envelope, jwks });

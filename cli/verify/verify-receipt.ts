@@ -2,6 +2,7 @@ import type { ReceiptStatement } from '../../contract/receipt-statement.ts';
 import { type Check, runChecks } from './check.ts';
 import { checkEnvelope, checkPeriod } from './check-envelope.ts';
 import { checkContent, readStatement, signingTime } from './check-statement.ts';
+import { checkWitness } from './check-witness.ts';
 
 export { describeReceipt } from './describe-receipt.ts';
 
@@ -20,6 +21,7 @@ export function verifyReceipt({ envelope, jwks }: { envelope: unknown; jwks: unk
     const statement = readStatement(payload, note);
     checkPeriod(key, signingTime(statement), note);
     checkContent(statement, note);
+    checkWitness(statement, jwks, note);
     return { statement, keyid: key.kid };
   });
   if (value) return { ok: true, checks, ...value };
