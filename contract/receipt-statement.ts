@@ -80,7 +80,7 @@ export const TeamRevocationPredicate = Type.Object({
   }),
   receipts_readable_until: Type.Union([Time, Type.Null()], {
     description:
-      'Until then the API key of who asked for it reads receipts and revocations, and nothing else.',
+      'Until then the API key of who asked for it reads revocations, receipts and the audit trail, and nothing else.',
   }),
 });
 export type TeamRevocationPredicate = Static<typeof TeamRevocationPredicate>;

@@ -1,7 +1,8 @@
 import { recordAudit } from '../audit/record-audit.ts';
 import { cancelBuild } from '../builds/cancel-build.ts';
 import type { ApiContext } from '../context.ts';
-import { type GrantRow, lockGrant } from './store.ts';
+import { grantLasts } from './end-of-grant.ts';
+import { type GrantRow, grantsOfLive, isOfLive, lockGrant } from './store.ts';
 
 const atOnce = 100;
 
@@ -42,21 +43,25 @@ export async function noteEnd(context: ApiContext, grant: GrantRow): Promise<voi
   await recordAudit(context, { ...about, detail });
 }
 
-/** Ends the grants whose time is over, used or not, and cancels the runs that were begun under them. */
+/**
+ * Ends the grants whose time is over, or whose team or project is revoked, used or not, and cancels the runs that were
+ * begun under them.
+ */
 export async function endGrants(context: ApiContext, signal: AbortSignal): Promise<void> {
+  const live = grantsOfLive(context.database).select('access_grant.id');
   const over = await context.database
     .selectFrom('access_grant')
     .select('id')
     .where('ended_at', 'is', null)
-    .where('ends_at', '<=', context.now())
+    .where((is) => is.or([is('ends_at', '<=', context.now()), is('id', 'not in', live)]))
     .limit(atOnce)
     .execute();
   for (const { id } of over) {
     signal.throwIfAborted();
     await context.database.transaction().execute(async (transaction) => {
       const grant = await lockGrant(transaction, id);
-      if (grant && grant.ends_at <= context.now())
-        await noteEnd({ ...context, database: transaction }, grant);
+      const lasts = grant && grantLasts(grant, context.now()) && (await isOfLive(transaction, id));
+      if (grant && !lasts) await noteEnd({ ...context, database: transaction }, grant);
     });
   }
   await cancelRunsOfEndedGrants(context);

@@ -18,6 +18,8 @@ export interface Facts {
   grant: GrantRow | undefined;
   /** Whether the caller's key is still good. */
   keyLives: boolean;
+  /** Whether the grant's team, or the one project it is for, was revoked or is being revoked. */
+  revoked: boolean;
   /** The thing's project, where the grant's team has it; `none` when nothing is asked for by id. */
   project: { id: string; revoking_at: Date | null } | undefined | 'none';
 }
@@ -25,7 +27,7 @@ export interface Facts {
 /** Why a grant cannot be used for what is asked, named by the check that failed; undefined when it can. */
 export function refusalOf(
   principal: Principal,
-  { grant, keyLives, project }: Facts,
+  { grant, keyLives, revoked, project }: Facts,
   wanted: Wanted,
   now: Date,
 ): ProblemError | undefined {
@@ -43,6 +45,8 @@ export function refusalOf(
       'grant_scope',
       `The grant opens ${grant.scope.join(', ')}; this takes ${wanted.scopes.join(' or ')}.`,
     );
+  if (revoked)
+    return refused('grant_revoked', `What the grant is for was revoked; it opens nothing any more.`);
   if (project === 'none') return undefined;
   if (!project) return refused('grant_team', `The team that gave the grant has no ${wanted.thing}.`);
   if (grant.project_id !== null && grant.project_id !== project.id)

@@ -56,6 +56,22 @@ export async function listGrants(
     .execute();
 }
 
+/** Grants whose team, and the project if they are for one alone, nobody revokes. */
+export function grantsOfLive(database: Database) {
+  return database
+    .selectFrom('access_grant')
+    .innerJoin('team', 'team.id', 'access_grant.team_id')
+    .leftJoin('project', 'project.id', 'access_grant.project_id')
+    .where('team.revoking_at', 'is', null)
+    .where('project.revoking_at', 'is', null);
+}
+
+/** Whether a grant is one of those. */
+export async function isOfLive(database: Database, id: string): Promise<boolean> {
+  const grant = grantsOfLive(database).select('access_grant.id').where('access_grant.id', '=', id);
+  return (await grant.executeTakeFirst()) !== undefined;
+}
+
 /** The row, which nobody else changes or uses until the transaction ends. */
 export async function lockGrant(transaction: Database, id: string): Promise<GrantRow | undefined> {
   return await transaction

@@ -9,7 +9,7 @@ import { noteEnd } from './end-grant.ts';
 import { grantLasts } from './end-of-grant.ts';
 import { useMail } from './grant-mail.ts';
 import { type Facts, refusalOf } from './judge-use.ts';
-import { type GrantRow, lockGrant } from './store.ts';
+import { type GrantRow, grantsOfLive, isOfLive, lockGrant } from './store.ts';
 
 /** A use of a grant: what for, and of what. */
 export interface Use {
@@ -69,6 +69,7 @@ async function readFacts(
     grant,
     keyLives: key !== undefined && key.revoked_at === null,
     keyName: key?.name ?? '',
+    revoked: !(await isOfLive(transaction, use.grantId)),
     project: await projectOf(transaction, grant?.team_id ?? '', use),
   };
 }
@@ -133,8 +134,7 @@ async function audited(
 /** Whether an answer that began under a grant may go on: asked before each part of it. */
 export function stillGranted(context: ApiContext, grantId: string, keyId: string): () => Promise<boolean> {
   return async () => {
-    const row = await context.database
-      .selectFrom('access_grant')
+    const row = await grantsOfLive(context.database)
       .innerJoin('api_key', (join) => join.on('api_key.id', '=', keyId))
       .select(['access_grant.ends_at', 'ended_at', 'deleted_at'])
       .where('access_grant.id', '=', grantId)

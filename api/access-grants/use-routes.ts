@@ -48,6 +48,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
       const rows = await listBuilds(database, grant.team_id, page, {
         projectId: projectId ?? grant.project_id ?? undefined,
         accessGrantId: opensAllBuilds(grant) ? undefined : grant.id,
+        liveProjects: true,
       });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
       return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };

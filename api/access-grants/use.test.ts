@@ -188,6 +188,38 @@ describeApi('the use of an access grant', (given) => {
     await transition(given().context.database, build.id, 'end', 'passed', { finished_at: new Date() });
     await owner.call('DELETE', `/v1/projects/${project.id}`);
     await refusedAs('project_revoked', whole, `builds/${build.id}/log`);
+    const { items } = (await use(whole, 'builds')).body;
+    assert.ok(!items.some((item: { project_id: string }) => item.project_id === project.id));
+  });
+
+  test('a revocation ends the grants of a project, and of a team, once, with what was begun under them', async () => {
+    const { context } = given();
+    const ofProject = await give();
+    const stream = await follow(ofProject);
+    await stream.until('what the build printed');
+    const revoking = { revoking_at: new Date() };
+    const { team_id: teamId } = await context.database
+      .updateTable('project')
+      .set(revoking)
+      .where('id', '=', project.id)
+      .returning('team_id')
+      .executeTakeFirstOrThrow();
+    await print(23, 'printed after that');
+    await stream.over;
+    assert.ok(!stream.text().includes('printed after that'));
+    await refusedAs('grant_revoked', ofProject, 'builds');
+    for (let count = 0; count < 2; count += 1) await endGrants(context, never);
+    assert.equal((await events('access_grant.ended', ofProject)).length, 1);
+
+    const ofTeam = await give({ project_id: undefined });
+    const team = (set: { revoking_at: Date | null }) =>
+      context.database.updateTable('team').set(set).where('id', '=', teamId).execute();
+    await team(revoking);
+    try {
+      await refusedAs('grant_revoked', ofTeam, 'builds');
+    } finally {
+      await team({ revoking_at: null });
+    }
   });
 
   test('a crew key that is revoked ends at once', async () => {

@@ -19,7 +19,7 @@ const Query = Type.Object({
 /** /v1/audit-events, newest first; the whole chain to verify; and its signed head. For tokens of the whole team. */
 export const auditRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const preHandler = requireScope(context, 'audit:read');
+  const preHandler = requireScope(context, 'audit:read', { whileTeamIsRevoked: true });
 
   app.get(
     '/v1/audit-events',

@@ -5,6 +5,8 @@ import { ProblemError } from '../http/problem-error.ts';
 import { operators } from '../teams/operators.ts';
 import type { Principal } from './principal.ts';
 
+const scopesWhileRevoked: Scope[] = ['projects:read', 'receipts:read', 'audit:read'];
+
 /**
  * A preHandler that lets a request through when its token holds `scope`, and puts the principal on it. The API key
  * behind the token is looked up each time, so that revoking it counts at once on every API process. Of a team that is
@@ -104,11 +106,16 @@ async function authenticate(
   if (!key || key.revoked_at || (key.ends_at && key.ends_at <= context.now()))
     throw unauthorized('token_revoked', 'The API key behind this token was revoked.');
   if (key.team_revoking_at && !(key.reads_only && whileTeamIsRevoked)) {
-    const left = key.reads_only ? ` Its key reads the revocation ${key.reads_only} and receipts alone.` : '';
+    const left = key.reads_only
+      ? ` Its key reads the revocation ${key.reads_only}, receipts and the audit trail alone.`
+      : '';
     throw unauthorized('team_revoked', `The team of this token is revoked.${left}`);
   }
   // A build's token must still report the end of a build that is being revoked.
   if (principal.projectId && !principal.buildId) await requireLiveProject(context, principal.projectId);
+  // Whatever it could do before: who revoked the team can follow that and fetch what proves it.
+  if (key.team_revoking_at)
+    return { ...principal, scopes: [...new Set([...principal.scopes, ...scopesWhileRevoked])] };
   if (key.team === operators) return principal;
   // Whatever a key of another team was given: what is the operators' alone counts for nothing there.
   return { ...principal, scopes: principal.scopes.filter((scope) => !isOperatorScope(scope)) };

@@ -57,7 +57,11 @@ export async function listBuilds(
   database: Database,
   teamId: string,
   { limit, after }: PageRequest,
-  { projectId, accessGrantId }: { projectId?: string | undefined; accessGrantId?: string | undefined },
+  {
+    projectId,
+    accessGrantId,
+    liveProjects = false,
+  }: { projectId?: string | undefined; accessGrantId?: string | undefined; liveProjects?: boolean },
 ): Promise<BuildRow[]> {
   return await database
     .selectFrom('build')
@@ -66,6 +70,11 @@ export async function listBuilds(
     .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
     .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId ?? ''))
     .$if(accessGrantId !== undefined, (query) => query.where('access_grant_id', '=', accessGrantId ?? ''))
+    .$if(liveProjects, (query) =>
+      query.where('project_id', 'in', (of) =>
+        of.selectFrom('project').select('id').where('team_id', '=', teamId).where('revoking_at', 'is', null),
+      ),
+    )
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute();

@@ -133,6 +133,21 @@ test('the key that asked reads receipts for seven days after the end, and then n
   assert.equal(late.body.code, 'token_revoked');
 });
 
+test('a key that could not read receipts reads those of the revocation it asked for, and the audit trail', async () => {
+  const { team } = await addTeam();
+  const scope = 'projects:write';
+  const claims = { sub: team.keyId, team: team.id, scope };
+  const narrow = { ...team, token: await setting.context.signer.signToken(claims, 600) };
+  const { status, body } = await revoke(narrow);
+  assert.equal(status, 200, body.detail);
+  assert.match((await told(narrow, body.receipt_id))[0] ?? '', /^Revocation of the team/);
+  const all = await setting.call(narrow.token, 'GET', '/v1/revocations?open=false');
+  assert.equal(all.body.items.length, 5);
+  const trail = await setting.call(narrow.token, 'GET', '/v1/audit-events?limit=5');
+  assert.equal(trail.body.items[0].action, 'revocation.finished');
+  assert.equal((await setting.call(narrow.token, 'GET', '/v1/projects')).status, 401);
+});
+
 test('a project that was being revoked alone becomes a part of its team’s revocation', async () => {
   const { team, projects } = await addTeam();
   setting.fault.before = () => {

@@ -39,7 +39,7 @@ export async function continueTeam(
     await recordStep(attempt, { step: 'connections_revoked', detail });
   }
   const endsAt = new Date(context.now().getTime() + readableMs);
-  const detail = `All are ended. The one that asked for this reads receipts until ${endsAt.toISOString()}, and nothing else.`;
+  const detail = `All are ended. The one that asked for this reads receipts and the audit trail until ${endsAt.toISOString()}, and nothing else.`;
   await recordStep(
     attempt,
     { step: 'api_keys_ended', detail },
