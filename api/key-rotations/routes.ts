@@ -91,7 +91,8 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
     { preHandler, schema: { tags, params: IdParams, response: { 200: KeyRotationTask } } },
     async ({ params }) => {
       const row = await findKeyRotation(database, params.id);
-      const task = row?.state === 'waiting' ? await readTask(database, row.project_id) : undefined;
+      if (!row) throw notFound('key rotation', params.id);
+      const task = row.state === 'waiting' ? await readTask(database, row.project_id) : undefined;
       if (task) return task;
       throw conflict('not_waiting', 'The rotation is over, or its project is being revoked.');
     },
