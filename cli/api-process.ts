@@ -1,6 +1,5 @@
 import { type Logger, pino } from 'pino';
 import { endGrants } from '../api/access-grants/end-grant.ts';
-import { startChains } from '../api/audit/append-to-chain.ts';
 import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runEvery } from '../api/background.ts';
@@ -20,7 +19,6 @@ import {
   finishKeyEncryptionRotation,
 } from '../api/key-encryption/key-encryption-rotation.ts';
 import { eraseLogs } from '../api/logs/erase-logs.ts';
-import { sealClearLogs } from '../api/logs/seal-clear-logs.ts';
 import { createLogMailer } from '../api/mail/log-mailer.ts';
 import type { Mailer } from '../api/mail/mailer.ts';
 import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
@@ -73,7 +71,6 @@ export async function runApiProcess(options: {
     });
     opened.push(server.close);
     const firstKeys = await prepareTeams(context, configuration);
-    await startChains(context);
     await beginKeyEncryptionRotation(context);
     const background = [
       runSweeper(context, { intervalMs: sweepIntervalMs, signal: stop }),
@@ -216,7 +213,6 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     every(2, 'the end of access grants', () => endGrants(context, stop)),
     every(2, 'the sending of mails', () => sendMails(context, stop)),
     every(3600, 'the deletion of old mails', () => forgetMails(context)),
-    every(60, 'the sealing of logs of before', () => sealClearLogs(context, stop)),
     every(60, 'the deletion of destroyed logs', () => eraseLogs(context, stop)),
     every(30, 'the look at the rotation of the key-encryption key', () =>
       finishKeyEncryptionRotation(context),

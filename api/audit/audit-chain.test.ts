@@ -3,10 +3,7 @@ import { before, test } from 'node:test';
 import { sql } from 'kysely';
 import { verifyAudit } from '../../cli/verify/verify-audit.ts';
 import { describeApi } from '../../test/describe-api.ts';
-import { json } from '../db/database.ts';
-import { newId } from '../db/new-id.ts';
 import { addTeam, type Client, send, signIn } from '../test-client.ts';
-import { startChains } from './append-to-chain.ts';
 import { currentAuditHead } from './audit-store.ts';
 import { recordAudit } from './record-audit.ts';
 
@@ -114,69 +111,6 @@ describeApi('the audit trail', (given) => {
       ['4', '3', '2', '1'],
     );
   });
-
-  test('what was recorded before there were chains is brought in once, and marked', async () => {
-    const { context } = given();
-    const { client, teamId } = await unchained(3);
-    await startChains(context);
-    await startChains(context);
-    const lines = await exportLines(client);
-    const summary = await requireValid(lines);
-    assert.equal(summary.earlierEntries, 3);
-    assert.deepEqual(
-      lines.slice(0, 4).map((line) => JSON.parse(line).action),
-      ['old.1', 'old.2', 'old.3', 'audit.chain_started'],
-    );
-    const left = await context.database.selectFrom('unchained_audit_event').selectAll().execute();
-    assert.deepEqual(
-      left.filter(({ team_id }) => team_id === teamId),
-      [],
-    );
-  });
-
-  test('the same happens at the first append, also after it was killed, and all pages are exported', async () => {
-    const { context } = given();
-    const { client, teamId } = await unchained(700);
-    const killed = context.database.transaction().execute(async (transaction) => {
-      await recordAudit({ ...context, database: transaction }, { ...event('lost'), teamId });
-      throw new Error('killed');
-    });
-    await assert.rejects(killed, /killed/);
-    await recordAudit(context, { ...event('first'), teamId });
-    const lines = await exportLines(client);
-    const { earlierEntries, entries } = await requireValid(lines);
-    assert.deepEqual([earlierEntries, entries], [700, 702]);
-    assert.deepEqual(
-      lines.filter((line) => line.includes('"lost"')),
-      [],
-    );
-  });
-
-  /** A team with events as they were written before there were chains. */
-  async function unchained(count: number) {
-    const { context } = given();
-    const made = await newTeam();
-    const at = (index: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, index));
-    const rows = Array.from({ length: count }, (_, index) => ({
-      ...{ id: newId('aud', at(index).getTime()), team_id: made.teamId, at: at(index) },
-      ...{ action: `old.${index + 1}`, actor: 'ebb', subject: 'x', detail: json({ count: index }) },
-    }));
-    await forgetChain(made.teamId);
-    await context.database.insertInto('unchained_audit_event').values(rows.reverse()).execute();
-    return made;
-  }
-
-  /** As if the team had signed in before there were chains. */
-  async function forgetChain(id: string) {
-    const { database } = given().context;
-    await database.transaction().execute(async (transaction) => {
-      for (const table of ['audit_event', 'audit_head']) {
-        await sql`alter table ${sql.table(table)} disable trigger user`.execute(transaction);
-        await sql`delete from ${sql.table(table)} where team_id = ${id}`.execute(transaction);
-        await sql`alter table ${sql.table(table)} enable trigger user`.execute(transaction);
-      }
-    });
-  }
 
   test('the database refuses to change, delete or empty what was recorded', async () => {
     const { database } = given().context;

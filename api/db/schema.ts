@@ -102,7 +102,7 @@ export interface Schema {
   };
   build: BuildTable;
   vm_use: { vm: string; build_id: string; attempt: number; at: Date };
-  build_log: { build_id: string; position: number; data: Uint8Array; sealed: Generated<boolean> };
+  build_log: { build_id: string; position: number; data: Uint8Array };
   custody_event: { build_id: string; attempt: number; number: number };
   webhook_delivery: {
     hook_binding_id: string;
@@ -128,7 +128,14 @@ export interface Schema {
     at: Date | null;
     position: string;
   };
-  audit_event: AuditTable & {
+  audit_event: {
+    id: string;
+    team_id: string;
+    at: Date;
+    action: string;
+    actor: string;
+    subject: string;
+    detail: Record<string, unknown>;
     seq: number;
     previous: string;
     hash: string;
@@ -136,7 +143,6 @@ export interface Schema {
     signature: string;
   };
   audit_head: { team_id: string; seq: number; hash: string; at: Date };
-  unchained_audit_event: AuditTable;
   access_grant: {
     id: string;
     team_id: string;
@@ -212,16 +218,6 @@ export interface Schema {
     body: unknown;
     created_at: Date;
   };
-}
-
-interface AuditTable {
-  id: string;
-  team_id: string;
-  at: Date;
-  action: string;
-  actor: string;
-  subject: string;
-  detail: Record<string, unknown>;
 }
 
 type Declared = Omit<Project, 'team' | 'created_at'>;

@@ -40,7 +40,7 @@ export async function appendLog(
         const sealed = sealChunk(key, fresh, { projectId, buildId, position: log_size });
         await transaction
           .insertInto('build_log')
-          .values({ build_id: buildId, position: log_size, data: sealed, sealed: true })
+          .values({ build_id: buildId, position: log_size, data: sealed })
           .execute();
       }
       await transaction

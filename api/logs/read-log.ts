@@ -15,37 +15,36 @@ export async function* readLog(
   from: number,
 ): AsyncGenerator<{ offset: number; data: Buffer }> {
   const key = await findLogKey(context, build.project_id);
-  if (key === 'destroyed') return;
+  if (key === 'destroyed' || key === 'none') return;
   try {
     yield* readChunks(context.database, build, key, from);
   } finally {
-    if (key !== 'none') key.fill(0);
+    key.fill(0);
   }
 }
 
 async function* readChunks(
   database: Database,
   build: { id: string; project_id: string },
-  key: Buffer | 'none',
+  key: Buffer,
   from: number,
 ) {
   let offset = from;
   for (;;) {
     const rows = await database
       .selectFrom('build_log')
-      .select(['position', 'data', 'sealed'])
+      .select(['position', 'data'])
       .where('build_id', '=', build.id)
       .where('position', '>=', await firstPosition(database, build.id, offset))
       .orderBy('position')
       .limit(chunksAtOnce)
       .execute();
     let moved = false;
-    for (const { position, data: stored, sealed } of rows) {
+    for (const { position, data: sealed } of rows) {
       if (position > offset)
         throw new Error(`The log of the build ${build.id} is damaged: nothing lies at ${offset}.`);
       const place = { projectId: build.project_id, buildId: build.id, position };
-      const whole = sealed ? openChunk(key === 'none' ? Buffer.alloc(0) : key, stored, place) : stored;
-      const data = Buffer.from(whole).subarray(offset - position);
+      const data = openChunk(key, sealed, place).subarray(offset - position);
       if (data.length === 0) continue;
       yield { offset, data };
       offset += data.length;

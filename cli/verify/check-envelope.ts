@@ -2,7 +2,7 @@ import { createPublicKey, verify } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import Value from 'typebox/value';
 import { DsseEnvelope } from '../../contract/receipt.ts';
-import { FailedCheck, type Note } from './check.ts';
+import { decide, FailedCheck, type Note } from './check.ts';
 
 /** A key of Ebb's JWKS, with what verifying needs of it; docs/decisions/receipts.md tells its members. */
 const ReceiptKey = Type.Object({
@@ -47,25 +47,24 @@ export function checkEnvelope(
 }
 
 /** Checks that a key was in use at a time. Throws FailedCheck. */
-export function checkPeriod({ iat, exp, kid }: ReceiptKey, time: string, note: Note): void {
-  const seconds = Date.parse(time) / 1000;
-  const iso = (moment: number) => new Date(moment * 1000).toISOString();
-  if (iat !== undefined && seconds < iat)
-    throw new FailedCheck(
-      'period',
-      `It says it was signed at ${time}, but ${kid} is in use since ${iso(iat)} only.`,
-    );
-  if (exp !== undefined && seconds > exp)
-    throw new FailedCheck(
-      'period',
-      `It says it was signed at ${time}, but ${kid} was in use until ${iso(exp)} only.`,
-    );
-  const since = iat === undefined ? 'since ever' : `since ${iso(iat)}`;
-  note(
-    'period',
-    `signed at ${time}; its key is in use ${since}${exp === undefined ? '' : ` until ${iso(exp)}`}`,
-  );
+export function checkPeriod(key: ReceiptKey, time: string, note: Note): void {
+  const problem = problemOfPeriod(key, time);
+  const since = key.iat === undefined ? 'since ever' : `since ${iso(key.iat)}`;
+  const until = key.exp === undefined ? '' : ` until ${iso(key.exp)}`;
+  decide(note, 'period', problem && `It ${problem}`, `signed at ${time}; its key is in use ${since}${until}`);
 }
+
+/** Why a key cannot have signed at a time, to complete a sentence; undefined when it was in use then. */
+export function problemOfPeriod({ iat, exp, kid }: ReceiptKey, time: string): string | undefined {
+  const seconds = Date.parse(time) / 1000;
+  if (iat !== undefined && seconds < iat)
+    return `says it was signed at ${time}, but ${kid} is in use since ${iso(iat)} only.`;
+  if (exp !== undefined && seconds > exp)
+    return `says it was signed at ${time}, but ${kid} was in use until ${iso(exp)} only.`;
+  return undefined;
+}
+
+const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
 
 /** `DSSEv1 LENGTH TYPE LENGTH PAYLOAD`, lengths in bytes. */
 export function preAuthenticationEncoding(type: string, payload: Buffer): Buffer {

@@ -89,6 +89,22 @@ test('a trail whose entries were signed with keys that came one after the other 
   assert.ok(verdict.ok && verdict.summary.keyids.length === 2);
 });
 
+test('a key signs for the time in which it was in use, and no other', async () => {
+  const retired = newSigner();
+  const entries = [...trail, entryAfter(trail.at(-1), {}, retired)];
+  const seconds = (seq: number) => Date.parse(at(entries, seq).at) / 1000;
+  const keys = (period: { iat?: number; exp?: number }) => ({
+    keys: [...jwks.keys, ...retired.jwks().keys.map((key) => ({ ...key, ...period }))],
+  });
+  const problemWith = async (period: object) => {
+    const verdict = await verifyAudit(exported(entries), { jwks: keys(period) });
+    return verdict.ok ? 'It holds.' : verdict.problem;
+  };
+  assert.equal(await problemWith({ iat: seconds(7) - 1, exp: seconds(7) + 1 }), 'It holds.');
+  assert.match(await problemWith({ exp: seconds(6) }), /^Entry 7 .* was in use until .* only/);
+  assert.match(await problemWith({ iat: seconds(7) + 1 }), /^Entry 7 .* is in use since .* only/);
+});
+
 test('a line that Ebb signed once holds for ever: the format does not drift', async () => {
   const key = {
     ...{ kty: 'OKP', crv: 'Ed25519', kid: '1IG2tMH7J2wbJZnOf8LJzQitKf7LMvoAElsuDMVM54Y', ebb_use: 'receipt' },

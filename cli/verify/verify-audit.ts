@@ -13,8 +13,6 @@ export interface AuditSummary {
   keyids: string[];
   /** Seq of the kept heads that lie on the chain. */
   keptHeads: number[];
-  /** How many entries were written before there were chains; nothing protected them until `audit.chain_started`. */
-  earlierEntries: number;
   /** Entries whose server's clock was behind, by `detail.clock`. */
   behindClock: number;
 }
@@ -26,7 +24,7 @@ class Broken extends Error {}
 
 /**
  * Checks an exported audit trail offline, line by line in constant memory: that each line is what was hashed, that the
- * hashes form one chain without gaps from 1, that each entry is signed by one of `jwks`, that times never go back, that
+ * hashes form one chain without gaps from 1, that each entry is signed by one of `jwks` that was in use then, that times never go back, that
  * the signed head at the end is that of the last entry, and that every head of `keptHeads` lies on the chain. Never
  * throws for what the lines hold; `problem` is a sentence that names line and entry.
  *
@@ -54,7 +52,7 @@ async function walk(
   let last: AuditEntry | undefined;
   let end: AuditHead | undefined;
   let count = 0;
-  const summary = { first: '', earlierEntries: 0, behindClock: 0 };
+  const summary = { first: '', behindClock: 0 };
   for await (const text of lines) {
     count += 1;
     const at = `line ${count}`;
@@ -70,7 +68,6 @@ async function walk(
     if (problem) throw new Broken(`${nameOf(value, at)} ${problem}`);
     for (const head of heads) checkKeptHead(head, value, at);
     if (!last) summary.first = value.at;
-    if (value.action === 'audit.chain_started') summary.earlierEntries = value.seq - 1;
     if ('clock' in value.detail) summary.behindClock += 1;
     last = value;
   }

@@ -1,8 +1,9 @@
-/** A hash chain of audit entries for each team. What was written before is brought into it by the API, which can sign. */
+/**
+ * A hash chain of audit entries for each team. Events of before, which nothing protected, are not brought in: whoever has
+ * the database could have the API sign what he likes as such.
+ */
 export const statements = [
-  `alter table audit_event rename to unchained_audit_event`,
-  `alter index audit_event_team rename to unchained_audit_event_team`,
-  `alter index audit_event_pkey rename to unchained_audit_event_pkey`,
+  `drop table audit_event`,
   `create table audit_event (
     team_id text not null references team,
     seq integer not null check (seq > 0),

@@ -9,8 +9,9 @@ export const statements = [
   // What was promised to be gone is gone for projects that were revoked before, too.
   `update project set logs_destroyed_at = coalesce(revoked_at, now()) where wrapped_private_key is null`,
   `create index project_logs_to_erase on project (id) where logs_destroyed_at is not null and logs_erased_at is null`,
-  `alter table build_log add column sealed boolean not null default false`,
-  `create index build_log_clear on build_log (build_id) where not sealed`,
+  // What was logged in the clear: of a chunk that is not sealed nobody could tell who wrote it.
+  `delete from build_log`,
+  `update build set log_size = 0`,
   `create table access_grant (
     id text primary key,
     team_id text not null references team,
