@@ -212,6 +212,7 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
     every(2, 'the end of access grants', () => endGrants(context, stop)),
     every(2, 'the sending of mails', () => sendMails(context, stop)),
+    every(60, 'the count of refusals', () => context.auditRefusal.flush()),
     every(3600, 'the deletion of old mails', () => forgetMails(context)),
     every(60, 'the deletion of destroyed logs', () => eraseLogs(context, stop)),
     every(30, 'the look at the rotation of the key-encryption key', () =>

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { GrantScope } from '../../contract/access-grant.ts';
+import { isOperatorScope } from '../../contract/token.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
@@ -44,7 +45,7 @@ export async function useGrant<T = undefined>(
     const refusal = refusalOf(request.principal, facts, { scopes: use.scopes, thing }, context.now());
     if (refusal || !grant) {
       if (grant && !grantLasts(grant, context.now())) await noteEnd(inside, grant);
-      return { refused: { refusal, grant } };
+      return { refused: { refusal, grant, isThere: facts.project !== undefined } };
     }
     const result = await alongside?.(transaction, grant);
     await tell(inside, request, { use, grant, keyName });
@@ -88,6 +89,13 @@ async function projectOf(transaction: Database, teamId: string, use: Use): Promi
     .executeTakeFirst();
 }
 
+interface Refused {
+  refusal: ProblemError | undefined;
+  grant: GrantRow | undefined;
+  /** Whether what was asked for is a thing of the grant's team. */
+  isThere: boolean;
+}
+
 /** What the team learns, before anything leaves. */
 async function tell(
   context: ApiContext,
@@ -113,20 +121,25 @@ async function tell(
   });
 }
 
-/** Of a grant that does not exist, the caller's own team is told. */
+/**
+ * The team of the grant is told of what operators tried. Of a grant that does not exist the operators are told, and of a
+ * stranger his own team: nobody fills another's trail. What names nothing that there is is recorded as `unknown`.
+ */
 async function audited(
   context: ApiContext,
   { principal, id: request_id }: FastifyRequest,
   use: Use,
-  { refusal, grant }: { refusal: ProblemError | undefined; grant: GrantRow | undefined },
+  { refusal, grant, isThere }: Refused,
 ): Promise<unknown> {
   if (!refusal) return new Error('A use was neither refused nor told.');
+  const toldTo = principal.scopes.some(isOperatorScope) ? grant?.team_id : undefined;
+  const asked = use.buildId ?? use.projectId ?? null;
   await context.auditRefusal({
-    teamId: grant?.team_id ?? principal.teamId,
+    teamId: toldTo ?? principal.teamId,
     action: 'access_grant.refused',
     actor: principal.keyId,
-    subject: use.grantId,
-    detail: { code: refusal.code, what: use.what, of: use.buildId ?? use.projectId ?? null, request_id },
+    subject: grant ? grant.id : 'unknown',
+    detail: { code: refusal.code, what: use.what, of: isThere ? asked : 'unknown', request_id },
   });
   return refusal;
 }

@@ -155,6 +155,25 @@ describeApi('the use of an access grant', (given) => {
       new Set(['not_core_crew', 'grant_scope', 'grant_project', 'grant_team']),
     );
     assert.deepEqual(await events('access_grant.used', grant), []);
+    assert.equal((await events('access_grant.refused', grant, stranger)).length, 1, 'his own team is told');
+  });
+
+  test('nobody’s tries hide another’s, and what names nothing fills nobody’s trail', async () => {
+    const grant = await give();
+    const of = (index: number) => `${index}`.padStart(3, '0');
+    for (let index = 0; index < 30; index += 1) await use(grant, `builds/bld_${of(index)}/log`);
+    for (let index = 0; index < 30; index += 1) await use(`grant_${of(index)}`, 'builds');
+    await use(grant, `projects/${project.id}/environment`);
+    const operator = await signIn(given(), await addOperator(given(), ['operator']));
+    await use(grant, `builds/${build.id}/log`, operator);
+    const refused = () => events('access_grant.refused', grant);
+    const things = async () =>
+      Object.groupBy(await refused(), ({ detail }: { detail: { of: string } }) => detail.of);
+    const { unknown = [], [project.id]: environment = [], [build.id]: log = [] } = await things();
+    assert.deepEqual([unknown.length, environment.length, log.length], [10, 1, 1]);
+    await given().context.auditRefusal.flush({ all: true });
+    const [last] = (await things()).unknown ?? [];
+    assert.equal((last as { detail: { unrecorded_before?: number } }).detail.unrecorded_before, 20);
   });
 
   test('a build of another team is not there for this grant', async () => {

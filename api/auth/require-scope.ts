@@ -77,6 +77,28 @@ export function requireBuild(principal: Principal, buildId: string): void {
   }
 }
 
+/** Whether an answer that began may go on: asked before each part of it, so that a key that is revoked ends it. */
+export function stillGood(context: ApiContext, { keyId }: Principal): () => Promise<boolean> {
+  return async () => {
+    const key = await findKey(context, keyId);
+    return key !== undefined && isGood(key, context.now()) && !key.team_revoking_at;
+  };
+}
+
+async function findKey({ database }: ApiContext, id: string) {
+  return await database
+    .selectFrom('api_key')
+    .innerJoin('team', 'team.id', 'api_key.team_id')
+    .select(['api_key.revoked_at', 'reads_only', 'ends_at', 'team.name as team'])
+    .select('team.revoking_at as team_revoking_at')
+    .where('api_key.id', '=', id)
+    .executeTakeFirst();
+}
+
+function isGood(key: { revoked_at: Date | null; ends_at: Date | null }, now: Date): boolean {
+  return key.revoked_at === null && (key.ends_at === null || key.ends_at > now);
+}
+
 async function authenticate(
   context: ApiContext,
   { headers }: FastifyRequest,
@@ -96,14 +118,8 @@ async function authenticate(
     );
   });
   const principal = toPrincipal(claims);
-  const key = await context.database
-    .selectFrom('api_key')
-    .innerJoin('team', 'team.id', 'api_key.team_id')
-    .select(['api_key.revoked_at', 'reads_only', 'ends_at', 'team.name as team'])
-    .select('team.revoking_at as team_revoking_at')
-    .where('api_key.id', '=', principal.keyId)
-    .executeTakeFirst();
-  if (!key || key.revoked_at || (key.ends_at && key.ends_at <= context.now()))
+  const key = await findKey(context, principal.keyId);
+  if (!key || !isGood(key, context.now()))
     throw unauthorized('token_revoked', 'The API key behind this token was revoked.');
   if (key.team_revoking_at && !(key.reads_only && whileTeamIsRevoked)) {
     const left = key.reads_only

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { describeApi } from '../../test/describe-api.ts';
+import { createApiKey, findApiKey, revokeApiKey } from '../auth/api-key.ts';
 import { appendLog } from '../logs/append-log.ts';
 import { type Server, startServer } from '../server.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
@@ -147,6 +148,25 @@ describeApi('the event stream of a build', (given) => {
     await own.close();
     await stream.over;
     assert.ok(stream.events.every(({ event }) => event !== 'end'));
+  });
+
+  test('ends when the API key that opened it is revoked, before anything more is shown', async () => {
+    const { context } = given();
+    const { team_id: teamId } = await context.database
+      .selectFrom('project')
+      .select('team_id')
+      .where('id', '=', project.id)
+      .executeTakeFirstOrThrow();
+    const key = { teamId, name: 'watcher', scopes: ['logs:read' as const], now: context.now() };
+    const secret = await createApiKey(context.database, key);
+    const { token } = await signIn(given(), secret);
+    const stream = await watch({ authorization: `Bearer ${token}` });
+    await stream.until(() => stream.events.length > 0);
+    const found = await findApiKey(context.database, secret);
+    await revokeApiKey(context, found?.id ?? '', 'the test');
+    await append(0, 'printed after that');
+    await stream.over;
+    assert.equal(stream.text(), '');
   });
 
   test('is not for those who may not read logs', async () => {

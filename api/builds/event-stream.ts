@@ -13,7 +13,7 @@ interface StreamOptions {
   from: number;
   response: ServerResponse;
   signal: AbortSignal;
-  mayGoOn?: () => Promise<boolean>;
+  mayGoOn(): Promise<boolean>;
 }
 
 /**
@@ -27,7 +27,7 @@ export async function streamEvents(
   build: BuildRow,
   options: StreamOptions,
 ): Promise<void> {
-  const { response, signal, mayGoOn = async () => true } = options;
+  const { response, signal, mayGoOn } = options;
   const wake = createWake(signal);
   await context.queue.watch(build.id, wake.now, signal).catch(() => undefined);
   const heartbeat = setInterval(() => response.write(': still here\n\n'), heartbeatMs);
@@ -58,7 +58,7 @@ async function sendLog(
   context: ApiContext,
   row: BuildRow,
   from: number,
-  { response, signal, mayGoOn }: Required<Omit<StreamOptions, 'from'>>,
+  { response, signal, mayGoOn }: Omit<StreamOptions, 'from'>,
 ) {
   let offset = from;
   let rest: Buffer = Buffer.alloc(0);

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Build, BuildCreation } from '../../contract/build.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { requireProject, requireScope, stillGood } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
@@ -98,7 +98,8 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      return await sendLog(context, row, request.query.offset ?? 0, reply);
+      const mayGoOn = stillGood(context, request.principal);
+      return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
   );
 
@@ -107,7 +108,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     { preHandler: readLogs, schema: { tags, params: IdParams } },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      await sendEvents(context, row, request, reply);
+      await sendEvents(context, row, request, reply, stillGood(context, request.principal));
     },
   );
 };

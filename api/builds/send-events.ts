@@ -10,7 +10,7 @@ export async function sendEvents(
   build: BuildRow,
   request: FastifyRequest,
   reply: FastifyReply,
-  mayGoOn?: () => Promise<boolean>,
+  mayGoOn: () => Promise<boolean>,
 ): Promise<void> {
   await requireLogs(context, build.project_id);
   const gone = new AbortController();
@@ -30,7 +30,7 @@ export async function sendEvents(
       from: Number.isSafeInteger(from) && from >= 0 ? from : 0,
       response: reply.raw,
       signal: AbortSignal.any([gone.signal, context.stopping]),
-      ...(mayGoOn ? { mayGoOn } : {}),
+      mayGoOn,
     });
   } catch (error) {
     request.log.error({ error }, 'event stream broke');

@@ -14,7 +14,7 @@ export async function sendLog(
   build: { id: string; project_id: string },
   from: number,
   reply: FastifyReply,
-  mayGoOn: () => Promise<boolean> = async () => true,
+  mayGoOn: () => Promise<boolean>,
 ): Promise<FastifyReply> {
   await requireLogs(context, build.project_id);
   const chunks = readLog(context, build, from);

@@ -89,9 +89,9 @@ function parseHash(text: string): Buffer {
   return Buffer.from(text, 'hex');
 }
 
-/** A team's key may do what a team may, the operators' what is theirs alone: nobody has both. */
+/** A team's key may do what a team may, the operators' what is theirs alone and read their own team's audit trail. */
 function parseScopes(team: string, text: string | undefined): Scope[] {
-  const allowed: readonly Scope[] = team === operators ? operatorScopes : teamScopes;
+  const allowed: readonly Scope[] = team === operators ? [...operatorScopes, 'audit:read'] : teamScopes;
   if (text === undefined && team === operators)
     throw new CliError(`--scopes is not given. Choose of ${allowed.join(', ')}.`);
   const asked = (text ?? allowed.join(',')).split(',').map((scope) => scope.trim());
