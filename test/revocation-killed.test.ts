@@ -237,10 +237,10 @@ async function assertRevokedOnce(project: Project): Promise<void> {
 async function assertAuditedOnce({ client, id }: Project, at: string): Promise<void> {
   const path = `/v1/audit-events?limit=100&subject=${id}`;
   const { items } = await client.get<{ items: { action: string }[] }>(path);
-  const actions = items.map(({ action }) => action).sort();
+  const actions = items.map(({ action }) => action).filter((action) => action.startsWith('revocation.'));
   const expected = ['finished', 'requested', ...steps.slice(1).map(() => 'step_finished')];
   assert.deepEqual(
-    actions,
+    actions.sort(),
     expected.map((action) => `revocation.${action}`),
     at,
   );

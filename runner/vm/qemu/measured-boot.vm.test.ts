@@ -58,11 +58,9 @@ test('what is expected of an image agrees with two other programs: pesign and sy
   const bytes = await readFile(program.path);
   const paths = { program: program.path, kernel: image.kernelPath, stub: image.stubPath };
   for (const path of Object.values(paths)) {
-    for (const hash of ['sha256', 'sha384'] as const) {
-      const { stdout } = await run('pesign', ['-h', '-d', hash, '-i', path]);
-      const digest = authenticodeDigest(await readFile(path), hash).toString('hex');
-      assert.equal(digest, /[0-9a-f]{64,96}/.exec(stdout)?.[0]);
-    }
+    const { stdout } = await run('pesign', ['-h', '-d', 'sha256', '-i', path]);
+    const digest = authenticodeDigest(await readFile(path), 'sha256').toString('hex');
+    assert.equal(digest, /[0-9a-f]{64}/.exec(stdout)?.[0]);
   }
   const parts: string[] = [];
   for (const [option, name] of Object.entries({
