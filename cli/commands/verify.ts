@@ -54,8 +54,15 @@ function show({ ok, findings }: FileVerdict): void {
     for (const line of says) console.log(`    ${printable(line)}`);
   }
   console.log(
-    ok ? 'Everything holds.' : 'It does not hold; what comes after the failed check was not looked at.',
+    ok ? conclusion(findings) : 'It does not hold; what comes after the failed check was not looked at.',
   );
+}
+
+function conclusion(findings: FileVerdict['findings']): string {
+  const told = findings.flatMap(({ checks, says }) => [...checks.map(({ detail }) => detail), ...says]);
+  return told.some((line) => line.includes('NOT CONFIRMED'))
+    ? 'Everything holds, but for what is NOT CONFIRMED: nobody saw that.'
+    : 'Everything holds.';
 }
 
 /** What others wrote must not steer a terminal. */

@@ -182,6 +182,9 @@ describe('ebb verify', () => {
     folder = await mkdtemp(join(tmpdir(), 'ebb-verify-'));
     await writeFile(join(folder, 'jwks'), JSON.stringify(jwks));
     await writeFile(join(folder, 'good'), lines);
+    const builds_ended = revocation.builds_ended.map((build) => ({ ...build, vm_gone_at: null }));
+    const unseen = statementOf({ revocation: { ...revocation, builds_ended } });
+    await writeFile(join(folder, 'unseen'), JSON.stringify(signer.signStatement(unseen)));
     await writeFile(join(folder, 'bad'), lines.replace(/"sig":"./, '"sig":"?'));
   });
   after(() => rm(folder, { recursive: true }));
@@ -201,6 +204,13 @@ describe('ebb verify', () => {
     assert.match(stdout, /✔ signature +Ed25519, fits every byte/);
     assert.match(stdout, /✔ outside +its process had no disk/);
     assert.match(stdout, /Everything holds\.\n$/);
+  });
+
+  test('ends with a word on what nobody saw', async () => {
+    const { code, stdout } = await verify('unseen');
+    assert.equal(code, 0);
+    assert.match(stdout, /✔ vms +NOT CONFIRMED: nobody saw vm-1 end/);
+    assert.match(stdout, /Everything holds, but for what is NOT CONFIRMED: nobody saw that\.\n$/);
   });
 
   test('ends with the check that failed, and exits with 1', async () => {
