@@ -4,6 +4,7 @@ import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runEvery } from '../api/background.ts';
 import { runSweeper } from '../api/builds/sweep.ts';
+import { createVmWatch } from '../api/builds/watch-vms.ts';
 import type { ApiConfiguration } from '../api/configuration.ts';
 import { splitHostPort } from '../api/configuration-problems.ts';
 import { refreshHostKeys } from '../api/connections/refresh-host-keys.ts';
@@ -196,9 +197,11 @@ function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
 function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] {
   const every = (seconds: number, what: string, work: () => Promise<unknown>) =>
     runEvery(context, seconds * 1_000, stop, what, work);
+  const watchVms = createVmWatch();
   let starts = 0;
   const starting = () => ++starts === 1;
   return [
+    every(5, 'the watch over VMs', () => watchVms(context)),
     every(1, 'telling source hosts of builds', () => reportStatuses(context, stop)),
     every(10, 'the reconciliation with source hosts', async () => {
       while (!stop.aborted && (await reconcileHooks(context, stop)) > 0);

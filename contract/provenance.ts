@@ -16,15 +16,19 @@ export const GitCommit = Type.String({
   description: 'SHA-1 or SHA-256 of a Git commit, in-toto’s digest `gitCommit`.',
 });
 
-/** @see https://github.com/in-toto/attestation/blob/main/spec/v1/resource_descriptor.md */
-const ResourceDescriptor = Type.Object({
+const Digest = Type.Record(Type.String(), Type.String({ pattern: '^[0-9a-f]+$' }));
+const Described = {
   name: Type.String(),
   uri: Type.Optional(Type.String()),
-  digest: Type.Record(Type.String(), Type.String({ pattern: '^[0-9a-f]+$' })),
   mediaType: Type.Optional(Type.String()),
   annotations: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-});
+};
+/** @see https://github.com/in-toto/attestation/blob/main/spec/v1/resource_descriptor.md */
+const ResourceDescriptor = Type.Object({ ...Described, digest: Digest });
 export type ResourceDescriptor = Static<typeof ResourceDescriptor>;
+/** Without a digest where what it names was destroyed before it was signed; then `ebb_destroyed_at` says when. */
+const Byproduct = Type.Object({ ...Described, digest: Type.Optional(Digest) });
+export type Byproduct = Static<typeof Byproduct>;
 
 /** What a team declared, as it was given to the runner. Of secrets and environment the names alone. */
 const Declared = {
@@ -82,7 +86,7 @@ export const ProvenancePredicate = Type.Object({
         signedOn: Time,
       }),
     }),
-    byproducts: Type.Array(ResourceDescriptor),
+    byproducts: Type.Array(Byproduct),
   }),
 });
 export type ProvenancePredicate = Static<typeof ProvenancePredicate>;

@@ -22,6 +22,11 @@ const Subject = Type.Object({
 
 const Named = Type.Object({ id: Type.String(), name: Type.String() });
 
+const VmGoneAt = Type.Union([Time, Type.Null()], {
+  description:
+    'Null where nobody saw it end: its runner was lost, and it was waited for until it must have ended itself.',
+});
+
 /** What is signed when everything that Ebb held for a project is gone. */
 export const RevocationPredicate = Type.Object({
   project: Named,
@@ -37,7 +42,12 @@ export const RevocationPredicate = Type.Object({
       state: Type.String(),
       finished_at: MaybeTime,
       vm: Type.Union([Type.String(), Type.Null()]),
-      vm_gone_at: MaybeTime,
+      vm_gone_at: VmGoneAt,
+      earlier_vms: Type.Optional(
+        Type.Array(Type.Object({ vm: Type.String(), vm_gone_at: VmGoneAt }), {
+          description: 'VMs of attempts that were lost and tried again.',
+        }),
+      ),
     }),
     {
       description:

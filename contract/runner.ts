@@ -58,13 +58,15 @@ export const BuildClaim = Type.Object(
 );
 export type BuildClaim = Static<typeof BuildClaim>;
 
-/** POST /v1/builds/{id}/milestones: idempotent; the first report of a milestone counts. */
+/** POST /v1/builds/{id}/milestones: idempotent; the first report of a milestone counts. `vm_ready` needs all of a VM. */
 export const MilestoneReport = Type.Object(
   {
     attempt: Type.Integer(),
     milestone: Milestone,
     at: Type.String({ format: 'date-time' }),
-    vm: Type.Optional(Type.String()),
+    vm: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Id of the VM, with `vm_ready`.' }),
+    ),
     proof: Type.Optional(Type.Unknown({ description: 'What the VM showed of its disks, with `vm_ready`.' })),
     report: Type.Optional(VmReport),
     exit: Type.Optional(VmExit),

@@ -204,7 +204,7 @@ describeApi('the use of an access grant', (given) => {
     const whole = await give({ project_id: undefined });
     await owner.call('DELETE', `/v1/access-grants/${grant}`);
     await refusedAs('grant_taken_back', grant, `builds/${build.id}/log`);
-    await transition(given().context.database, build.id, 'end', 'passed', { finished_at: new Date() });
+    await transition(given().context.database, build.id, 'end', 'errored', { finished_at: new Date() });
     await owner.call('DELETE', `/v1/projects/${project.id}`);
     await refusedAs('project_revoked', whole, `builds/${build.id}/log`);
     const { items } = (await use(whole, 'builds')).body;

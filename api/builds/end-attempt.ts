@@ -1,5 +1,6 @@
 import type { BuildOutcome } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
+import { conflict } from '../http/problem-error.ts';
 import { type BuildRow, finalStates, transition } from './state-machine.ts';
 
 const maxAttempts = 3;
@@ -7,7 +8,7 @@ const maxAttempts = 3;
 /**
  * Ends an attempt as its runner (or the sweeper, for a runner that is gone) says. A lost one is tried again on a new
  * VM, up to three times and never once its deployment began. Reporting the same end again changes nothing; gives false
- * when the report is of another attempt or the build is over.
+ * when the report is of another attempt or the build is over. Throws 409 `no_vm` for what only a VM can have led to.
  */
 export async function endAttempt(
   context: ApiContext,
@@ -16,12 +17,22 @@ export async function endAttempt(
 ): Promise<boolean> {
   if (build.attempt !== outcome.attempt) return false;
   if (finalStates.includes(build.state)) return build.state === outcome.outcome;
+  if (build.state === 'starting' && tellsOfCommands(outcome)) {
+    const detail =
+      'The build has no VM, so that no command ran for it to pass or fail by. Report vm_ready first.';
+    throw conflict('no_vm', detail);
+  }
   const ended =
     outcome.outcome === 'lost'
       ? await afterLoss(context, build, outcome)
       : await end(context, build, outcome);
   await context.queue.announce(build.id).catch(() => undefined);
   return ended;
+}
+
+function tellsOfCommands({ outcome, failed_command, exit_code }: BuildOutcome): boolean {
+  const ran = outcome === 'passed' || outcome === 'failed';
+  return ran || failed_command !== undefined || exit_code !== undefined;
 }
 
 async function end(
@@ -33,7 +44,7 @@ async function end(
   const row = await transition(
     context.database,
     build.id,
-    'end',
+    outcome.outcome === 'passed' || outcome.outcome === 'failed' ? 'finish' : 'end',
     outcome.outcome,
     {
       // Who cancelled knows better why than the runner.

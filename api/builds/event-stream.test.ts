@@ -68,7 +68,8 @@ describeApi('the event stream of a build', (given) => {
   }
   const append = (offset: number, data: Buffer | string) =>
     appendLog(given().context, { id, project_id: project.id }, { attempt: 0, offset }, Buffer.from(data));
-  const finish = () => transition(given().context.database, id, 'end', 'passed', { finished_at: new Date() });
+  const finish = () =>
+    transition(given().context.database, id, 'end', 'errored', { finished_at: new Date() });
 
   test('shows the state, the log as it comes and the end', async () => {
     const stream = await watch();
@@ -83,7 +84,7 @@ describeApi('the event stream of a build', (given) => {
     const states = stream.events
       .filter(({ event }) => event === 'build')
       .map(({ data }) => JSON.parse(data).state);
-    assert.deepEqual([states[0], states.at(-1)], ['starting', 'passed']);
+    assert.deepEqual([states[0], states.at(-1)], ['starting', 'errored']);
     assert.equal(stream.events.at(-1)?.event, 'end');
   });
 

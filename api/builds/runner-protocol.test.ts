@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { before, beforeEach, test } from 'node:test';
+import { reportForTests } from '../../runner/vm/driver-for-tests.ts';
+import { proofWithoutDisk } from '../../runner/vm/ramdisk-proof-for-tests.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
 import { insertBuild } from './insert-build.ts';
 import { sweepOnce } from './sweep.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
+/** All that a runner tells of a VM but its id. */
+const ready = { milestone: 'vm_ready', at, proof: proofWithoutDisk, report: reportForTests(at) };
 
 describeApi('the protocol of runners', (given) => {
   let admin: Client;
@@ -159,14 +163,37 @@ describeApi('the protocol of runners', (given) => {
 
   test('milestones move the build on; the first report of each counts', async () => {
     const { report } = await claim();
-    const proof = { block_devices: [] };
-    assert.equal((await report('milestones', { milestone: 'vm_ready', at, vm, proof })).status, 204);
-    assert.equal(
-      (await report('milestones', { milestone: 'vm_ready', at: '2027-01-01T00:00:00Z', vm: 'vm_2' })).status,
-      204,
-    );
+    assert.equal((await report('milestones', { ...ready, vm })).status, 204);
+    assert.equal((await report('milestones', { ...ready, vm, at: '2027-01-01T00:00:00Z' })).status, 204);
+    const second = await report('milestones', { ...ready, vm: `${vm}_b` });
+    assert.deepEqual([second.status, second.body.code], [409, 'other_vm']);
     const build = await read();
     assert.deepEqual([build.state, build.vm, build.vm_ready_at], ['running', vm, at]);
+  });
+
+  test('a VM is ready with all that it is judged by, or not at all', async () => {
+    const { report } = await claim();
+    for (const field of ['vm', 'proof', 'report']) {
+      const { status, body } = await report('milestones', { ...ready, vm, [field]: undefined });
+      assert.deepEqual([status, body.errors[0].pointer], [422, `#/${field}`]);
+      assert.match(body.detail, new RegExp(`vm_ready is reported with ${field}: .*Add it`));
+    }
+    assert.equal((await report('milestones', { ...ready, vm, proof: null })).status, 422);
+    assert.deepEqual([(await read()).state, (await read()).vm_ready_at], ['starting', null]);
+  });
+
+  test('a build without a VM neither passes nor fails, and no command of it did', async () => {
+    const { report } = await claim();
+    for (const outcome of [
+      { outcome: 'passed' },
+      { outcome: 'failed' },
+      { outcome: 'errored', failed_command: 'npm test', exit_code: 1 },
+    ]) {
+      const { status, body } = await report('finish', outcome);
+      assert.deepEqual([status, body.code], [409, 'no_vm'], outcome.outcome);
+    }
+    assert.equal((await report('finish', { outcome: 'errored', reason: 'No VM boots.' })).status, 204);
+    assert.deepEqual([(await read()).state, (await read()).vm], ['errored', null]);
   });
 
   test('a build that has no VM yet says why, until it has one', async () => {
@@ -174,7 +201,7 @@ describeApi('the protocol of runners', (given) => {
     assert.equal((await report('waiting', { reason: 'No room anywhere.' })).status, 204);
     assert.deepEqual([(await read()).state, (await read()).reason], ['starting', 'No room anywhere.']);
     assert.equal((await report('waiting', { attempt: 7, reason: 'Late.' })).status, 403);
-    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    await report('milestones', { ...ready, vm });
     assert.equal((await read()).reason, null);
     await report('waiting', { reason: 'Too late.' });
     assert.equal((await read()).reason, null);
@@ -182,7 +209,7 @@ describeApi('the protocol of runners', (given) => {
 
   test('an end is taken once, with command and code; reporting the same again is answered the same', async () => {
     const { report } = await claim();
-    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    await report('milestones', { ...ready, vm });
     await report('phase', { phase: 'test' });
     const end = {
       outcome: 'failed',
@@ -219,6 +246,7 @@ describeApi('the protocol of runners', (given) => {
     const late = await first.log(4, 'what the first one still had\n');
     assert.deepEqual([late.status, late.body.code], [409, 'old_attempt']);
     await second.log(4, 'two\n');
+    await second.report('milestones', { ...ready, vm });
     assert.equal((await second.report('finish', { outcome: 'passed' })).status, 204);
     assert.equal(await logText(), 'one\ntwo\n');
   });
@@ -235,7 +263,7 @@ describeApi('the protocol of runners', (given) => {
 
   test('a deployment is begun once: what is lost after it is never tried again', async () => {
     const { report } = await claim();
-    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    await report('milestones', { ...ready, vm });
     assert.equal((await report('phase', { phase: 'deploy' })).status, 204);
     assert.equal((await report('phase', { phase: 'deploy' })).status, 204, 'the answer may have got lost');
     await report('finish', { outcome: 'lost', reason: 'The VM died.' });
@@ -248,7 +276,7 @@ describeApi('the protocol of runners', (given) => {
     const { report } = await claim();
     const early = await report('phase', { phase: 'deploy' });
     assert.deepEqual([early.status, early.body.code], [409, 'not_running']);
-    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    await report('milestones', { ...ready, vm });
     await admin.call('POST', `/v1/builds/${id}/cancel`);
     const late = await report('phase', { phase: 'deploy' });
     assert.deepEqual([late.status, late.body.code], [409, 'cancelled']);
@@ -259,7 +287,7 @@ describeApi('the protocol of runners', (given) => {
     const first = await claim('runner-1/a');
     const again = await claim('runner-1/a');
     assert.deepEqual([first.specification.attempt, again.specification.attempt], [1, 1]);
-    await again.report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    await again.report('milestones', { ...ready, vm });
     const late = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'runner-1/a' });
     assert.deepEqual([late.status, late.body.code], [409, 'not_claimable']);
   });
@@ -335,24 +363,20 @@ describeApi('the protocol of runners', (given) => {
 
   test('a VM that another build had is refused, and the build goes on with another one', async () => {
     const { report } = await claim();
-    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    await report('milestones', { ...ready, vm });
     id = (await created(admin, '/v1/builds', { project_id: project.id })).id;
     const other = await claim();
-    const refused = await other.report('milestones', { milestone: 'vm_ready', at, vm, proof: {} });
+    const refused = await other.report('milestones', { ...ready, vm });
     assert.deepEqual([refused.status, refused.body.code], [409, 'vm_used']);
     assert.deepEqual([(await read()).state, (await read()).vm_ready_at], ['starting', null]);
-    await other.report('milestones', { milestone: 'vm_ready', at, vm: `${vm}_b`, proof: {} });
+    await other.report('milestones', { ...ready, vm: `${vm}_b` });
     assert.deepEqual([(await read()).state, (await read()).vm], ['running', `${vm}_b`]);
   });
 
   test('when the VM of a finished build is gone, there are signed receipts of what the runner was given and saw', async () => {
     const { report } = await claim();
-    const seen = {
-      ...{ driver: 'qemu', launched_at: at, outside: { kind: 'qemu' } },
-      image: { recipe: 'base', digests: { kernel: 'b'.repeat(64), initramfs: 'a'.repeat(64) } },
-      runner: { name: 'runner-1', version: '9.9.9' },
-    };
-    await report('milestones', { milestone: 'vm_ready', at, vm, proof: {}, report: seen });
+    const seen = { ...ready.report, runner: { name: 'runner-1', version: '9.9.9' } };
+    await report('milestones', { ...ready, vm, report: seen });
     const changed = await admin.call('PATCH', `/v1/projects/${project.id}`, { setup: ['something else'] });
     assert.equal(changed.status, 200, changed.text);
     await report('finish', { outcome: 'passed' });
@@ -383,9 +407,7 @@ describeApi('the protocol of runners', (given) => {
 
   test('an attempt that is tried again leaves nothing of its VM to the next', async () => {
     const first = await claim();
-    const image = { recipe: 'base', digests: {} };
-    const seen = { driver: 'qemu', launched_at: at, outside: {}, image, runner: { name: 'r', version: '1' } };
-    await first.report('milestones', { milestone: 'vm_ready', at, vm, proof: {}, report: seen });
+    await first.report('milestones', { ...ready, vm });
     await first.report('finish', { outcome: 'lost' });
     const second = await claim();
     await second.report('finish', { outcome: 'errored', reason: 'No VM.' });
@@ -395,6 +417,28 @@ describeApi('the protocol of runners', (given) => {
       .where('id', '=', id)
       .executeTakeFirstOrThrow();
     assert.deepEqual(row, { vm: null, proof: null, vm_report: null, vm_exit: null });
+  });
+
+  test('the VM of a lost attempt is known to its end: its runner may tell it, also while the next one builds', async () => {
+    const ends = async () =>
+      await given()
+        .context.database.selectFrom('vm_use')
+        .select(['vm', 'attempt', 'gone_at'])
+        .where('build_id', '=', id)
+        .orderBy('attempt')
+        .execute();
+    const first = await claim();
+    await first.report('milestones', { ...ready, vm });
+    await first.report('finish', { outcome: 'lost' });
+    const second = await claim();
+    await second.report('milestones', { ...ready, vm: `${vm}_b` });
+    const gone = { milestone: 'vm_gone', at, exit: { code: null, signal: 'SIGKILL' } };
+    assert.equal((await first.report('milestones', gone)).status, 204);
+    assert.deepEqual(await ends(), [
+      { vm, attempt: 1, gone_at: new Date(at) },
+      { vm: `${vm}_b`, attempt: 2, gone_at: null },
+    ]);
+    assert.equal((await read()).vm_gone_at, null, 'that of the attempt that builds lives');
   });
 
   test('a build of a project without a deploy key ends with what to do', async () => {

@@ -11,18 +11,16 @@ import {
 } from '../../contract/runner.ts';
 import type { Principal } from '../auth/principal.ts';
 import { requireBuild, requireScope } from '../auth/require-scope.ts';
-import { json } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { conflict, notFound, ProblemError } from '../http/problem-error.ts';
 import { appendLog } from '../logs/append-log.ts';
-import { signBuildReceipts } from '../receipts/sign-build-receipts.ts';
 import { beginPhase } from './begin-phase.ts';
 import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
 import { recordCustodyEvent } from './record-custody-event.ts';
+import { recordMilestone } from './record-milestone.ts';
 import { requireAttempt } from './require-attempt.ts';
-import { type BuildRow, finalStates, transition } from './state-machine.ts';
-import { useVm } from './use-vm.ts';
+import type { BuildRow } from './state-machine.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['runner'];
@@ -53,34 +51,9 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds/:id/milestones',
     { preHandler, schema: { tags, params: IdParams, body: MilestoneReport } },
-    async (request, reply) => {
-      const { milestone, at, attempt, vm, proof, report, exit } = request.body;
-      const row = await ownBuild(request.principal, request.params.id, attempt);
-      requireAttempt(row, attempt);
-      if (milestone === 'vm_ready' && vm !== undefined) await useVm(context, { vm, build: row.id, attempt });
-      if (row[`${milestone}_at`] === null) {
-        await database
-          .updateTable('build')
-          .set({ [`${milestone}_at`]: new Date(at), ...(exit ? { vm_exit: json(exit) } : {}) })
-          .where('id', '=', row.id)
-          .execute();
-      }
-      if (milestone === 'vm_ready') {
-        // Why it waited is over; why it was cancelled is not.
-        const reason = row.cancel_requested ? row.reason : null;
-        const told = { proof: json(proof ?? null), vm_report: json(report ?? null) };
-        await transition(
-          database,
-          row.id,
-          'vm_ready',
-          'running',
-          { vm: vm ?? null, ...told, reason },
-          attempt,
-        );
-      }
-      if (milestone === 'vm_gone' && finalStates.includes(row.state))
-        await signBuildReceipts(context, row.id);
-      await context.queue.announce(row.id).catch(() => undefined);
+    async ({ principal, params, body }, reply) => {
+      const row = await ownBuild(principal, params.id, body.attempt);
+      await recordMilestone(context, row, body);
       return reply.code(204).send();
     },
   );

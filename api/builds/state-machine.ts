@@ -7,17 +7,20 @@ import type { Schema } from '../db/schema.ts';
  *   awaiting_approval ── cancel ──▶ cancelled
  *     │ approve
  *     ▼        claim            vm_ready
- *   queued ───────────▶ starting ───────▶ running ──▶ passed | failed
+ *   queued ───────────▶ starting ───────▶ running ── finish ──▶ passed | failed
  *     ▲ │                  │ │               │ │
  *     │ │ cancel, refuse   │ └───── end ─────┘ │────▶ errored | cancelled | timed_out
  *     │ └──────────────▶ cancelled, errored    │
  *     └──────────────── lose ──────────────────┘
+ *
+ * Without a VM no command ran, so that nothing passes or fails from `starting`.
  */
 const transitions = {
   claim: { from: ['queued'], to: ['starting'] },
   vm_ready: { from: ['starting'], to: ['running'] },
   lose: { from: ['starting', 'running'], to: ['queued'] },
-  end: { from: ['starting', 'running'], to: ['passed', 'failed', 'errored', 'cancelled', 'timed_out'] },
+  finish: { from: ['running'], to: ['passed', 'failed'] },
+  end: { from: ['starting', 'running'], to: ['errored', 'cancelled', 'timed_out'] },
   approve: { from: ['awaiting_approval'], to: ['queued'] },
   cancel: { from: ['queued', 'awaiting_approval'], to: ['cancelled'] },
   refuse: { from: ['queued'], to: ['errored'] },

@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiContext } from '../context.ts';
-import { signBuildReceipts } from '../receipts/sign-build-receipts.ts';
+import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
 import { endAttempt } from './end-attempt.ts';
 import { enqueueBuild } from './enqueue-build.ts';
 import { type BuildRow, finalStates } from './state-machine.ts';
 
 // What was accepted a moment ago may be on its way into the queue.
 const settledAfterMs = 5_000;
-const receiptAfterMs = 60_000;
 
 /**
  * Makes database and queue agree: builds that wait but are not queued are enqueued, entries of builds that are over are
@@ -62,23 +61,6 @@ async function loseAttempt(context: ApiContext, build: BuildRow): Promise<void> 
     .where('id', '=', build.id)
     .executeTakeFirst();
   if (after && finalStates.includes(after.state)) await context.queue.forget(build.id);
-}
-
-/** A build whose runner died never hears that its VM is gone; its receipts say so. What no runner was given has none. */
-async function signMissingReceipts(context: ApiContext): Promise<void> {
-  const before = new Date(context.now().getTime() - receiptAfterMs);
-  const builds = await context.database
-    .selectFrom('build')
-    .leftJoin('receipt', (join) =>
-      join.onRef('receipt.subject', '=', 'build.id').on('receipt.kind', '=', 'ramdisk'),
-    )
-    .select('build.id')
-    .where('build.parameters', 'is not', null)
-    .where('build.finished_at', '<', before)
-    .where('receipt.id', 'is', null)
-    .limit(50)
-    .execute();
-  for (const { id } of builds) await signBuildReceipts(context, id);
 }
 
 /** Sweeps now and then until the signal aborts. A sweep that fails is logged and tried again. */

@@ -101,7 +101,14 @@ export interface Schema {
     created_at: Date;
   };
   build: BuildTable;
-  vm_use: { vm: string; build_id: string; attempt: number; at: Date };
+  vm_use: {
+    vm: string;
+    build_id: string;
+    attempt: number;
+    at: Date;
+    gone_at: Generated<Date | null>;
+    left_at: Generated<Date | null>;
+  };
   build_log: { build_id: string; position: number; data: Uint8Array };
   custody_event: { build_id: string; attempt: number; number: number };
   webhook_delivery: {
@@ -275,6 +282,7 @@ interface BuildTable extends MilestoneColumns {
   vm_exit: Generated<VmExit | null>;
   cancel_requested: Generated<boolean>;
   log_size: Generated<number>;
+  receipt_retry_at: Generated<Date | null>;
   queued_at: Date;
   started_at: Generated<Date | null>;
   finished_at: Generated<Date | null>;

@@ -55,18 +55,23 @@ export async function logKeyToWrite(parts: Parts, projectId: string): Promise<Bu
   return await logKeyToWrite(parts, projectId);
 }
 
-/** Throws 410 when the logs of this project were destroyed with its secrets. */
-export async function requireLogs(
+/** When the logs of this project were destroyed with its secrets; null while they can be read. */
+export async function whenLogsDestroyed(
   { database }: Pick<ApiContext, 'database'>,
   projectId: string,
-): Promise<void> {
+): Promise<Date | null> {
   const project = await database
     .selectFrom('project')
     .select('logs_destroyed_at')
     .where('id', '=', projectId)
     .executeTakeFirst();
-  if (!project?.logs_destroyed_at) return;
-  const at = project.logs_destroyed_at.toISOString();
-  const detail = `The project was revoked, and the key of its logs was destroyed with it at ${at}. Nobody can read them any more; the build and its receipt can still be read.`;
+  return project?.logs_destroyed_at ?? null;
+}
+
+/** Throws 410 when the logs of this project were destroyed with its secrets. */
+export async function requireLogs(context: Pick<ApiContext, 'database'>, projectId: string): Promise<void> {
+  const destroyedAt = await whenLogsDestroyed(context, projectId);
+  if (!destroyedAt) return;
+  const detail = `The project was revoked, and the key of its logs was destroyed with it at ${destroyedAt.toISOString()}. Nobody can read them any more; the build and its receipt can still be read.`;
   throw new ProblemError(410, 'log_destroyed', detail);
 }

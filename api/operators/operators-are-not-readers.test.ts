@@ -47,10 +47,11 @@ describeApi('operators are not readers', (given) => {
     const build = await created(owner, '/v1/builds', of);
     await transition(context.database, build.id, 'claim', 'starting', { parameters: json(parameters) });
     const place = { id: build.id, project_id: project.id };
+    await transition(context.database, build.id, 'vm_ready', 'running');
     await appendLog(context, place, { attempt: 0, offset: 0 }, Buffer.from(content.log));
     const said = { message: content.message, failed_command: content.failed, reason: content.reason };
     const over = { finished_at: new Date(), started_at: new Date(Date.now() - 5_000) };
-    await transition(context.database, build.id, 'end', 'failed', { ...said, ...over });
+    await transition(context.database, build.id, 'finish', 'failed', { ...said, ...over });
     const receipts = await signBuildReceipts(context, build.id);
     const grant = await created(owner, '/v1/access-grants', {
       ...{ ...of, reason: content.grant, scope: ['environment'], notify: [content.address] },

@@ -4,8 +4,6 @@ import type { OperatorOverview } from '../../contract/operator.ts';
 import type { ApiContext } from '../context.ts';
 
 const windowHours = 24;
-// A VM that lost its runner ends itself within 90 s; after that it is not counted, though nobody saw it end.
-const orphanedVmMs = 90_000;
 
 /** How the machinery does. Every value is a count or a duration, or the id of a team. */
 export async function overview(context: ApiContext): Promise<OperatorOverview> {
@@ -36,14 +34,13 @@ async function countQueue({ queue }: ApiContext): Promise<OperatorOverview['queu
   return { waiting: entries.length - leased, leased, expired: expired.length };
 }
 
-async function countVms({ database, now }: ApiContext): Promise<number> {
-  const orphaned = new Date(now().getTime() - orphanedVmMs);
+/** One that lost its runner is not counted once it must have ended itself, though nobody saw it end. */
+async function countVms({ database }: ApiContext): Promise<number> {
   const { count } = await database
-    .selectFrom('build')
+    .selectFrom('vm_use')
     .select(sql<number>`count(*)::int`.as('count'))
-    .where('vm', 'is not', null)
-    .where('vm_gone_at', 'is', null)
-    .where(({ or, eb }) => or([eb('finished_at', 'is', null), eb('finished_at', '>=', orphaned)]))
+    .where('gone_at', 'is', null)
+    .where('left_at', 'is', null)
     .executeTakeFirstOrThrow();
   return count;
 }

@@ -1,6 +1,12 @@
-import { buildType, type ProvenancePredicate, type ResourceDescriptor } from '../../contract/provenance.ts';
+import {
+  type Byproduct,
+  buildType,
+  type ProvenancePredicate,
+  type ResourceDescriptor,
+} from '../../contract/provenance.ts';
 import { version } from '../../contract/version.ts';
 import type { VmReport } from '../../contract/vm.ts';
+import type { LogDigest } from './log-digest.ts';
 import type { BuildThatRan } from './sign-build-receipts.ts';
 
 /** The commit that was built, as both statements of a build have it as their subject. Pure. */
@@ -15,7 +21,7 @@ export function sourceOf({ parameters, ref, commit }: BuildThatRan) {
  */
 export function provenanceOf(
   build: BuildThatRan,
-  about: { publicUrl: string; log: { sha256: string; bytes: number }; signedAt: Date },
+  about: { publicUrl: string; log: LogDigest; signedAt: Date },
 ): ProvenancePredicate {
   const { memoryMib, timeoutSeconds, ...declared } = build.parameters;
   const source = sourceOf(build);
@@ -54,13 +60,17 @@ export function provenanceOf(
         {
           name: 'log',
           uri: `${about.publicUrl}/v1/builds/${build.id}/log`,
-          digest: { sha256: about.log.sha256 },
           mediaType: 'text/plain; charset=utf-8',
-          annotations: { ebb_bytes: about.log.bytes },
+          ...knownOf(about.log),
         },
       ],
     },
   };
+}
+
+function knownOf(log: LogDigest): Pick<Byproduct, 'digest' | 'annotations'> {
+  if ('destroyedAt' in log) return { annotations: { ebb_destroyed_at: log.destroyedAt.toISOString() } };
+  return { digest: { sha256: log.sha256 }, annotations: { ebb_bytes: log.bytes } };
 }
 
 /** What the VM booted, a dependency for each part of its image; none where no VM came up. */

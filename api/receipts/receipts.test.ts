@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { insertBuild } from '../builds/insert-build.ts';
-import { useVm } from '../builds/use-vm.ts';
+import { endVmUse, useVm } from '../builds/use-vm.ts';
 import { json } from '../db/database.ts';
+import { destroySecrets } from '../revocation/destroy-secrets.ts';
 import { revokeProject } from '../revocation/revoke-for-tests.ts';
 import { openSetting, type Setting } from '../revocation/test-setting.ts';
 import { signBuildReceipts } from './sign-build-receipts.ts';
+import { signMissingReceipts } from './sign-missing-receipts.ts';
 
 let setting: Setting;
 before(async () => {
@@ -60,6 +62,44 @@ test('the provenance holds the digest and the length of the log that readers get
   const [log] = statementOf(body).predicate.runDetails.byproducts;
   assert.equal(log.digest.sha256, createHash('sha256').update(parts.join('')).digest('hex'));
   assert.equal(log.annotations.ebb_bytes, position);
+});
+
+test('a log that was destroyed before the provenance was signed is named as that, without a digest', async () => {
+  const { team, projectId, build } = await addBuild('destroyed');
+  await addLog(build, 'ebb: hello\n');
+  await end(build, { vm_gone_at: new Date() });
+  await destroySecrets(setting.context.database, projectId);
+  const { provenance } = await signBuildReceipts(setting.context, build);
+  const { body } = await setting.call(team.token, 'GET', `/v1/receipts/${provenance}`);
+  const [log] = statementOf(body).predicate.runDetails.byproducts;
+  assert.equal(log.digest, undefined);
+  assert.deepEqual(Object.keys(log.annotations), ['ebb_destroyed_at']);
+});
+
+test('a build whose log lost its end is not signed, and holds up no other one', async () => {
+  const damaged = await addBuild('damaged');
+  await addLog(damaged.build, 'ebb: hello\n');
+  const { database } = setting.context;
+  await database.deleteFrom('build_log').where('build_id', '=', damaged.build).execute();
+  const whole = await addBuild('whole');
+  for (const { build } of [damaged, whole]) await end(build, { vm_gone_at: new Date() });
+  const kindsOf = async ({ team, build }: typeof whole) =>
+    (await setting.call(team.token, 'GET', `/v1/builds/${build}/receipts`)).body.items.map(
+      ({ kind }: { kind: string }) => kind,
+    );
+  const logged: unknown[] = [];
+  const log = Object.assign(Object.create(setting.context.log), {
+    error: (about: unknown) => void logged.push(about),
+  });
+  const sweep = () =>
+    signMissingReceipts({ ...setting.context, log, now: () => new Date(Date.now() + 120_000) });
+  await sweep();
+  assert.deepEqual(await kindsOf(whole), ['provenance', 'ramdisk']);
+  assert.deepEqual(await kindsOf(damaged), []);
+  const error = `Error: The log of the build ${damaged.build} is damaged: of 11 bytes 0 are there.`;
+  assert.deepEqual(logged, [{ build: damaged.build, error }]);
+  await sweep();
+  assert.equal(logged.length, 1, 'it is put off');
 });
 
 test('nothing is signed while the build runs or its VM may live, or when no runner was given it', async () => {
@@ -136,6 +176,13 @@ async function addBuild(name: string) {
   return { team, projectId, build: id };
 }
 
+async function addLog(build: string, text: string): Promise<void> {
+  const { database } = setting.context;
+  const row = { build_id: build, position: 0, data: Buffer.from(text) };
+  await database.insertInto('build_log').values(row).execute();
+  await database.updateTable('build').set({ log_size: text.length }).where('id', '=', build).execute();
+}
+
 async function end(build: string, vm: { vm_gone_at: Date | null }): Promise<void> {
   const { database } = setting.context;
   const { name: project } = await database
@@ -146,6 +193,7 @@ async function end(build: string, vm: { vm_gone_at: Date | null }): Promise<void
     .executeTakeFirstOrThrow();
   const name = `vm-${project}`;
   await useVm(setting.context, { vm: name, build, attempt: 1 });
+  if (vm.vm_gone_at) await endVmUse(setting.context, { build, attempt: 1, at: vm.vm_gone_at });
   const over = { state: 'passed', vm: name, attempt: 1, proof: json({ mounts: ['/'] }) } as const;
   const times = { started_at: new Date(), finished_at: new Date() };
   await database

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelAllBuilds } from '../builds/cancel-all-builds.ts';
 import type { ApiContext } from '../context.ts';
-
-// A VM ends itself 60 s after its runner's last sign of life, and the build of a runner that is gone is over only when
-// its lease ran out; half a minute more is for the shutdown.
-const orphanedVmMs = 90_000;
+import type { Database } from '../db/database.ts';
 
 /**
- * Cancels every build of the project and waits until each is over and its VM is gone. A VM that nobody reported gone
+ * Cancels every build of the project and waits until each is over and every VM that an attempt of it had is gone. A VM that nobody reported gone
  * is waited for until it must have ended itself. Throws BuildsStillEnding after `waitMs`.
  */
 export async function endBuilds(
@@ -18,48 +15,84 @@ export async function endBuilds(
   await cancelAllBuilds(context, projectId, 'The project is being revoked.', signal);
   const deadline = performance.now() + waitMs;
   for (;;) {
-    const builds = await buildsSince(context, projectId, since);
-    const left = builds.filter((build) => isLeft(build, context.now()));
+    const builds = await buildsSince(context.database, projectId, since);
+    const left = builds.filter(isLeft);
     if (left.length === 0) return detailOf(builds);
     if (performance.now() >= deadline) throw new BuildsStillEnding(left.length);
     await sleep(Math.min(200, waitMs), undefined, { signal });
   }
 }
 
-/** Builds that were under way at `since`, as they are now. */
-export async function buildsSince({ database }: ApiContext, projectId: string, since: Date) {
-  return await database
-    .selectFrom('build')
-    .select(['id', 'state', 'finished_at', 'vm', 'vm_gone_at'])
-    .where('project_id', '=', projectId)
-    .where((is) =>
-      is.or([
-        is('finished_at', 'is', null),
-        is('finished_at', '>=', since),
-        is('vm_gone_at', '>=', since),
-        // Over, but its VM is not known to be gone.
-        is.and([is('vm', 'is not', null), is('vm_gone_at', 'is', null)]),
-      ]),
-    )
-    .orderBy('id')
-    .execute();
+export interface EndingVm {
+  vm: string;
+  gone_at: Date | null;
+  /** When it must have ended itself; nobody saw it end. */
+  left_at: Date | null;
 }
 
-type EndingBuild = Awaited<ReturnType<typeof buildsSince>>[number];
+interface EndingBuild {
+  id: string;
+  state: string;
+  finished_at: Date | null;
+  /** Of the last attempt. */
+  vm: EndingVm | null;
+  /** Of attempts that were lost. */
+  earlier: EndingVm[];
+}
 
-function isLeft(build: EndingBuild, now: Date): boolean {
-  if (!build.finished_at) return true;
-  const overFor = now.getTime() - build.finished_at.getTime();
-  return build.vm !== null && !build.vm_gone_at && overFor < orphanedVmMs;
+/** Builds that were under way at `since` or had a VM that is not known to be gone, as they are now. */
+export async function buildsSince(
+  database: Database,
+  projectId: string,
+  since: Date,
+): Promise<EndingBuild[]> {
+  const rows = await database
+    .selectFrom('build')
+    .leftJoin('vm_use', 'vm_use.build_id', 'build.id')
+    .select(['build.id', 'state', 'finished_at', 'build.vm as last_vm'])
+    .select(['vm_use.vm', 'gone_at', 'left_at'])
+    .where('project_id', '=', projectId)
+    .where(({ or, eb, exists, selectFrom }) =>
+      or([
+        eb('finished_at', 'is', null),
+        eb('finished_at', '>=', since),
+        exists(
+          selectFrom('vm_use as other')
+            .select('other.vm')
+            .whereRef('other.build_id', '=', 'build.id')
+            .where((is) => is.or([is('other.gone_at', 'is', null), is('other.gone_at', '>=', since)])),
+        ),
+      ]),
+    )
+    .orderBy('build.id')
+    .orderBy('vm_use.attempt')
+    .orderBy('vm_use.vm')
+    .execute();
+  const builds = new Map<string, EndingBuild>();
+  for (const { id, state, finished_at, last_vm, vm, gone_at, left_at } of rows) {
+    const build = builds.get(id) ?? { id, state, finished_at, vm: null, earlier: [] };
+    builds.set(id, build);
+    if (vm === null) continue;
+    const ending = { vm, gone_at, left_at };
+    if (vm === last_vm) build.vm = ending;
+    else build.earlier.push(ending);
+  }
+  return [...builds.values()];
+}
+
+const vmsOf = ({ vm, earlier }: EndingBuild) => (vm ? [...earlier, vm] : earlier);
+
+function isLeft(build: EndingBuild): boolean {
+  return !build.finished_at || vmsOf(build).some(({ gone_at, left_at }) => !gone_at && !left_at);
 }
 
 function detailOf(builds: EndingBuild[]): string {
   if (builds.length === 0) return 'No build was under way.';
-  const lost = builds.filter((build) => build.vm !== null && !build.vm_gone_at).length;
-  const vms = builds.filter((build) => build.vm !== null).length - lost;
-  const unconfirmed =
-    lost > 0 ? ` ${lost} VM lost its runner and was left to end itself; nobody saw it end.` : '';
-  return `${builds.length} ended, ${vms} with a VM that is gone.${unconfirmed}`;
+  const vms = builds.flatMap(vmsOf);
+  const unseen = vms.filter(({ gone_at }) => !gone_at).map(({ vm }) => vm);
+  const seen = `${builds.length} ended, with ${vms.length - unseen.length} VM(s) that are gone.`;
+  if (unseen.length === 0) return seen;
+  return `${seen} ${unseen.length} VM(s) lost their runner and were left to end themselves; nobody saw them end: ${unseen.join(', ')}.`;
 }
 
 /** They are cancelled, and take longer than this attempt waits. */

@@ -2,7 +2,7 @@ import type { RevocationPredicate } from '../../contract/receipt-statement.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { destroySecrets } from './destroy-secrets.ts';
-import { buildsSince } from './end-builds.ts';
+import { buildsSince, type EndingVm } from './end-builds.ts';
 import { finishOnce } from './finish-once.ts';
 import type { RevocationRow } from './revocation-store.ts';
 
@@ -12,7 +12,7 @@ export async function finishProject(context: ApiContext, revocationId: string): 
     const { subject: projectId } = revocation;
     // A secret that was being stored while the first round ran.
     await destroySecrets(transaction, projectId);
-    const predicate = await predicateOf(context, transaction, { revocation, finishedAt });
+    const predicate = await predicateOf(transaction, { revocation, finishedAt });
     for (const table of ['hook_binding', 'retired_deploy_key', 'deploy_key'] as const) {
       await transaction.deleteFrom(table).where('project_id', '=', projectId).execute();
     }
@@ -26,7 +26,6 @@ export async function finishProject(context: ApiContext, revocationId: string): 
 }
 
 async function predicateOf(
-  context: ApiContext,
   transaction: Database,
   { revocation, finishedAt }: { revocation: RevocationRow; finishedAt: Date },
 ): Promise<RevocationPredicate> {
@@ -40,7 +39,7 @@ async function predicateOf(
     .select(['deploy_key.fingerprint', 'hook_binding.id as hook_id'])
     .where('project.id', '=', id)
     .executeTakeFirstOrThrow();
-  const builds = await buildsSince({ ...context, database: transaction }, id, started_at);
+  const builds = await buildsSince(transaction, id, started_at);
   return {
     project: { id, name: names.name },
     team: { id: names.team_id, name: names.team_name },
@@ -53,8 +52,13 @@ async function predicateOf(
       id: build.id,
       state: build.state,
       finished_at: build.finished_at?.toISOString() ?? null,
-      vm: build.vm,
-      vm_gone_at: build.vm_gone_at?.toISOString() ?? null,
+      vm: build.vm?.vm ?? null,
+      vm_gone_at: goneAt(build.vm),
+      earlier_vms: build.earlier.map((ending) => ({ vm: ending.vm, vm_gone_at: goneAt(ending) })),
     })),
   };
+}
+
+function goneAt(vm: EndingVm | null): string | null {
+  return vm?.gone_at?.toISOString() ?? null;
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { RevocationPredicate } from '../../contract/receipt-statement.ts';
+import { endAttempt } from '../builds/end-attempt.ts';
 import { insertBuild } from '../builds/insert-build.ts';
+import { endVmUse, useVm } from '../builds/use-vm.ts';
+import { createVmWatch } from '../builds/watch-vms.ts';
 import type { ApiContext } from '../context.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { resumeRevocations } from './resume-revocations.ts';
@@ -73,32 +76,51 @@ test('a waiting build is cancelled and named in the receipt', async () => {
 
 test('while a VM lives the revocation stays open with the secrets destroyed; it finishes when the VM is gone', async () => {
   const build = await addBuild();
-  const { database } = setting.context;
-  const running = { state: 'running', vm: 'vm-1', started_at: new Date(), attempt: 1 } as const;
-  await database.updateTable('build').set(running).where('id', '=', build).execute();
+  await runOn(build, 1, 'vm_lives');
   await assert.rejects(revoke(), { status: 503, code: 'builds_still_ending' });
   assert.equal(await wrappedKey(), null);
-  const gone = { state: 'cancelled', finished_at: new Date(), vm_gone_at: new Date() } as const;
-  await database.updateTable('build').set(gone).where('id', '=', build).execute();
+  await setBuild(build, { state: 'cancelled', finished_at: new Date() });
+  await assert.rejects(revoke(), { code: 'builds_still_ending' });
+  await endVmUse(setting.context, { build, attempt: 1, at: new Date() });
   const { receiptId } = await revoke();
   const { builds_ended, steps } = await signedPredicate(receiptId);
-  assert.equal(builds_ended[0]?.vm, 'vm-1');
+  assert.equal(builds_ended[0]?.vm, 'vm_lives');
   assert.ok(builds_ended[0]?.vm_gone_at);
   assert.equal(steps.length, order.length);
 });
 
-test('a VM that nobody reported gone is waited for until it must have ended itself, and no longer', async () => {
+test('a VM that nobody reported gone is waited for until it must have ended itself, whatever the clock says', async () => {
   const build = await addBuild();
-  const endedAgo = async (seconds: number) => {
-    const finished_at = new Date(Date.now() - seconds * 1000);
-    const lost = { state: 'cancelled', vm: 'vm-1', finished_at, attempt: 1 } as const;
-    await setting.context.database.updateTable('build').set(lost).where('id', '=', build).execute();
-  };
-  await endedAgo(60);
+  await runOn(build, 1, 'vm_unseen');
+  await setBuild(build, { state: 'cancelled', finished_at: new Date() });
+  const later = { ...setting.context, now: () => new Date(Date.now() + 86_400_000) };
+  await assert.rejects(revoke(later), { status: 503, code: 'builds_still_ending' });
+  await waitForVms();
+  const { steps, builds_ended } = await signedPredicate((await revoke()).receiptId);
+  assert.match(detailOf(steps, 'builds_cancelled'), /nobody saw them end: vm_unseen/);
+  assert.equal(builds_ended[0]?.vm_gone_at, null);
+});
+
+test('the VM of an attempt that was lost is waited for and named, though its build waits for another one', async () => {
+  const build = await addBuild();
+  await runOn(build, 1, 'vm_partitioned');
+  const row = await setting.context.database
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', build)
+    .executeTakeFirstOrThrow();
+  await endAttempt(setting.context, row, { attempt: 1, outcome: 'lost' });
   await assert.rejects(revoke(), { status: 503, code: 'builds_still_ending' });
-  await endedAgo(100);
-  const { steps } = await signedPredicate((await revoke()).receiptId);
-  assert.match(steps.find(({ step }) => step === 'builds_cancelled')?.detail ?? '', /nobody saw it end/);
+  await waitForVms();
+  const { steps, builds_ended } = await signedPredicate((await revoke()).receiptId);
+  assert.match(
+    detailOf(steps, 'builds_cancelled'),
+    /^1 ended, with 0 VM\(s\) that are gone\. 1 VM\(s\) lost/,
+  );
+  assert.deepEqual(
+    builds_ended.map(({ id, vm, earlier_vms }) => ({ id, vm, earlier_vms })),
+    [{ id: build, vm: null, earlier_vms: [{ vm: 'vm_partitioned', vm_gone_at: null }] }],
+  );
 });
 
 test('a source host that is down keeps the revocation open but no secret alive; resuming finishes it', async () => {
@@ -244,6 +266,26 @@ async function addBuild(): Promise<string> {
     .execute((transaction) => insertBuild(transaction, { ...build, trigger: 'api' }, new Date()));
   return row.id;
 }
+
+const setBuild = (build: string, values: object) =>
+  setting.context.database.updateTable('build').set(values).where('id', '=', build).execute();
+
+async function runOn(build: string, attempt: number, vm: string): Promise<void> {
+  await useVm(setting.context, { vm, build, attempt });
+  await setBuild(build, { state: 'running', vm, started_at: new Date(), attempt });
+}
+
+/** Until every VM that nobody told the end of must have ended itself. */
+async function waitForVms(): Promise<void> {
+  let monotonicMs = 0;
+  const watch = createVmWatch(() => monotonicMs);
+  await watch(setting.context);
+  monotonicMs = 90_000;
+  await watch(setting.context);
+}
+
+const detailOf = (steps: RevocationPredicate['steps'], wanted: string) =>
+  steps.find(({ step }) => step === wanted)?.detail ?? '';
 
 async function addKeyRow() {
   delete setting.fault.before;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { created, declareBuildableProject, signIn } from '../../api/test-client.ts';
 import { openTestContext, type TestContext } from '../../api/test-context.ts';
 import { createControlPlane } from '../../runner/build/control-plane.ts';
-import { imageForTests, seenWithoutDisk } from '../../runner/vm/driver-for-tests.ts';
+import { reportForTests } from '../../runner/vm/driver-for-tests.ts';
 import { proofWithoutDisk } from '../../runner/vm/ramdisk-proof-for-tests.ts';
 
 let api: TestContext;
@@ -25,14 +25,10 @@ before(async () => {
   const controlPlane = createControlPlane({ url, apiKey: api.keys.runner });
   const specification = await controlPlane.claim(build, 'runner-1/a', signal);
   const reports = controlPlane.build(specification);
-  const launched_at = new Date().toISOString();
+  const report = reportForTests();
   const now = async () => {
     await delay(2);
     return new Date().toISOString();
-  };
-  const report = {
-    ...{ driver: 'qemu', launched_at, image: imageForTests, outside: seenWithoutDisk },
-    runner: { name: 'runner-1', version: '0.1.0' },
   };
   const ready = { milestone: 'vm_ready' as const, at: await now(), vm: 'vm_1' };
   await reports.milestone({ ...ready, proof: proofWithoutDisk, report }, signal);

@@ -5,6 +5,13 @@ import { readPublicKeys } from '../public-keys.ts';
 import { type FileVerdict, verifyFile } from '../verify/verify-file.ts';
 import { verifyAuditCommand } from './verify-audit.ts';
 
+interface Options {
+  jwks?: string;
+  log?: string;
+  image?: string;
+  json?: true;
+}
+
 /** `ebb verify FILE`: checks receipts, and says what it checked, without trusting anybody. */
 export function verifyCommand(): Command {
   return new Command('verify')
@@ -17,12 +24,17 @@ export function verifyCommand(): Command {
       "file with Ebb's public keys (/.well-known/jwks.json); without it they are asked of EBB_ENDPOINT",
     )
     .option('--log <file>', 'the log of the build, to be compared with what its provenance says of it')
+    .option(
+      '--image <file>',
+      'the unified kernel image (*.efi) that the VM booted, to be compared with the registers of a measured boot',
+    )
     .option('--json', 'print the checks as JSON')
-    .action(async (path: string, options: { jwks?: string; log?: string; json?: true }) => {
+    .action(async (path: string, options: Options) => {
       const text = await readText(path);
       const verdict = verifyFile(text, {
         jwks: await readPublicKeys(options.jwks),
         ...(options.log ? { log: await readFile(options.log) } : {}),
+        ...(options.image ? { image: await readFile(options.image) } : {}),
       });
       if (verdict.findings.length === 0) throw new CliError(`${path} holds no receipt.`);
       if (options.json) console.log(JSON.stringify(verdict));
@@ -42,8 +54,15 @@ function show({ ok, findings }: FileVerdict): void {
     for (const line of says) console.log(`    ${printable(line)}`);
   }
   console.log(
-    ok ? 'Everything holds.' : 'It does not hold; what comes after the failed check was not looked at.',
+    ok ? conclusion(findings) : 'It does not hold; what comes after the failed check was not looked at.',
   );
+}
+
+function conclusion(findings: FileVerdict['findings']): string {
+  const told = findings.flatMap(({ checks, says }) => [...checks.map(({ detail }) => detail), ...says]);
+  return told.some((line) => line.includes('NOT CONFIRMED'))
+    ? 'Everything holds, but for what is NOT CONFIRMED: nobody saw that.'
+    : 'Everything holds.';
 }
 
 /** What others wrote must not steer a terminal. */

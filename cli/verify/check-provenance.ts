@@ -26,6 +26,13 @@ export function checkProvenance({ subject, predicate }: ProvenanceStatement, not
       : 'It names one build as its invocation and tells of another.',
     `it tells of the build ${build.id}, attempt ${predicate.buildDefinition.internalParameters.attempt}`,
   );
+  const ran = build.state === 'passed' || build.state === 'failed' || build.failedCommand !== null;
+  decide(
+    note,
+    'vm',
+    ran && build.vm === null ? `It tells of commands that ran (${build.state}), and names no VM.` : undefined,
+    build.vm === null ? `none, and the build ended ${build.state}` : `it names the VM ${build.vm}`,
+  );
   decide(
     note,
     'times',

@@ -2,13 +2,14 @@ import type { RamdiskPredicate } from '../../contract/ramdisk-predicate.ts';
 import { judgeOutside } from '../../runner/vm/outside.ts';
 import { judgeRamdiskProof, type RamdiskProof } from '../../runner/vm/ramdisk-proof.ts';
 import { ascends, decide, FailedCheck, type Note } from './check.ts';
+import { checkMeasuredBoot } from './check-measured-boot.ts';
 
 type Vm = NonNullable<RamdiskPredicate['vm']>;
 
 /** Judges again what was seen of a build's VM, by the rules that the runner judged by. Throws FailedCheck. */
 export function checkRamdisk({ build, vm }: RamdiskPredicate, note: Note): void {
   if (vm === null) {
-    note('vm', 'no VM came so far as to be given source or keys, so there is nothing to prove');
+    note('vm', 'none was reported, so that this statement proves nothing of where the build ran');
     return;
   }
   decide(
@@ -20,6 +21,7 @@ export function checkRamdisk({ build, vm }: RamdiskPredicate, note: Note): void 
     `${vm.id} was used for ${build.id}, attempt ${build.attempt}, and for nothing else`,
   );
   const { memory_kib } = checkInside(vm, note);
+  checkMeasuredBoot(vm, note);
   checkOutside(vm, memory_kib, note);
   const launched = vm.report?.launched_at ?? null;
   decide(

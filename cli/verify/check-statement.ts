@@ -13,6 +13,7 @@ import {
   ProvenanceStatement,
   RamdiskStatement,
   type ReceiptStatement,
+  type RevocationPredicate,
   RevocationStatement,
   TeamRevocationStatement,
 } from '../../contract/receipt-statement.ts';
@@ -78,11 +79,25 @@ function checkRevocation(statement: AnyRevocation, note: Note): void {
   );
   const all = `all ${statement.predicate.steps.length} steps are there, each once and in order`;
   const more = {
-    project: 'and no build was left running',
+    project: 'and every build is over',
     connection: 'and each of its projects has a receipt',
     team: 'and each of its connections has a receipt',
   };
   decide(note, 'revocation', problemOf(statement), `${all}, ${more[what]}`);
+  if (statement.predicateType === revocationPredicateType) noteVms(statement.predicate, note);
+}
+
+/** It holds without this: nobody can see a VM end whose runner was lost. But who reads it must know. */
+function noteVms({ builds_ended }: RevocationPredicate, note: Note): void {
+  const vms = builds_ended.flatMap(({ vm, vm_gone_at, earlier_vms = [] }) =>
+    vm === null ? earlier_vms : [...earlier_vms, { vm, vm_gone_at }],
+  );
+  const unseen = vms.filter(({ vm_gone_at }) => vm_gone_at === null).map(({ vm }) => vm);
+  const found =
+    unseen.length === 0
+      ? `each of the ${vms.length} that its builds had was seen to end`
+      : `NOT CONFIRMED: nobody saw ${unseen.join(', ')} end; left to end by itself 60 s after its runner`;
+  note('vms', found);
 }
 
 /** What a statement says was revoked. */

@@ -1,4 +1,4 @@
-import { provenancePredicateType } from '../../contract/provenance.ts';
+import { type Byproduct, provenancePredicateType } from '../../contract/provenance.ts';
 import { ramdiskPredicateType } from '../../contract/ramdisk-predicate.ts';
 import { connectionRevocationPredicateType, teamRevocationPredicateType } from '../../contract/receipt.ts';
 import type {
@@ -39,15 +39,19 @@ function describeProvenance({ predicate }: ProvenanceStatement): string[] {
     `built by ${builder.id} (${Object.entries(builder.version)
       .map(([part, version]) => `${part} ${version}`)
       .join(', ')})`,
-    ...[...resolvedDependencies.slice(1), ...byproducts].map(
-      ({ name, digest }) => `${name}: sha256 ${digest.sha256}`,
-    ),
+    ...resolvedDependencies.slice(1).map(({ name, digest }) => `${name}: sha256 ${digest.sha256}`),
+    ...byproducts.map(describeByproduct),
   ];
+}
+
+function describeByproduct({ name, digest, annotations }: Byproduct): string {
+  if (digest) return `${name}: sha256 ${digest.sha256}`;
+  return `${name}: not signed; its key was destroyed at ${annotations?.ebb_destroyed_at ?? 'an unknown time'}`;
 }
 
 function describeRamdisk({ predicate: { build, project, team, vm } }: RamdiskStatement): string[] {
   const head = `VM of build ${build.number} of ${team.name}/${project.name} (${build.id})`;
-  if (vm === null) return [head, 'It was given no VM.'];
+  if (vm === null) return [head, 'No VM was reported.'];
   const { report } = vm;
   return [
     head,

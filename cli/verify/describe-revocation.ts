@@ -13,7 +13,10 @@ export function describeProject(id: string, revocation: RevocationPredicate): st
     ...describeSteps(revocation),
     `deploy key: ${revocation.deploy_key_fingerprint ?? 'none was left'}`,
     `hook: ${revocation.hook_id ?? 'none was left'}`,
-    ...builds_ended.map((build) => `build ${build.id}: ${build.state}${describeVm(build)}`),
+    ...builds_ended.map((build) => {
+      const earlier = (build.earlier_vms ?? []).map(describeVm);
+      return `build ${build.id}: ${build.state}${earlier.join('')}${describeVm(build)}`;
+    }),
   ];
 }
 

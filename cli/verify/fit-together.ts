@@ -37,7 +37,12 @@ export function checkFit(provenance: ProvenanceStatement, ramdisk: RamdiskStatem
       'They speak of two attempts.',
       `both speak of attempt ${predicate.build.attempt}`,
     ],
-    ['same-vm', same(vm?.id ?? null, build.vm), 'They name two VMs.', `both name ${vm?.id ?? 'no VM'}`],
+    [
+      'same-vm',
+      same(vm?.id ?? null, build.vm),
+      'They name two VMs.',
+      vm ? `both name ${vm.id}` : `neither names one; the build ended ${build.state} before one was reported`,
+    ],
     [
       'same-image',
       same(booted, dependencies),

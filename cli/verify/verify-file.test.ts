@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import type { Byproduct } from '../../contract/provenance.ts';
 import type { RamdiskPredicate } from '../../contract/ramdisk-predicate.ts';
 import {
   log,
@@ -81,7 +83,6 @@ describe('a file', () => {
 
   test('is compared with the log of its build', () => {
     assert.equal(failedCheck(lines, { log }), '');
-    assert.equal(failedCheck(lines, { log: Buffer.concat([log, Buffer.from('said later\n')]) }), '');
     for (const other of [
       log.subarray(1),
       log.subarray(0, -1),
@@ -90,6 +91,59 @@ describe('a file', () => {
       assert.match(failedCheck(lines, { log: other }), /^log: It is not the log/);
     assert.match(failedCheck(JSON.stringify(both[1]), { log }), /^log: /);
   });
+
+  test('whose log grew tells how much of it was not signed', () => {
+    const { ok, findings } = verifyFile(lines, { jwks, log: Buffer.concat([log, Buffer.from('late\n')]) });
+    assert.equal(ok, true);
+    const detail = `its first ${log.length} bytes are the log that the provenance names; the 5 after them were not signed`;
+    assert.deepEqual(findings.at(-1)?.checks, [{ name: 'log', ok: true, detail }]);
+  });
+
+  test('that names an empty log takes no other for it', () => {
+    const text = JSON.stringify(withLog({ ...empty, annotations: { ebb_bytes: 0 } }));
+    assert.equal(failedCheck(text, { log: Buffer.alloc(0) }), '');
+    assert.match(failedCheck(text, { log: Buffer.from('forged\n') }), /^log: It is not the log/);
+  });
+
+  test('of a build whose log was destroyed before it was signed takes no log at all', () => {
+    const at = minute(6);
+    const destroyed = withLog({ name: 'log', annotations: { ebb_destroyed_at: at } });
+    const { ok, findings } = verifyFile(JSON.stringify(destroyed), { jwks });
+    assert.equal(ok, true);
+    assert.ok(findings[0]?.says.includes(`log: not signed; its key was destroyed at ${at}`));
+    for (const other of [log, Buffer.alloc(0)])
+      assert.match(
+        failedCheck(JSON.stringify(destroyed), { log: other }),
+        /^log: No log was signed.*destroyed/,
+      );
+  });
+});
+
+const empty = { name: 'log', digest: { sha256: createHash('sha256').digest('hex') } };
+
+/** The provenance of a build with another log. */
+function withLog(byproduct: Byproduct): unknown {
+  const runDetails = { ...provenance.runDetails, byproducts: [byproduct] };
+  return signer.signStatement(statementOf({ provenance: { ...provenance, runDetails } }));
+}
+
+test('the two statements of a build that ended before it had a VM fit together, and say so', () => {
+  const { runDetails, buildDefinition } = provenance;
+  const silent = { vm: null, state: 'errored' as const, failedCommand: null, exitCode: null };
+  const ebb_build = { ...runDetails.metadata.ebb_build, ...silent };
+  const ended = {
+    buildDefinition: {
+      ...buildDefinition,
+      resolvedDependencies: buildDefinition.resolvedDependencies.slice(0, 1),
+    },
+    runDetails: { ...runDetails, metadata: { ...runDetails.metadata, ebb_build } },
+  };
+  const statements = [{ provenance: ended }, { ramdisk: { ...ramdisk, vm: null } }];
+  const text = JSON.stringify(statements.map((about) => signer.signStatement(statementOf(about))));
+  const { ok, findings } = verifyFile(text, { jwks });
+  assert.equal(ok, true);
+  const found = findings.at(-1)?.checks.find(({ name }) => name === 'same-vm')?.detail;
+  assert.equal(found, 'neither names one; the build ended errored before one was reported');
 });
 
 const { build } = ramdisk;
@@ -128,6 +182,9 @@ describe('ebb verify', () => {
     folder = await mkdtemp(join(tmpdir(), 'ebb-verify-'));
     await writeFile(join(folder, 'jwks'), JSON.stringify(jwks));
     await writeFile(join(folder, 'good'), lines);
+    const builds_ended = revocation.builds_ended.map((build) => ({ ...build, vm_gone_at: null }));
+    const unseen = statementOf({ revocation: { ...revocation, builds_ended } });
+    await writeFile(join(folder, 'unseen'), JSON.stringify(signer.signStatement(unseen)));
     await writeFile(join(folder, 'bad'), lines.replace(/"sig":"./, '"sig":"?'));
   });
   after(() => rm(folder, { recursive: true }));
@@ -147,6 +204,13 @@ describe('ebb verify', () => {
     assert.match(stdout, /✔ signature +Ed25519, fits every byte/);
     assert.match(stdout, /✔ outside +its process had no disk/);
     assert.match(stdout, /Everything holds\.\n$/);
+  });
+
+  test('ends with a word on what nobody saw', async () => {
+    const { code, stdout } = await verify('unseen');
+    assert.equal(code, 0);
+    assert.match(stdout, /✔ vms +NOT CONFIRMED: nobody saw vm-1 end/);
+    assert.match(stdout, /Everything holds, but for what is NOT CONFIRMED: nobody saw that\.\n$/);
   });
 
   test('ends with the check that failed, and exits with 1', async () => {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { provenancePredicateType } from '../../contract/provenance.ts';
 import { ramdiskPredicateType } from '../../contract/ramdisk-predicate.ts';
 import type {
@@ -7,6 +6,8 @@ import type {
   ReceiptStatement,
 } from '../../contract/receipt-statement.ts';
 import { type Check, FailedCheck, runChecks } from './check.ts';
+import { checkLog } from './check-log.ts';
+import { checkImage } from './check-measured-boot.ts';
 import { kindOf, revokedBy } from './check-statement.ts';
 import { describeReceipt } from './describe-receipt.ts';
 import { checkFit } from './fit-together.ts';
@@ -26,13 +27,19 @@ export interface FileVerdict {
   findings: Finding[];
 }
 
+/** What else is to be checked, in full. */
+interface ComparedWith {
+  /** The log of the build that a provenance in the text speaks of. */
+  log?: Buffer;
+  /** The unified kernel image that the VMs in the text booted. */
+  image?: Buffer;
+}
+
 /**
  * Checks every receipt of a text, and whether the two statements of a build and its log fit together. Stops at the first
  * check that fails: it is the last of the last finding.
- *
- * @param options.log the log of the build that a provenance in the text speaks of, when it is to be checked
  */
-export function verifyFile(text: string, options: { jwks: unknown; log?: Buffer }): FileVerdict {
+export function verifyFile(text: string, options: { jwks: unknown } & ComparedWith): FileVerdict {
   const findings: Finding[] = [];
   const holds = (finding: Finding) => {
     findings.push(finding);
@@ -47,12 +54,11 @@ export function verifyFile(text: string, options: { jwks: unknown; log?: Buffer 
     if (!holds({ title, checks: [...verdict.checks, ...label], says })) return { ok: false, findings };
     if (verdict.ok) statements.push(verdict.statement);
   }
-  for (const finding of together(statements, options.log))
-    if (!holds(finding)) return { ok: false, findings };
+  for (const finding of together(statements, options)) if (!holds(finding)) return { ok: false, findings };
   return { ok: findings.length > 0, findings };
 }
 
-function* together(statements: ReceiptStatement[], log: Buffer | undefined): Generator<Finding> {
+function* together(statements: ReceiptStatement[], { log, image }: ComparedWith): Generator<Finding> {
   const provenances = statements.filter((one) => kindOf(one) === 'provenance') as ProvenanceStatement[];
   const ramdisks = statements.filter((one) => kindOf(one) === 'ramdisk') as RamdiskStatement[];
   for (const provenance of provenances) {
@@ -64,6 +70,7 @@ function* together(statements: ReceiptStatement[], log: Buffer | undefined): Gen
       yield { title: `${id}: both statements together`, checks: checkFit(provenance, ramdisk), says: [] };
   }
   if (log) yield { title: 'log', checks: checkLog(provenances, log), says: [] };
+  if (image) yield { title: 'image', checks: checkImage(ramdisks, image), says: [] };
 }
 
 /** The API's receipt around an envelope is not signed: it must say what the statement says. */
@@ -89,19 +96,6 @@ function aboutOf(statement: ReceiptStatement): { project: string | null; subject
   }
   const { what, id } = revokedBy(statement);
   return { project: what === 'project' ? id : null, subject: id };
-}
-
-function checkLog(provenances: ProvenanceStatement[], log: Buffer): Check[] {
-  return runChecks((note) => {
-    const byproducts = provenances.flatMap(({ predicate }) => predicate.runDetails.byproducts);
-    const fitting = byproducts.find(({ name, digest, annotations }) => {
-      const bytes = Number(annotations?.ebb_bytes);
-      const sha256 = createHash('sha256').update(log.subarray(0, bytes)).digest('hex');
-      return name === 'log' && log.length >= bytes && digest.sha256 === sha256;
-    });
-    if (!fitting) throw new FailedCheck('log', 'It is not the log that a provenance of this file names.');
-    note('log', `its first ${fitting.annotations?.ebb_bytes} bytes are the log that the provenance names`);
-  }).checks;
 }
 
 function envelopeOf(value: unknown): unknown {

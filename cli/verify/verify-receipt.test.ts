@@ -33,9 +33,9 @@ test('receipts that were signed as they should be hold, and every check is told'
   });
   const always = ['envelope', 'key', 'signature', 'statement', 'period'];
   assert.deepEqual(names, [
-    [...always, 'subject', 'revocation'],
-    [...always, 'source', 'invocation', 'times'],
-    [...always, 'used-once', 'inside', 'outside', 'life', 'gone'],
+    [...always, 'subject', 'revocation', 'vms'],
+    [...always, 'source', 'invocation', 'vm', 'times'],
+    [...always, 'used-once', 'inside', 'measured-boot', 'outside', 'life', 'gone'],
   ]);
 });
 
@@ -144,6 +144,26 @@ test('a revocation under which a build still ran does not hold', () => {
   assert.match(problemOf(sign({ revocation: alive })), /bld_1 was not over/);
 });
 
+test('a revocation tells of each VM that nobody saw end, also of attempts that were lost', () => {
+  const [ended] = revocation.builds_ended;
+  assert.ok(ended);
+  const vmsOf = (build: Partial<typeof ended>) => {
+    const changed = { ...revocation, builds_ended: [{ ...ended, ...build }] };
+    const verdict = verifyReceipt({ envelope: sign({ revocation: changed }), jwks });
+    assert.ok(verdict.ok);
+    const lines = describeReceipt(verdict.statement);
+    return { check: verdict.checks.find(({ name }) => name === 'vms')?.detail, lines };
+  };
+  assert.equal(vmsOf({}).check, 'each of the 1 that its builds had was seen to end');
+  assert.match(vmsOf({ vm_gone_at: null }).check ?? '', /^NOT CONFIRMED: nobody saw vm-1 end/);
+  const lost = vmsOf({ vm: null, vm_gone_at: null, earlier_vms: [{ vm: 'vm-0', vm_gone_at: null }] });
+  assert.match(lost.check ?? '', /^NOT CONFIRMED: nobody saw vm-0 end/);
+  assert.match(
+    lost.lines.at(-1) ?? '',
+    /bld_1: cancelled, VM vm-0 left to end itself, not seen to end, no VM/,
+  );
+});
+
 test('a provenance that names two commits, two builds or times out of order does not hold', () => {
   const { buildDefinition, runDetails } = provenance;
   const given = { ...buildDefinition.externalParameters, commit: 'b'.repeat(40) };
@@ -180,8 +200,24 @@ for (const [name, change, problem] of badVms) {
   });
 }
 
-test('a build that was given no VM has nothing to prove', () => {
-  assert.equal(problemOf(sign({ ramdisk: { ...ramdisk, vm: null } })), '');
+test('a statement without a VM proves nothing, and says so', () => {
+  const verdict = verifyReceipt({ envelope: sign({ ramdisk: { ...ramdisk, vm: null } }), jwks });
+  assert.ok(verdict.ok);
+  assert.match(verdict.checks.find(({ name }) => name === 'vm')?.detail ?? '', /proves nothing/);
+});
+
+test('a provenance of commands that ran names a VM; a build that ended before it had one need not', () => {
+  const ended = (change: object) => {
+    const { runDetails } = provenance;
+    const { ebb_build } = runDetails.metadata;
+    const metadata = { ...runDetails.metadata, ebb_build: { ...ebb_build, ...change } };
+    return problemOf(sign({ provenance: { ...provenance, runDetails: { ...runDetails, metadata } } }));
+  };
+  const silent = { vm: null, failedCommand: null, exitCode: null };
+  for (const state of ['passed', 'failed'] as const)
+    assert.match(ended({ ...silent, state }), new RegExp(`^vm: .*ran \\(${state}\\), and names no VM`));
+  assert.match(ended({ ...silent, state: 'errored', failedCommand: 'npm test' }), /^vm: /);
+  for (const state of ['errored', 'cancelled', 'timed_out']) assert.equal(ended({ ...silent, state }), '');
 });
 
 test('a receipt is a witness of the audit trail by a head that is signed, of its team and not younger', () => {

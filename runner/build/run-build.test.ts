@@ -23,7 +23,7 @@ import {
 import { createVmPool, type VmPool } from '../vm/pool.ts';
 import { TpmError } from '../vm/tpm/commands.ts';
 import { BuildEnd } from './build-end.ts';
-import type { BuildReports, ControlPlane } from './control-plane.ts';
+import { type BuildReports, type ControlPlane, ControlPlaneError } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
 
 const cleanProof = {
@@ -468,6 +468,17 @@ describe('a build', () => {
     await vmGone;
     assert.equal(outcome, 'passed');
     assert.match(told.log, /ebb: passed\n$/);
+    assert.equal(told.milestones.at(-1), 'vm_gone');
+  });
+
+  test('tells that its VM is gone also when its attempt was given up and its end is not taken', async () => {
+    const refusal = new ControlPlaneError(409, 'already_over', 'This report is too late.');
+    const finish = async () => {
+      told.ends.push({ outcome: 'refused' });
+      throw refusal;
+    };
+    await assert.rejects(run({ reports: { finish } }), refusal);
+    assert.equal(driver.alive.size, 0);
     assert.equal(told.milestones.at(-1), 'vm_gone');
   });
 

@@ -189,8 +189,12 @@ async function windUp(
   );
   if (vm) await vm.end();
   const patience = AbortSignal.any([context.signal, AbortSignal.timeout(apiMs)]);
-  if (!reported) await finish(patience);
-  if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
+  try {
+    if (!reported) await finish(patience);
+  } finally {
+    // Also when the attempt was given up meanwhile: a revocation waits for every VM.
+    if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
+  }
 }
 
 async function whenAborted(signal: AbortSignal): Promise<void> {

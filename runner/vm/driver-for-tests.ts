@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
-import type { VmImage } from '../../contract/vm.ts';
+import type { VmImage, VmReport } from '../../contract/vm.ts';
 import { type Vm, type VmDriver, VmError, type VmExit, type VmLaunch } from './driver.ts';
 import { makeSshKeyPair } from './openssh-private-key.ts';
 import type { OutsideObservation, QemuObservation } from './outside.ts';
@@ -24,6 +24,12 @@ export const imageForTests: VmImage = {
   recipe: 'base',
   digests: { initramfs: 'a'.repeat(64), kernel: 'b'.repeat(64) },
 };
+
+/** What a runner tells of a VM, by now. */
+export const reportForTests = (launched_at = new Date().toISOString()): VmReport => ({
+  ...{ driver: 'qemu', launched_at, image: imageForTests, outside: seenWithoutDisk },
+  runner: { name: 'runner-1', version: '0.1.0' },
+});
 
 /** What a machine does when it is told to run one of the image's programs. */
 export type Command = (run: {

@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { type Client, send } from '../../api/test-client.ts';
 import type { TestContext } from '../../api/test-context.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
+import { reportForTests } from '../../runner/vm/driver-for-tests.ts';
+import { proofWithoutDisk } from '../../runner/vm/ramdisk-proof-for-tests.ts';
 
 /** A build as its runner has it. */
 export interface ClaimedBuild {
@@ -38,7 +40,9 @@ export async function claimBuild(
 /** Claims a build and has its VM ready. */
 export async function startBuild(test: TestContext, runner: Client, build: string): Promise<ClaimedBuild> {
   const claimed = await claimBuild(test, runner, build);
-  const ready = { milestone: 'vm_ready', at: new Date().toISOString(), vm: `vm_${randomUUID()}`, proof: {} };
-  assert.equal((await claimed.report('milestones', ready)).status, 204);
+  const report = reportForTests();
+  const ready = { milestone: 'vm_ready', at: report.launched_at, vm: `vm_${randomUUID()}` };
+  const { status, text } = await claimed.report('milestones', { ...ready, proof: proofWithoutDisk, report });
+  assert.equal(status, 204, text);
   return claimed;
 }
