@@ -74,6 +74,7 @@ export interface Schema {
     source_host_id: string | null;
     retired_at: Date;
   };
+  addition: { id: string; project_id: string; ends_at: Date };
   hook_binding: {
     id: string;
     project_id: string;

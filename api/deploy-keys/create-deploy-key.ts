@@ -5,17 +5,11 @@ import { transact } from '../db/transact.ts';
 import { conflict } from '../http/problem-error.ts';
 import { provesNothingHappened, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
-import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
-import {
-  type DeployKeyRow,
-  deployKeyOfProject,
-  insertDeployKey,
-  setHostedKeyId,
-} from './deploy-key-store.ts';
+import { type DeployKeyRow, deployKeyOfProject, insertDeployKey } from './deploy-key-store.ts';
 import { forgetDeployKey } from './forget-deploy-key.ts';
-import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
+import { hostDeployKey, hostedDeployKey } from './hosted-deploy-key.ts';
 import { makeSealedKey } from './sealed-key.ts';
 
 interface Wanted {
@@ -41,10 +35,10 @@ export async function createDeployKey(
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   try {
     await dropLostKey(context, project, wanted, signal);
-    const row =
-      (await deployKeyOfProject(context.database, project.id)) ?? (await newRow(context, project, wanted));
+    const left = await deployKeyOfProject(context.database, project.id);
+    const row = left ?? (await newRow(context, project, wanted));
     if (row.source_host_id !== null) throw alreadyThere(project);
-    return await addRow(context, { project, row, keyId: wanted.keyId }, signal);
+    return await addRow(context, { project, row, fresh: !left, keyId: wanted.keyId }, signal);
   } catch (error) {
     throw sourceHostProblem(error);
   }
@@ -89,27 +83,27 @@ async function newRow(
   });
 }
 
+/** `fresh` when there was no row before, and so nothing at the source host either. */
 async function addRow(
   context: ApiContext,
-  { project, row, keyId }: { project: ProjectAtHost; row: DeployKeyRow; keyId: string },
+  {
+    project,
+    row,
+    fresh,
+    keyId,
+  }: { project: ProjectAtHost; row: DeployKeyRow; fresh: boolean; keyId: string },
   signal: AbortSignal,
-) {
-  let hostedId: string;
+): Promise<DeployKeyRow> {
   try {
-    hostedId = await addAtHost(project, row.public_key, signal);
+    return await hostDeployKey(context, project, row, signal);
   } catch (error) {
-    // Otherwise the key may be there: the row stays, to be completed.
-    if (provesNothingHappened(error)) {
+    // Otherwise the key may be there, by this attempt or the one that left the row, which stays to be completed.
+    if (fresh && provesNothingHappened(error)) {
       const why = 'The source host did not take it.';
       await forgetDeployKey(context, { project, key: row, keyId, why });
     }
     throw error;
   }
-  if (!(await setHostedKeyId(context.database, row.id, hostedId))) {
-    await removeAndConfirm(hostedDeployKey(project, { ...row, source_host_id: hostedId }), signal);
-    throw conflict('deploy_key_removed', 'The deploy key was removed while it was being made.', 'project_id');
-  }
-  return { ...row, source_host_id: hostedId };
 }
 
 function alreadyThere(project: ProjectAtHost) {

@@ -11,7 +11,7 @@ export type DeployKeyRow = Selectable<Schema['deploy_key']>;
 
 /** What is found out later; a new key has none of it. */
 type FoundLater = 'version' | 'looked_at' | 'revoked_at_source_host_at' | 'remove_again_at';
-export type NewDeployKeyRow = Omit<DeployKeyRow, FoundLater>;
+type NewDeployKeyRow = Omit<DeployKeyRow, FoundLater>;
 
 export async function deployKeyOfProject(database: Database, projectId: string) {
   return await database
@@ -55,12 +55,20 @@ export async function insertDeployKey(
     .executeTakeFirst();
 }
 
-/** False when the row is gone: somebody removed or revoked the key in the meantime. */
-export async function setHostedKeyId(database: Database, id: string, hostedId: string): Promise<boolean> {
+/** False when somebody removed or rotated the key in the meantime, or its project is being revoked. */
+export async function setHostedKeyId(
+  database: Database,
+  { id, public_key }: Pick<DeployKeyRow, 'id' | 'public_key'>,
+  hostedId: string,
+): Promise<boolean> {
   const { numUpdatedRows } = await database
     .updateTable('deploy_key')
+    .from('project')
     .set({ source_host_id: hostedId })
-    .where('id', '=', id)
+    .where('deploy_key.id', '=', id)
+    .where('deploy_key.public_key', '=', public_key)
+    .whereRef('project.id', '=', 'deploy_key.project_id')
+    .where('project.revoking_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }

@@ -88,6 +88,22 @@ test('a key whose answer was lost on the way is completed by the next request, n
   assert.deepEqual([body.id, body.public_key], [left?.id, left?.public_key]);
 });
 
+test('a key whose answer was lost is not forgotten when the next try is refused: revoking removes it', async () => {
+  setting.fault.after = (method) => {
+    if (method === 'addDeployKey') throw new SourceHostError('unreachable', 'The connection broke.');
+  };
+  assert.equal((await create()).status, 503);
+  const left = await row();
+  setting.fault.before = (method) => {
+    if (method === 'addDeployKey') throw new SourceHostError('refused', 'The repository is archived.');
+  };
+  assert.equal((await create()).status, 422);
+  assert.equal((await row())?.id, left?.id);
+  await setting.additionsEnded();
+  assert.equal((await setting.call(team.token, 'DELETE', `/v1/projects/${projectId}`)).status, 204);
+  assert.deepEqual((await setting.atHost(repository())).deployKeys, []);
+});
+
 test('a second key is refused with the way to import the first', async () => {
   await create();
   const { status, body } = await create();

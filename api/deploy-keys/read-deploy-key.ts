@@ -7,7 +7,6 @@ import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { stateAtHost } from '../source-hosts/state-at-host.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type DeployKeyRow, deployKeyOfTeam, setHostedKeyId } from './deploy-key-store.ts';
-import { settledKeyId } from './hosted-deploy-key.ts';
 
 const driftCheckMs = 3_000;
 
@@ -24,11 +23,10 @@ export async function readDeployKey(
   if (!row) throw notFound('deploy key', id);
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
   try {
-    const hostedId = await settledKeyId(context.database, project, row, signal);
-    if (hostedId === undefined) throw notFound('deploy key', id);
-    const found = await findKey(project, { ...row, source_host_id: hostedId }, signal);
-    if (found === undefined) throw removedThere(row);
-    if (found !== row.source_host_id) await setHostedKeyId(context.database, row.id, found);
+    const found = await findKey(project, row, signal);
+    if (found === undefined)
+      throw row.source_host_id === null ? notFound('deploy key', id) : removedThere(row);
+    if (found !== row.source_host_id) await setHostedKeyId(context.database, row, found);
     return { ...row, source_host_id: found };
   } catch (error) {
     if (!(error instanceof SourceHostError) || row.source_host_id === null) throw sourceHostProblem(error);

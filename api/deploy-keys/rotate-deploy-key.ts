@@ -4,11 +4,12 @@ import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
 import { lockLiveProject } from '../projects/lock-live-project.ts';
 import { provesNothingHappened } from '../source-hosts/errors.ts';
-import { projectAtHost } from '../source-hosts/project-at-host.ts';
+import { noteAddition } from '../source-hosts/note-addition.ts';
+import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
-import type { DeployKeyRow, NewDeployKeyRow } from './deploy-key-store.ts';
-import { addAtHost, hostedDeployKey, settledKeyId } from './hosted-deploy-key.ts';
+import type { DeployKeyRow } from './deploy-key-store.ts';
+import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
 import { deleteRetiredKey, insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
 import { makeSealedKey } from './sealed-key.ts';
 
@@ -26,27 +27,11 @@ export async function rotateDeployKey(
   if (row.rotation === (rotation ?? null)) return row;
   const project = await projectAtHost(context, { projectId: row.project_id });
   try {
-    const oldId = await settledKeyId(context.database, project, row, signal);
     const made = await makeSealedKey(context, project);
-    const pending = await insertRetiredKey(context, { ...row, ...made, source_host_id: null });
-    const newHostedId = await addAtHost(project, made.public_key, signal).catch(async (error) => {
-      if (provesNothingHappened(error)) await deleteRetiredKey(context.database, pending);
-      throw error;
-    });
-    const next = { ...made, source_host_id: newHostedId, rotation: rotation ?? null };
-    const changed = await swap(context, row, next, {
-      oldHostedId: oldId,
-      pending,
-      teamId: project.teamId,
-      keyId,
-    });
-    if (!changed) {
-      await removeAndConfirm(hostedDeployKey(project, next), signal);
-      throw conflict(
-        'changed_meanwhile',
-        'The deploy key was rotated or removed at the same moment. Read it again.',
-      );
-    }
+    const next = { ...made, rotation: rotation ?? null };
+    const changed = await noteAddition(context, project.id, () =>
+      replaceKey(context, { project, row, next, keyId }, signal),
+    );
     // What cannot go yet, or when the host is away, goes later.
     await removeRetiredKeys(context, signal, row.project_id).catch(() => undefined);
     return changed;
@@ -55,14 +40,39 @@ export async function rotateDeployKey(
   }
 }
 
+interface Replacing {
+  project: ProjectAtHost;
+  row: DeployKeyRow;
+  next: Pick<DeployKeyRow, 'public_key' | 'fingerprint' | 'sealed_private_key' | 'rotation'>;
+  keyId: string;
+}
+
+async function replaceKey(
+  context: ApiContext,
+  replacing: Replacing,
+  signal: AbortSignal,
+): Promise<DeployKeyRow> {
+  const { project, row, next } = replacing;
+  const pending = await insertRetiredKey(context, { ...row, ...next, source_host_id: null });
+  const hostedId = await addAtHost(project, next.public_key, signal).catch(async (error) => {
+    if (provesNothingHappened(error)) await deleteRetiredKey(context.database, pending);
+    throw error;
+  });
+  const changed = await swap(context, replacing, { hostedId, pending });
+  if (changed) return changed;
+  await removeAndConfirm(hostedDeployKey(project, { ...next, source_host_id: hostedId }), signal);
+  throw conflict(
+    'changed_meanwhile',
+    'The deploy key was rotated or removed at the same moment. Read it again.',
+  );
+}
+
 async function swap(
   context: ApiContext,
-  row: DeployKeyRow,
-  next: Omit<NewDeployKeyRow, 'id' | 'project_id' | 'created_at'>,
-  by: { oldHostedId: string | undefined; pending: string; teamId: string; keyId: string },
+  { project: { teamId }, row, next, keyId }: Replacing,
+  { hostedId, pending }: { hostedId: string; pending: string },
 ): Promise<DeployKeyRow | undefined> {
   const { database, now } = context;
-  const { oldHostedId, pending, teamId, keyId } = by;
   return await database.transaction().execute(async (transaction) => {
     const project = await lockLiveProject(transaction, row.project_id);
     const changed =
@@ -70,7 +80,7 @@ async function swap(
       (await transaction
         .updateTable('deploy_key')
         .set({
-          ...next,
+          ...{ ...next, source_host_id: hostedId },
           ...{ looked_at: null, revoked_at_source_host_at: null, remove_again_at: null },
           version: sql<number>`version + 1`,
         })
@@ -80,8 +90,7 @@ async function swap(
         .executeTakeFirst());
     if (!changed) return undefined;
     await deleteRetiredKey(transaction, pending);
-    if (oldHostedId !== undefined)
-      await insertRetiredKey({ database: transaction, now }, { ...row, source_host_id: oldHostedId });
+    await insertRetiredKey({ database: transaction, now }, row);
     await recordAudit(
       { ...context, database: transaction },
       {

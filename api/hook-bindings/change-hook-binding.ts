@@ -6,11 +6,11 @@ import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { bindHook } from './bind-hook.ts';
 import { requireEvents } from './create-hook-binding.ts';
 import { type HookBindingRow, hookBindingOfProject } from './hook-binding-store.ts';
-import { addHookAtHost } from './hosted-hook.ts';
+import { hostHook, takeBackHook } from './hosted-hook.ts';
 
 /**
  * Binds a hook to something else; at the source host, too, when the change names events: what was edited there by hand
- * is then as declared again. Undefined when somebody else changed it meanwhile. Throws problems.
+ * is then as declared again. Undefined when somebody else changed or removed it meanwhile. Throws problems.
  */
 export async function changeHookBinding(
   context: ApiContext,
@@ -24,13 +24,14 @@ export async function changeHookBinding(
   requireEvents(project, wanted);
   // The host first: when it does not take the change, the same request may be sent again.
   const apply = (row: HookBindingRow) =>
-    addHookAtHost(context, project, row, signal).catch((error) => {
+    hostHook(context, project, row, signal).catch((error) => {
       throw sourceHostProblem(error);
     });
-  await apply(wanted);
+  const hosted = await apply(wanted);
   const changed = await bindHook(context, row, wanted, by);
   if (changed) return changed;
   const other = await hookBindingOfProject(context.database, row.project_id);
   if (other) await apply(other);
+  else await takeBackHook(context, project, hosted, signal);
   return undefined;
 }

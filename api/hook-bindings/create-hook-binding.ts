@@ -6,7 +6,6 @@ import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
 import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
-import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { bindHook } from './bind-hook.ts';
@@ -16,9 +15,8 @@ import {
   type HookBindingRow,
   hookBindingOfProject,
   insertHookBinding,
-  setHostedHookId,
 } from './hook-binding-store.ts';
-import { addHookAtHost, findHook, hostedEvents, hostedHook, isAsSet } from './hosted-hook.ts';
+import { findHook, hostedEvents, hostHook, isAsSet } from './hosted-hook.ts';
 
 interface Wanted {
   projectId: string;
@@ -113,9 +111,8 @@ async function addRow(
   { project, row, fresh, keyId }: Pending & { project: ProjectAtHost; keyId: string },
   signal: AbortSignal,
 ): Promise<HookBindingRow> {
-  let hostedId: string;
   try {
-    hostedId = await addHookAtHost(context, project, row, signal);
+    return await hostHook(context, project, row, signal);
   } catch (error) {
     // Otherwise the hook may be there, by this attempt or the one that left the row, which stays to be completed.
     if (fresh && provesNothingHappened(error)) {
@@ -124,11 +121,6 @@ async function addRow(
     }
     throw error;
   }
-  if (!(await setHostedHookId(context.database, row.id, hostedId))) {
-    await removeAndConfirm(hostedHook(context, project, { ...row, source_host_id: hostedId }), signal);
-    throw conflict('hook_binding_removed', 'The hook was removed while it was being made.', 'project_id');
-  }
-  return { ...row, source_host_id: hostedId };
 }
 
 async function inspect(project: ProjectAtHost, signal: AbortSignal) {

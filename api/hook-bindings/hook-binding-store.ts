@@ -60,12 +60,15 @@ export async function insertHookBinding(
     .executeTakeFirst();
 }
 
-/** False when the row is gone: somebody removed or revoked the hook in the meantime. */
+/** False when somebody removed the hook in the meantime, or its project is being revoked. */
 export async function setHostedHookId(database: Database, id: string, hostedId: string): Promise<boolean> {
   const { numUpdatedRows } = await database
     .updateTable('hook_binding')
+    .from('project')
     .set({ source_host_id: hostedId })
-    .where('id', '=', id)
+    .where('hook_binding.id', '=', id)
+    .whereRef('project.id', '=', 'hook_binding.project_id')
+    .where('project.revoking_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }

@@ -1,9 +1,12 @@
 import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
+import { conflict } from '../http/problem-error.ts';
 import { unlessGone } from '../source-hosts/errors.ts';
+import { noteAddition } from '../source-hosts/note-addition.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
-import type { HostedThing } from '../source-hosts/remove-and-confirm.ts';
+import { type HostedThing, removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import type { HostedHook } from '../source-hosts/source-host.ts';
+import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
 import { type HookBindingRow, setHostedHookId } from './hook-binding-store.ts';
 
@@ -28,8 +31,41 @@ export function hostedEvents(project: ProjectAtHost, events: readonly HookEvent[
   return events.filter((event) => project.events.includes(event));
 }
 
-/** Adds the hook at the source host, or sets right the one that is there; gives its id. Throws a SourceHostError. */
-export async function addHookAtHost(
+/**
+ * Brings the hook to the source host, or sets right the one that is there, and notes its id. When it was removed meanwhile
+ * it is taken back there. Throws a SourceHostError where that brought nothing, else problems: 409.
+ */
+export async function hostHook(
+  context: ApiContext,
+  project: ProjectAtHost,
+  row: HookBindingRow,
+  signal: AbortSignal,
+): Promise<HookBindingRow> {
+  return await noteAddition(context, project.id, async () => {
+    const hosted = { ...row, source_host_id: await addHookAtHost(context, project, row, signal) };
+    if (await setHostedHookId(context.database, row.id, hosted.source_host_id)) return hosted;
+    await takeBackHook(context, project, hosted, signal);
+    throw conflict(
+      'hook_binding_removed',
+      'The hook was removed, or its project revoked, at the same moment.',
+    );
+  });
+}
+
+/** Removes a hook at the source host that is bound to nothing. Throws problems. */
+export async function takeBackHook(
+  context: ApiContext,
+  project: ProjectAtHost,
+  row: HookBindingRow,
+  signal: AbortSignal,
+): Promise<void> {
+  await removeAndConfirm(hostedHook(context, project, row), signal).catch((error) => {
+    throw sourceHostProblem(error);
+  });
+}
+
+/** Gives its id. */
+async function addHookAtHost(
   context: ApiContext,
   project: ProjectAtHost,
   { id, events, source_host_id: hostedId }: Pick<HookBindingRow, 'id' | 'events' | 'source_host_id'>,
@@ -77,20 +113,4 @@ export function hostedHook(
     remove: (hostedId, signal) => host.removeHook(repository, hostedId, signal),
     find: (signal) => host.lookUpHook(repository, hookUrl(context, hook.id), signal),
   };
-}
-
-/**
- * The hook's id at the source host. When a crash or a timeout kept it from us, adding the same hook again tells it.
- * Undefined when the repository is gone, and the hook with it.
- */
-export async function settledHookId(
-  context: ApiContext,
-  project: ProjectAtHost,
-  hook: HookBindingRow,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  if (hook.source_host_id !== null) return hook.source_host_id;
-  const id = await unlessGone(() => addHookAtHost(context, project, hook, signal));
-  if (id !== undefined) await setHostedHookId(context.database, hook.id, id);
-  return id;
 }

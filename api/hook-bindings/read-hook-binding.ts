@@ -6,7 +6,7 @@ import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-ho
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { stateAtHost } from '../source-hosts/state-at-host.ts';
 import { type HookBindingRow, hookBindingOfTeam, setHostedHookId } from './hook-binding-store.ts';
-import { findHook, hookUrl, hostedEvents, isAsSet, settledHookId } from './hosted-hook.ts';
+import { findHook, hookUrl, hostedEvents, isAsSet } from './hosted-hook.ts';
 
 const driftCheckMs = 3_000;
 
@@ -24,10 +24,7 @@ export async function readHookBinding(
   if (!row) throw notFound('hook binding', id);
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
   try {
-    const hostedId = await settledHookId(context, project, row, signal);
-    if (hostedId === undefined) throw notFound('hook binding', id);
-    const at = { id, source_host_id: hostedId, withinMs: driftCheckMs };
-    const found = await findHook(context, project, at, signal);
+    const found = await findHook(context, project, { ...row, withinMs: driftCheckMs }, signal);
     if (!isAsSet(context, id, found)) throw notFound('hook binding', id);
     if (found.id !== row.source_host_id) await setHostedHookId(context.database, id, found.id);
     return { ...row, source_host_id: found.id, events: eventsNow(project, row.events, found.events) };

@@ -34,6 +34,8 @@ const stopped = {
 /**
  * Marks what is to be revoked and all that belongs to it, which stops claims, hooks and tokens at once, and opens the
  * revocations with that first step. What is open or finished stays as it is. Undefined when there is no such thing.
+ *
+ * Locks a revocation before what it revokes, as each of its steps does, so that the two never wait for each other.
  */
 export async function openRevocation(context: ApiContext, asked: Asked): Promise<RevocationRow | undefined> {
   const stopwatch = startStopwatch(context);
@@ -54,27 +56,23 @@ export async function openRevocation(context: ApiContext, asked: Asked): Promise
 const open = { project: openProject, connection: openConnection, team: openTeam };
 
 async function openProject(opening: Opening, id: string, parentId: string | null) {
-  const { transaction, at } = opening;
-  const project = await transaction
-    .updateTable('project')
-    .set({ revoking_at: since(at) })
-    .where('id', '=', id)
-    .returning(['name', 'team_id'])
-    .executeTakeFirst();
-  return project && (await insert(opening, { kind: 'project', subject: id, ...project }, parentId));
+  const project = await read(opening, 'project').select('team_id').where('id', '=', id).executeTakeFirst();
+  if (!project) return undefined;
+  const opened = await insert(opening, { kind: 'project', subject: id, ...project }, parentId);
+  if (opened.isNew) await mark(opening, 'project', id);
+  return opened;
 }
 
 async function openConnection(opening: Opening, id: string, parentId: string | null) {
-  const { transaction, at } = opening;
-  const connection = await transaction
-    .updateTable('connection')
-    .set({ revoking_at: since(at) })
+  const connection = await read(opening, 'connection')
+    .select('team_id')
     .where('id', '=', id)
-    .returning(['name', 'team_id'])
     .executeTakeFirst();
   if (!connection) return undefined;
   const opened = await insert(opening, { kind: 'connection', subject: id, ...connection }, parentId);
-  const projects = await transaction
+  if (!opened.isNew) return opened;
+  await mark(opening, 'connection', id);
+  const projects = await opening.transaction
     .selectFrom('project')
     .select('id')
     .where('connection_id', '=', id)
@@ -87,15 +85,11 @@ async function openConnection(opening: Opening, id: string, parentId: string | n
 
 async function openTeam(opening: Opening, id: string) {
   const { transaction, at, asked } = opening;
-  const team = await transaction
-    .updateTable('team')
-    .set({ revoking_at: since(at) })
-    .where('id', '=', id)
-    .returning('name')
-    .executeTakeFirst();
+  const team = await read(opening, 'team').where('id', '=', id).executeTakeFirst();
   if (!team) return undefined;
-  const about = { kind: 'team', subject: id, name: team.name, team_id: id } as const;
-  const opened = await insert(opening, about, null);
+  const opened = await insert(opening, { kind: 'team', subject: id, team_id: id, ...team }, null);
+  if (!opened.isNew) return opened;
+  await mark(opening, 'team', id);
   const keys = transaction.updateTable('api_key').where('team_id', '=', id);
   await keys.set({ reads_only: opened.id }).where('id', '=', asked.by).execute();
   await keys
@@ -114,8 +108,14 @@ async function openTeam(opening: Opening, id: string) {
   return opened;
 }
 
-function since(at: Date) {
-  return sql<Date>`coalesce(revoking_at, ${at.toISOString()}::timestamptz)`;
+/** Its name; nobody deletes it before the transaction ends, and nobody who changes it waits for that. */
+function read<T extends Asked['kind']>({ transaction }: Opening, table: T) {
+  return transaction.selectFrom<Asked['kind']>(table).select('name').forKeyShare();
+}
+
+async function mark({ transaction, at }: Opening, table: Asked['kind'], id: string): Promise<void> {
+  const revoking_at = sql<Date>`coalesce(revoking_at, ${at.toISOString()}::timestamptz)`;
+  await transaction.updateTable(table).set({ revoking_at }).where('id', '=', id).execute();
 }
 
 type About = Pick<RevocationRow, 'kind' | 'subject' | 'name' | 'team_id'>;
@@ -156,7 +156,10 @@ function firstStep(kind: RevocationRow['kind'], at: Date, { from }: Stopwatch): 
   };
 }
 
-/** The first statement counts, for this revocation and all its parts that are not finished. */
+/**
+ * The first statement counts, for this revocation and all its parts that are not finished. They are locked in one order,
+ * so that two statements do not wait for each other.
+ */
 async function state({ transaction, asked, at }: Opening, id: string): Promise<void> {
   const stated = json({ by: asked.by, at: at.toISOString() });
   await sql`
@@ -166,6 +169,9 @@ async function state({ transaction, asked, at }: Opening, id: string): Promise<v
       select part.id from revocation part join parts on part.parent_id = parts.id
     )
     update revocation set stated = coalesce(stated, ${stated})
-    where id in (select id from parts) and finished_at is null
+    where id in (
+      select id from revocation where id in (select id from parts) and finished_at is null
+      order by id for update
+    )
   `.execute(transaction);
 }

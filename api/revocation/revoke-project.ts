@@ -1,5 +1,6 @@
 import type { ApiContext } from '../context.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
+import { additionsEnded } from '../source-hosts/note-addition.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { type Attempt, beginAttempt, isDone, recordStep, startStopwatch } from './attempt.ts';
 import { sourceHostSteps } from './clear-source-host.ts';
@@ -81,6 +82,7 @@ async function endStep(attempt: Attempt, signal: AbortSignal, { buildsMs }: Pati
 async function clearSourceHost(attempt: Attempt, signal: AbortSignal, { retryMs }: Patience): Promise<void> {
   const { context, revocation } = attempt;
   const project = await projectAtHost(context, { projectId: revocation.subject });
+  await additionsEnded(context, project.id, signal);
   for (const { step, run } of sourceHostSteps) {
     if (isDone(revocation, step) || isDone(revocation, 'absence_stated')) continue;
     try {

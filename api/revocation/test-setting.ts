@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -65,6 +65,17 @@ export async function openSetting() {
     async addProject(team: { id: string }, name: string) {
       await local.createRepository(name);
       return await addProject(context, team.id, name);
+    },
+    /** What a repository has from Ebb. */
+    async atHost(name: string) {
+      const file = join(root, 'repositories', `${name}.git`, 'ebb', 'state.json');
+      const { deployKeys, hooks } = JSON.parse(await readFile(file, 'utf8'));
+      return { deployKeys, hooks };
+    },
+    /** As if the time had passed that something may take to be added at the source host. */
+    async additionsEnded() {
+      const ends_at = sql<Date>`now()`;
+      await database.updateTable('addition').set({ ends_at }).execute();
     },
     removeRepository: (name: string) => rm(join(root, 'repositories', `${name}.git`), { recursive: true }),
     async call(

@@ -58,7 +58,7 @@ async function claimDue({ database, now }: ApiContext) {
     .innerJoin('project', 'project.id', 'build.project_id')
     .innerJoin('connection', 'connection.id', 'project.connection_id')
     .selectAll('build')
-    .select(['project.name as project_name', 'project.repository'])
+    .select(['project.name as project_name', 'project.repository', 'project.repository_id'])
     .select(hostColumns)
     .where(
       'build.id',

@@ -78,5 +78,5 @@ export async function reportStatus(
 ): Promise<void> {
   const path = `/repos/${repository}/statuses/${encodeURIComponent(commit)}`;
   const body = { state, context, description: description.slice(0, 140), target_url: url };
-  await api.ask(repository, { statuses: 'write' }, { method: 'POST', path, body, signal });
+  await api.ask(repository, { statuses: 'write' }, { method: 'POST', path, body, signal, follow: true });
 }

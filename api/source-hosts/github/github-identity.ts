@@ -7,7 +7,7 @@ const readMetadata = { metadata: 'read' } as const;
 
 /**
  * The same API, which knows a repository by its id: one that was renamed or transferred is told by its new name, and
- * what is removed or looked for is found there. GitHub redirects old names only until somebody takes them again.
+ * what is removed, looked for or shown beside a commit goes there. GitHub redirects old names only until somebody takes them again.
  */
 export function withIdentity(api: GithubApi): GithubApi {
   const { known } = api;

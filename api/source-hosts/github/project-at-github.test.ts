@@ -286,6 +286,26 @@ describe('a project at GitHub', () => {
     }
   }
 
+  for (const [by, isTakenAgain] of [
+    ['token', false],
+    ['app', true],
+  ] as const) {
+    const also = isTakenAgain ? ', when another has the old one' : '';
+    test(`a status is shown in a repository that has another name now${also} (by ${by})`, async () => {
+      const { repository, project } = await declareAtGithub(given, {}, by);
+      const head = await push(repository, 'Before it was renamed');
+      await builds(project, 1);
+      given.github.rename(repository, `${repository}-new`);
+      if (isTakenAgain) await given.github.addRepository(repository);
+      await reportStatuses(given.context, signal);
+      const { statuses } = given.github.repository(`${repository}-new`);
+      assert.deepEqual(
+        statuses.map(({ sha }) => sha),
+        [head],
+      );
+    });
+  }
+
   test('what GitHub forbids is told with its fix', async () => {
     const { admin, github } = given;
     const { repository, project, deployKey } = await declareAtGithub(given);
