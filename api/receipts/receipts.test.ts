@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { insertBuild } from '../builds/insert-build.ts';
 import { endVmUse, useVm } from '../builds/use-vm.ts';
 import { json } from '../db/database.ts';
+import { appendLog } from '../logs/append-log.ts';
 import { destroySecrets } from '../revocation/destroy-secrets.ts';
 import { revokeProject } from '../revocation/revoke-for-tests.ts';
 import { openSetting, type Setting } from '../revocation/test-setting.ts';
@@ -50,18 +51,13 @@ test('a build has provenance and a statement about its VM, signed once', async (
 test('the provenance holds the digest and the length of the log that readers get', async () => {
   const { team, build } = await addBuild('log');
   const parts = ['ebb: hello\n', 'and more', '\n'];
-  let position = 0;
-  for (const part of parts) {
-    const row = { build_id: build, position, data: Buffer.from(part) };
-    await setting.context.database.insertInto('build_log').values(row).execute();
-    position += part.length;
-  }
+  for (const part of parts) await addLog(build, part);
   await end(build, { vm_gone_at: new Date() });
   const { provenance } = await signBuildReceipts(setting.context, build);
   const { body } = await setting.call(team.token, 'GET', `/v1/receipts/${provenance}`);
   const [log] = statementOf(body).predicate.runDetails.byproducts;
   assert.equal(log.digest.sha256, createHash('sha256').update(parts.join('')).digest('hex'));
-  assert.equal(log.annotations.ebb_bytes, position);
+  assert.equal(log.annotations.ebb_bytes, parts.join('').length);
 });
 
 test('a log that was destroyed before the provenance was signed is named as that, without a digest', async () => {
@@ -177,10 +173,13 @@ async function addBuild(name: string) {
 }
 
 async function addLog(build: string, text: string): Promise<void> {
-  const { database } = setting.context;
-  const row = { build_id: build, position: 0, data: Buffer.from(text) };
-  await database.insertInto('build_log').values(row).execute();
-  await database.updateTable('build').set({ log_size: text.length }).where('id', '=', build).execute();
+  const { log_size, ...row } = await setting.context.database
+    .selectFrom('build')
+    .select(['id', 'project_id', 'attempt', 'log_size'])
+    .where('id', '=', build)
+    .executeTakeFirstOrThrow();
+  const place = { attempt: row.attempt, offset: log_size };
+  await appendLog(setting.context, row, place, Buffer.from(text));
 }
 
 async function end(build: string, vm: { vm_gone_at: Date | null }): Promise<void> {
