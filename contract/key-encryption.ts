@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
 import { Page } from './page.ts';
 
-export const WrappingKey = (description: string) =>
+const WrappingKey = (description: string) =>
   Type.String({ description: `${description} Driver and key: \`file:…\` or \`aws-kms:arn:…\`.` });
 
 const WrappedPrivateKey = Type.String({

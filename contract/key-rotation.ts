@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
-import { WrappingKey } from './key-encryption.ts';
 import { Page } from './page.ts';
 
 /** POST /v1/projects/{id}/key-rotations asks for it; a runner does it. */
@@ -17,10 +16,7 @@ export const KeyRotation = Type.Object({
 export type KeyRotation = Static<typeof KeyRotation>;
 
 /** GET /v1/key-rotations: those that wait for a runner, oldest first. */
-export const WaitingKeyRotations = Type.Object({
-  ...Page(Type.Pick(KeyRotation, ['id', 'project_id'])).properties,
-  wrapping_key: WrappingKey('What the API wraps with; a runner with another one leaves them.'),
-});
+export const WaitingKeyRotations = Page(Type.Pick(KeyRotation, ['id', 'project_id']));
 export type WaitingKeyRotations = Static<typeof WaitingKeyRotations>;
 
 const Sealed = Type.String({ description: 'Compact JWE.' });

@@ -101,14 +101,7 @@ describeApi('rotation of the key-encryption key', (given) => {
       assert.ok(wrapped_private_key?.startsWith(`${current.id} `));
     const names = { from: old.id, to: current.id };
     for (const id of [project.id, made[0] ?? '', made.at(-1) ?? ''])
-      assert.deepEqual(
-        (await auditOf(id)).filter(({ action }: { action: string }) => action !== 'project.created'),
-        [
-          { action: 'project_key.rewrapped', ...names },
-          { action: 'project_key.released', for: 'wrapping anew', wrapped_by: old.id },
-        ],
-        'a runner had it before it was wrapped anew',
-      );
+      assert.deepEqual(await auditOf(id), [{ action: 'project_key.rewrapped', ...names }]);
 
     await finishKeyEncryptionRotation(given().context);
     await finishKeyEncryptionRotation(given().context);
@@ -184,7 +177,7 @@ describeApi('rotation of the key-encryption key', (given) => {
     const before = await wrappedOf(project.id);
     const other = makeKeyEncryptionKeyForTests().key;
     const { done, failed } = await rewrapKeys(work.runner(other, [old, current]), work.signal());
-    assert.deepEqual([done, failed], [0, 0]);
+    assert.deepEqual([done, failed > 0], [0, true]);
     const to = await other.wrap(Buffer.from('x'), project.id);
     const change: WrappedKeyChange = { from: before, to };
     const put = work.controlPlane.request('PUT', `/v1/wrapped-keys/${project.id}`, change, work.signal());

@@ -7,9 +7,8 @@ import type { BuildRow } from './state-machine.ts';
 
 /**
  * Writes into the team's audit what a runner does with a key or a secret, once for each number of an attempt. A runner
- * reports an opening before it opens: throws 409 of an opening when the attempt is not the build's any more, when the
- * build does not run, is to be cancelled, or its project is being revoked. What was done with a key that is open is
- * written down however late.
+ * reports an opening before it opens: throws 409 when the attempt is not the build's any more, and, of an opening,
+ * when the build does not run, is to be cancelled, or its project is being revoked.
  */
 export async function recordCustodyEvent(
   context: ApiContext,
@@ -25,7 +24,7 @@ export async function recordCustodyEvent(
       .where('build.id', '=', build.id)
       .forUpdate('build')
       .executeTakeFirstOrThrow();
-    if (isOpening(event)) requireAttempt(row, attempt);
+    requireAttempt(row, attempt);
     if (isOpening(event) && (row.state !== 'running' || row.cancel_requested || row.revoking_at !== null)) {
       throw conflict(
         'not_to_open',
@@ -40,7 +39,7 @@ export async function recordCustodyEvent(
       .executeTakeFirst();
     if (!fresh) return;
     const { action, ...detail } = event;
-    const runner = row.attempt === attempt ? row.lease_holder?.split('/')[0] : undefined;
+    const runner = row.lease_holder?.split('/')[0];
     await recordAudit(
       { ...context, database: transaction },
       {

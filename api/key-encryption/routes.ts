@@ -6,11 +6,10 @@ import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { lastKeyEncryptionRotation } from './key-encryption-rotation.ts';
-import { countByWrappingKey, releaseKeysOfOthers, swapWrappedKey } from './wrapped-key-store.ts';
+import { countByWrappingKey, keysOfOthers, swapWrappedKey } from './wrapped-key-store.ts';
 
 const tags = ['runner'];
 const Query = Type.Object({
-  wrapping_key: Type.Optional(Type.String({ maxLength: 2_048, description: 'What the runner wraps with.' })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
   cursor: Type.Optional(Type.String({ maxLength: 200 })),
 });
@@ -41,18 +40,14 @@ export const keyEncryptionRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/wrapped-keys',
     { preHandler, schema: { tags, querystring: Query, response: { 200: WrappedKeys } } },
-    async ({ principal, query }) => {
+    async ({ query }) => {
       const page = pageRequest(query);
-      const { wrappingKey } = context.custody;
-      // A runner that could not wrap them to that key gets none.
-      if (query.wrapping_key !== wrappingKey)
-        return { items: [], next_cursor: null, wrapping_key: wrappingKey };
-      const rows = await releaseKeysOfOthers(context, principal.keyId, page);
+      const rows = await keysOfOthers(database, context.custody.wrappingKey, page);
       const shown = pageOf(rows, page, ({ id, wrapped_private_key }) => ({
         project_id: id,
         wrapped_private_key,
       }));
-      return { ...shown, wrapping_key: wrappingKey };
+      return { ...shown, wrapping_key: context.custody.wrappingKey };
     },
   );
 

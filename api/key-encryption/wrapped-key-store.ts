@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import { parseWrappedKey } from '../../contract/custody/key-wrapper.ts';
 import type { WrappedKeyChange } from '../../contract/key-encryption.ts';
 import { recordAudit } from '../audit/record-audit.ts';
-import { recordRelease } from '../audit/record-release.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { PageRequest } from '../http/page.ts';
@@ -19,30 +18,19 @@ function liveKeys(database: Database) {
     .where('wrapped_private_key', 'is not', null);
 }
 
-/**
- * Keys that another key than the API's wrapped, by the id of their project, once the audits of their teams say that this
- * runner has them; one more than `limit`.
- */
-export async function releaseKeysOfOthers(
-  context: ApiContext,
-  keyId: string,
+/** Keys that another key than `wrappingKey` wrapped, by the id of their project; one more than `limit`. */
+export async function keysOfOthers(
+  database: Database,
+  wrappingKey: string,
   { limit, after }: PageRequest,
 ): Promise<{ id: string; wrapped_private_key: string }[]> {
-  return await context.database.transaction().execute(async (transaction) => {
-    const rows = await liveKeys(transaction)
-      .select(['id', 'team_id', sql<string>`wrapped_private_key`.as('wrapped_private_key')])
-      .where(wrappedBy, '<>', context.custody.wrappingKey)
-      .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
-      .orderBy('id')
-      .limit(limit + 1)
-      .execute();
-    const releases = rows.slice(0, limit).map(({ id, team_id, wrapped_private_key }) => ({
-      ...{ projectId: id, teamId: team_id, purpose: 'wrapping anew' },
-      detail: { wrapped_by: parseWrappedKey(wrapped_private_key).id ?? 'unnamed' },
-    }));
-    await recordRelease({ ...context, database: transaction }, keyId, releases);
-    return rows;
-  });
+  return await liveKeys(database)
+    .select(['id', sql<string>`wrapped_private_key`.as('wrapped_private_key')])
+    .where(wrappedBy, '<>', wrappingKey)
+    .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
+    .orderBy('id')
+    .limit(limit + 1)
+    .execute();
 }
 
 /** How many keys of live projects each key wrapped. */

@@ -1,4 +1,3 @@
-import { parseWrappedKey } from '../../contract/custody/key-wrapper.ts';
 import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import type { KeyRotationResult } from '../../contract/key-rotation.ts';
 import { recordAudit } from '../audit/record-audit.ts';
@@ -9,17 +8,13 @@ import { conflict } from '../http/problem-error.ts';
 /**
  * Puts a new key pair, and everything sealed to it, in the place of the old: all at once, or nothing when a value was
  * added, changed or removed since it was read. The old wrapped private key is gone then. Throws 409: `not_waiting`
- * when it is over, `changed_meanwhile` when it has to be started over, `other_wrapping_key` when runners that have only
- * the API's key could not unwrap the new one.
+ * when it is over, `changed_meanwhile` when it has to be started over.
  */
 export async function finishKeyRotation(
   context: ApiContext,
   rotationId: string,
   result: KeyRotationResult,
 ): Promise<void> {
-  const { wrappingKey } = context.custody;
-  if (parseWrappedKey(result.wrapped_private_key).id !== wrappingKey)
-    throw conflict('other_wrapping_key', `The API wraps with ${wrappingKey}.`, 'wrapped_private_key');
   await context.database.transaction().execute(async (transaction) => {
     const projectId = await projectOf(transaction, rotationId);
     // Exclusive: what seals a new value meanwhile waits, and then finds another key than it sealed to.

@@ -1,7 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { KeyRotation, KeyRotationTask } from '../../contract/key-rotation.ts';
 import { recordAudit } from '../audit/record-audit.ts';
-import { recordRelease } from '../audit/record-release.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
@@ -79,21 +78,14 @@ export async function waitingRotations(database: Database, { limit, after }: Pag
     .execute();
 }
 
-/**
- * All that is sealed to a project, as it is at one moment, once the team's audit says that this runner has it. Undefined
- * when the project is being revoked.
- */
-export async function readTask(
-  context: ApiContext,
-  { id, project_id: projectId }: KeyRotationRow,
-  keyId: string,
-): Promise<KeyRotationTask | undefined> {
-  return await context.database.transaction().execute(async (transaction) => {
+/** All that is sealed to a project, as it is at one moment. Undefined when the project is being revoked. */
+export async function readTask(database: Database, projectId: string): Promise<KeyRotationTask | undefined> {
+  return await database.transaction().execute(async (transaction) => {
     const project = await lockLiveProject(transaction, projectId);
     if (!project?.wrapped_private_key) return undefined;
     const deployKey = await transaction
       .selectFrom('deploy_key')
-      .select(['id', 'version', 'sealed_private_key as private_key', 'fingerprint'])
+      .select(['id', 'version', 'sealed_private_key as private_key'])
       .where('project_id', '=', projectId)
       // The private half of one that is to go is destroyed.
       .where('sealed_private_key', '!=', '')
@@ -104,17 +96,10 @@ export async function readTask(
       .where('project_id', '=', projectId)
       .orderBy('id')
       .execute();
-    const { fingerprint, ...key } = deployKey ?? {};
-    await recordRelease({ ...context, database: transaction }, keyId, [
-      {
-        ...{ projectId, teamId: project.team_id, purpose: `rotation ${id}` },
-        detail: { deploy_key: fingerprint ?? null, secrets: secrets.map(({ name }) => name) },
-      },
-    ]);
     return {
       project_id: projectId,
       wrapped_private_key: project.wrapped_private_key,
-      deploy_key: deployKey ? (key as KeyRotationTask['deploy_key']) : null,
+      deploy_key: deployKey ?? null,
       secrets,
     };
   });

@@ -82,18 +82,17 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
     { preHandler, schema: { tags, querystring: Query, response: { 200: WaitingKeyRotations } } },
     async ({ query }) => {
       const page = pageRequest(query);
-      const shown = pageOf(await waitingRotations(database, page), page, (row) => row);
-      return { ...shown, wrapping_key: context.custody.wrappingKey };
+      return pageOf(await waitingRotations(database, page), page, (row) => row);
     },
   );
 
   app.get(
     '/v1/key-rotations/:id/task',
     { preHandler, schema: { tags, params: IdParams, response: { 200: KeyRotationTask } } },
-    async ({ principal, params }) => {
+    async ({ params }) => {
       const row = await findKeyRotation(database, params.id);
       if (!row) throw notFound('key rotation', params.id);
-      const task = row.state === 'waiting' ? await readTask(context, row, principal.keyId) : undefined;
+      const task = row.state === 'waiting' ? await readTask(database, row.project_id) : undefined;
       if (task) return task;
       throw conflict('not_waiting', 'The rotation is over, or its project is being revoked.');
     },

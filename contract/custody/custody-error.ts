@@ -1,14 +1,5 @@
-/**
- * Which check failed: sealed to another key, for another project or purpose, a damaged text, wrapped by a key that this
- * runner does not have, a refusal or an absence of the key service.
- */
-export type CustodyProblem =
-  | 'wrong_key'
-  | 'wrong_context'
-  | 'damaged'
-  | 'no_wrapping_key'
-  | 'not_allowed'
-  | 'unavailable';
+/** Which check failed: another key, another project or purpose, a damaged text, a refusal or an absence of the key service. */
+export type CustodyProblem = 'wrong_key' | 'wrong_context' | 'damaged' | 'not_allowed' | 'unavailable';
 
 /** What cannot be opened, wrapped or unwrapped. The sentence says which check failed and shows nothing secret. */
 export class CustodyError extends Error {

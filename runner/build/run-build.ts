@@ -220,9 +220,7 @@ function toEnd(
     });
   }
   if (error instanceof BuildEnd) return error;
-  // Another runner may have the key by now, or this one later.
-  if (error instanceof CustodyError && ['unavailable', 'no_wrapping_key'].includes(error.code))
-    return lost(error.message);
+  if (error instanceof CustodyError && error.code === 'unavailable') return lost(error.message);
   if (error instanceof CustodyError)
     return errored(`${error.message} Was the project revoked, or the runner's key changed?`);
   if (error instanceof SshError) return lost(`The VM was lost: ${error.message}`);

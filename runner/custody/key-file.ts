@@ -1,4 +1,10 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  randomUUID,
+} from 'node:crypto';
 import { link, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createFileKeyWrapper } from '../../contract/custody/key-wrapper.ts';
@@ -53,29 +59,15 @@ export async function readKeyFile(path: string): Promise<KeyPair> {
  */
 export async function rotateKeyFile(path: string): Promise<{ older: string }> {
   const { publicKey } = await readKeyFile(path);
-  const nameOf = (key: JsonWebKey) => path.replace(/(\.json)?$/, `-${thumbprint(key).slice(0, 8)}.json`);
-  // Ended after the new key took its place, a rotation left the public half of the key before.
-  const published = await readPublicHalf(path);
-  if (published && thumbprint(published) !== thumbprint(publicKey)) {
-    await readKeyFile(nameOf(published));
-    await loadOrCreateKeyFile(path);
-    return { older: nameOf(published) };
-  }
-  const older = nameOf(publicKey);
+  const older = path.replace(/(\.json)?$/, `-${thumbprint(publicKey).slice(0, 8)}.json`);
   await link(path, older).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
-  // Of one name, so that a draft that was left is written over and none stays.
-  const draft = `${path}.next`;
+  const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, makeKey(), { mode: 0o600 });
   await rename(draft, path);
   await loadOrCreateKeyFile(path);
   return { older };
-}
-
-async function readPublicHalf(path: string): Promise<JsonWebKey | undefined> {
-  const text = await readFile(`${path}.pub`, 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as JsonWebKey);
 }
 
 function makeKey(): string {

@@ -21,7 +21,7 @@ export function createKeyring(current: KeyEncryptionKey, older: readonly KeyEncr
       const key = keys.find((candidate) => candidate.id === id);
       if (key) return await key.unwrap(payload, projectId, signal);
       throw new CustodyError(
-        'no_wrapping_key',
+        'wrong_key',
         `The key of ${projectId} was wrapped by ${id.slice(0, 200)}, which this runner does not have. Name it in EBB_OLDER_KEYS.`,
       );
     },
@@ -45,7 +45,7 @@ async function unwrapUnnamed(
   throw (
     failure ??
     new CustodyError(
-      'no_wrapping_key',
+      'wrong_key',
       `The key of ${projectId} was wrapped by a file's key, and this runner has none.`,
     )
   );

@@ -21,14 +21,14 @@ export async function rewrapKeys(context: KeyWorkContext, signal: AbortSignal): 
   do {
     const page: WrappedKeys = await controlPlane.request<WrappedKeys>(
       'GET',
-      `/v1/wrapped-keys?${new URLSearchParams({ wrapping_key: keyring.current.id, ...(cursor ? { cursor } : {}) })}`,
+      `/v1/wrapped-keys${cursor ? `?cursor=${cursor}` : ''}`,
       undefined,
       signal,
     );
-    if (page.wrapping_key !== keyring.current.id) {
+    if (page.items.length > 0 && page.wrapping_key !== keyring.current.id) {
       const keys = { api: page.wrapping_key, runner: keyring.current.id };
-      log.warn(keys, 'API and runner have different current keys, so this runner wraps no key anew');
-      return result;
+      log.warn(keys, 'keys wait to be wrapped anew, but API and runner have different current keys');
+      return { ...result, failed: page.items.length };
     }
     for (const item of page.items) result[await rewrapKey(context, item, signal)] += 1;
     cursor = page.next_cursor;

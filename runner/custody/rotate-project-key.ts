@@ -10,28 +10,15 @@ import { OpenedSecret } from './opened-secret.ts';
 
 const maxTries = 5;
 
-/** What no runner could open; anything else is left for one that can. */
-class Unopenable extends Error {}
-
-function isDamage(error: unknown): error is CustodyError {
-  return error instanceof CustodyError && ['damaged', 'wrong_context'].includes(error.code);
-}
-
 /** Does the rotations that wait; gives how many it did. */
 export async function rotateProjectKeys(context: KeyWorkContext, signal: AbortSignal): Promise<number> {
-  const { controlPlane, keyring, log } = context;
-  const { items, wrapping_key } = await controlPlane.request<WaitingKeyRotations>(
+  const { controlPlane, log } = context;
+  const { items } = await controlPlane.request<WaitingKeyRotations>(
     'GET',
     '/v1/key-rotations',
     undefined,
     signal,
   );
-  if (items.length > 0 && wrapping_key !== keyring.current.id) {
-    // Runners that are not restarted yet could not unwrap what this one wraps, or the other way round.
-    const keys = { api: wrapping_key, runner: keyring.current.id };
-    log.warn(keys, 'rotations wait, but API and runner have different current keys');
-    return 0;
-  }
   let done = 0;
   for (const { id, project_id: project } of items) {
     try {
@@ -68,8 +55,8 @@ async function rotateProjectKey(context: KeyWorkContext, id: string, signal: Abo
       if (error instanceof ControlPlaneError && error.code === 'not_waiting') return false;
       if (error instanceof ControlPlaneError && error.code === 'changed_meanwhile' && tries < maxTries)
         continue;
-      if (!(error instanceof Unopenable)) throw error;
-      const failure = { reason: error.message };
+      if (!(error instanceof CustodyError) || error.code === 'unavailable') throw error;
+      const failure = { reason: `${error.message} Declare that value anew and rotate again.` };
       await controlPlane.request('POST', `/v1/key-rotations/${id}/failure`, failure, signal);
       return false;
     }
@@ -82,10 +69,7 @@ async function sealAnew(
   signal: AbortSignal,
 ): Promise<KeyRotationResult> {
   const { project_id: projectId, wrapped_private_key: from, deploy_key: deployKey } = task;
-  const vault = await openVault({ keyring, wrappedPrivateKey: from, projectId, signal }).catch((error) => {
-    if (isDamage(error)) throw new Unopenable(`${error.message} Declare the project anew.`);
-    throw error;
-  });
+  const vault = await openVault({ keyring, wrappedPrivateKey: from, projectId, signal });
   const pair = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
   const privateKey = new OpenedSecret(pair.privateKey.export({ format: 'der', type: 'pkcs8' }));
   try {
@@ -113,9 +97,7 @@ async function resealTo(
   value: string,
   to: Parameters<typeof seal>[1] & { purpose: Exclude<Purpose, 'project-key'> },
 ): Promise<string> {
-  const opened = await vault.open(value, to.purpose).catch((error: CustodyError) => {
-    throw new Unopenable(`${error.message} Declare that value anew and rotate again.`);
-  });
+  const opened = await vault.open(value, to.purpose);
   try {
     return await opened.use((bytes) => seal(bytes, to));
   } finally {

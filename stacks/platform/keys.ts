@@ -30,7 +30,7 @@ export class Keys extends Construct {
       lifecycle,
       policy: policy(
         {
-          // Everything that manages the key, and nothing that uses it; who may put its policy can give himself that, in CloudTrail.
+          // Everything that manages the key; nothing that encrypts, decrypts or passes the right on.
           Sid: 'Manage',
           Principal: { AWS: account },
           Action: [
