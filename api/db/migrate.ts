@@ -11,6 +11,7 @@ import { statements as keyRotation } from './migrations/0009-key-rotation.ts';
 import { statements as custodyEvents } from './migrations/0010-custody-events.ts';
 import { statements as repositoryIds } from './migrations/0011-repository-ids.ts';
 import { statements as orderOfEvents } from './migrations/0012-order-of-events.ts';
+import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import type { Schema } from './schema.ts';
 
 const migrations = [
@@ -26,6 +27,7 @@ const migrations = [
   { name: '0010-custody-events', statements: custodyEvents },
   { name: '0011-repository-ids', statements: repositoryIds },
   { name: '0012-order-of-events', statements: orderOfEvents },
+  { name: '0016-key-releases', statements: keyReleases },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.
