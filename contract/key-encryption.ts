@@ -2,7 +2,8 @@ import { type Static, Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
 import { Page } from './page.ts';
 
-const WrappingKey = (description: string) =>
+/** Names a key-encryption key. */
+export const WrappingKey = (description: string) =>
   Type.String({ description: `${description} Driver and key: \`file:…\` or \`aws-kms:arn:…\`.` });
 
 const WrappedPrivateKey = Type.String({

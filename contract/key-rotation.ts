@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
+import { WrappingKey } from './key-encryption.ts';
 import { Page } from './page.ts';
 
 /** POST /v1/projects/{id}/key-rotations asks for it; a runner does it. */
@@ -16,7 +17,10 @@ export const KeyRotation = Type.Object({
 export type KeyRotation = Static<typeof KeyRotation>;
 
 /** GET /v1/key-rotations: those that wait for a runner, oldest first. */
-export const WaitingKeyRotations = Page(Type.Pick(KeyRotation, ['id', 'project_id']));
+export const WaitingKeyRotations = Type.Object({
+  ...Page(Type.Pick(KeyRotation, ['id', 'project_id'])).properties,
+  wrapping_key: WrappingKey('What the API wraps with; a runner that has another current key leaves them.'),
+});
 export type WaitingKeyRotations = Static<typeof WaitingKeyRotations>;
 
 const Sealed = Type.String({ description: 'Compact JWE.' });
@@ -57,7 +61,7 @@ export const KeyRotationResult = Type.Object(
 );
 export type KeyRotationResult = Static<typeof KeyRotationResult>;
 
-/** POST /v1/key-rotations/{id}/failure: trying again would not help. */
+/** POST /v1/key-rotations/{id}/failure: a value that no runner can open. */
 export const KeyRotationFailure = Type.Object(
   { reason: Type.String({ minLength: 1, maxLength: 2_000 }) },
   { additionalProperties: false },

@@ -3,12 +3,25 @@ import { before, beforeEach, test } from 'node:test';
 import { destroySecrets } from '../api/revocation/destroy-secrets.ts';
 import { dump } from '../api/revocation/test-setting.ts';
 import { addTeam, signIn } from '../api/test-client.ts';
+import { CustodyError } from '../contract/custody/custody-error.ts';
 import type { BuildSpecification } from '../contract/runner.ts';
+import type { KeyEncryptionKey } from '../runner/custody/key-encryption-key.ts';
 import { makeKeyEncryptionKeyForTests } from '../runner/custody/key-encryption-key-for-tests.ts';
 import { openVault } from '../runner/custody/open.ts';
 import { rotateProjectKeys } from '../runner/custody/rotate-project-key.ts';
 import { describeApi } from './describe-api.ts';
-import { declareWithSecret, type KeyWork, openKeyWork, restartApiWith } from './key-work-for-tests.ts';
+import {
+  cloneProject,
+  declareWithSecret,
+  type KeyWork,
+  openKeyWork,
+  restartApiWith,
+} from './key-work-for-tests.ts';
+
+interface Released {
+  action: string;
+  detail: { rotation?: string };
+}
 
 describeApi("rotation of a project's key pair", (given) => {
   let work: KeyWork;
@@ -49,6 +62,18 @@ describeApi("rotation of a project's key pair", (given) => {
       opened[name] = (await vault.open(value, `secret:${name}`)).use((bytes) => bytes.toString());
     const seed = await vault.open(deploy_key.private_key, 'deploy-key');
     return { ...opened, seed: seed.use((bytes) => bytes.toString('hex')) };
+  }
+  /** What the audit says was handed out for rotations. */
+  const released = async () =>
+    (await work.admin.call('GET', `/v1/audit-events?subject=${project.id}&limit=100`)).body.items
+      .filter(({ action, detail }: Released) => action === 'project_key.released' && detail.rotation)
+      .map(({ detail }: Released) => detail);
+  /** Brings a new private key that `wrapper` wrapped, as if all values were sealed to it. */
+  async function result({ id }: { id: string }, wrapper: KeyEncryptionKey) {
+    const { public_key, wrapped_private_key: from } = await row();
+    const wrapped_private_key = await wrapper.wrap(Buffer.from('x'), project.id);
+    const body = { from, public_key, wrapped_private_key, deploy_key: null, secrets: [] };
+    return await work.controlPlane.request('POST', `/v1/key-rotations/${id}/result`, body, work.signal());
   }
   /** A runner during whose first work something else happens. */
   function disturbed(disturb: () => Promise<unknown>) {
@@ -212,22 +237,94 @@ describeApi("rotation of a project's key pair", (given) => {
     assert.deepEqual([refused.status, refused.body.code], [409, 'project_revoked']);
   });
 
-  test('the new key is wrapped with the current key of the runner, whatever wrapped the old one', async () => {
-    const next = makeKeyEncryptionKeyForTests().key;
-    await request();
-    assert.equal(await run(work.runner(next, [work.first])), 1);
+  test('whatever wrapped the old key, the new one is wrapped with what the API wraps with', async () => {
+    const [next, old] = [makeKeyEncryptionKeyForTests().key, work.first];
+    const rotation = await request();
+    await restartApiWith(given(), next);
+    assert.equal(await run(work.runner(next, [old])), 1);
+    assert.equal((await stateOf(rotation)).state, 'done');
     assert.ok((await row()).wrapped_private_key?.startsWith(`${next.id} `));
+    await restartApiWith(given(), old);
+  });
+
+  test('while runners start again with a new key, none wraps to it: those of before can build on', async () => {
+    const next = makeKeyEncryptionKeyForTests().key;
+    const restarted = work.runner(next, [work.first]);
+    const rotation = await request();
+    assert.equal(await run(restarted), 0);
+    assert.deepEqual(await released(), [], 'nothing was handed out for it');
+    assert.equal((await open(await claim())).TOKEN, 'hush-before');
+    await assert.rejects(result(rotation, next), { code: 'other_wrapping_key' });
+    assert.equal(await run(), 1);
+    assert.equal((await open(await claim())).TOKEN, 'hush-before');
+  });
+
+  test('a runner that cannot unwrap the key, or may not wrap, leaves it to one that can', async () => {
+    const refusing = async () => {
+      throw new CustodyError('not_allowed', 'AWS KMS did not unwrap the key: the key is disabled.');
+    };
+    const able = runner();
+    const lacking = makeKeyEncryptionKeyForTests().keyring;
+    const keyrings = [
+      { ...able.keyring, unwrap: lacking.unwrap },
+      { ...able.keyring, unwrap: refusing },
+      { ...able.keyring, current: { ...able.keyring.current, wrap: refusing } },
+    ];
+    const rotation = await request();
+    for (const keyring of keyrings) {
+      const notBefore = new Map<string, number>();
+      assert.equal(await rotateProjectKeys({ ...able, keyring }, work.signal(), notBefore), 0);
+      assert.equal((await stateOf(rotation)).state, 'waiting');
+      assert.ok((notBefore.get(rotation.id) ?? 0) > Date.now(), 'it is not tried all the time');
+      assert.equal(await rotateProjectKeys(able, work.signal(), notBefore), 0);
+    }
+    assert.equal(await run(), 1);
+    assert.equal((await stateOf(rotation)).state, 'done');
+  });
+
+  test('rotations that nobody here can do hold up no other', async () => {
+    const others = await cloneProject(given(), project.id, 55);
+    for (const id of others) await work.admin.call('POST', `/v1/projects/${id}/key-rotations`);
+    const { key } = makeKeyEncryptionKeyForTests();
+    await given()
+      .context.database.updateTable('project')
+      .set({ wrapped_private_key: await key.wrap(Buffer.from('x'), 'prj_x') })
+      .where('id', 'in', others)
+      .execute();
+    await request();
+    assert.equal(await run(), 1);
+    await given().context.database.deleteFrom('key_rotation').where('project_id', 'in', others).execute();
+  });
+
+  test('what is handed out is in the audit before a runner can open it, once for the same again', async () => {
+    const rotation = await request();
+    await run(runner(2)).catch(() => undefined);
+    assert.deepEqual(await released(), [], 'the call was not sent');
+    const dying = () => disturbed(() => Promise.reject(new Error('died before the result')));
+    for (let times = 0; times < 3; times++) assert.equal(await run(dying()), 0);
+    const { fingerprint } = await given()
+      .context.database.selectFrom('deploy_key')
+      .select('fingerprint')
+      .where('project_id', '=', project.id)
+      .executeTakeFirstOrThrow();
+    const told = { rotation: rotation.id, deploy_key: fingerprint, secrets: ['TOKEN'] };
+    assert.deepEqual(await released(), [told]);
+    await patchSecret('hush-after');
+    await run();
+    assert.deepEqual(await released(), [told, told], 'another value is another opening');
   });
 
   test('the team reads who asked for it and what became of it; no other team may ask', async () => {
     const rotation = await request();
     await run();
     const { body } = await work.admin.call('GET', `/v1/audit-events?subject=${project.id}`);
-    const told = body.items.map(({ action, actor, detail }: Record<string, { rotation: string }>) => [
+    const ofKey = body.items.filter(({ action }: Released) => action.startsWith('project_key.'));
+    const told = ofKey.map(({ action, actor, detail }: Record<string, { rotation: string }>) => [
       ...[action, String(actor).split('_')[0], detail?.rotation],
     ]);
     assert.deepEqual(told, [
       ['project_key.rotated', 'runner', rotation.id],
+      ['project_key.released', 'key', rotation.id],
       ['project_key.rotation_requested', 'key', rotation.id],
     ]);
     const name = `team-${project.id.slice(-6)}x`;

@@ -95,12 +95,22 @@ describeApi('what a runner does with keys', (given) => {
     assert.equal((await tell(1, { action: 'deploy_key.closed', signs: 0, refusals: 0 })).status, 204);
   });
 
-  test('of an attempt that is over may close a key, and opens none', async () => {
+  test('of an attempt that is over is written down as its own, and opens nothing', async () => {
     await build.report('finish', { outcome: 'lost', reason: 'The VM died.' });
     assert.equal((await tell(1, { action: 'deploy_key.opened' })).status, 409);
-    assert.equal((await tell(1, { action: 'deploy_key.closed', signs: 1, refusals: 0 })).status, 204);
     await startBuild(given(), runner, id);
-    const late = await tell(2, { action: 'deploy_key.closed', signs: 1, refusals: 0 });
+    const late = await tell(1, { action: 'deploy_key.opened' });
     assert.deepEqual([late.status, late.body.code], [409, 'old_attempt']);
+    const done: CustodyEvent[] = [
+      { action: 'deploy_key.signed', signs: 1 },
+      { action: 'deploy_key.refused', code: 'wrong_user' },
+      { action: 'deploy_key.closed', signs: 1, refusals: 1 },
+    ];
+    for (const [index, event] of done.entries()) assert.equal((await tell(index + 1, event)).status, 204);
+    assert.deepEqual(
+      (await audited()).map(({ action, detail }) => [action, detail.attempt, detail.runner]),
+      done.map(({ action }) => [action, 1, undefined]),
+      'whose lease it was is not known any more',
+    );
   });
 });

@@ -7,8 +7,9 @@ import type { BuildRow } from './state-machine.ts';
 
 /**
  * Writes into the team's audit what a runner does with a key or a secret, once for each number of an attempt. A runner
- * reports an opening before it opens: throws 409 when the attempt is not the build's any more, and, of an opening,
- * when the build does not run, is to be cancelled, or its project is being revoked.
+ * reports an opening before it opens: throws 409 for one when the attempt is not the build's any more, when the build does
+ * not run, is to be cancelled, or its project is being revoked. What was done with what is open is taken of an old attempt
+ * too: its runner may have been cut off while it did it.
  */
 export async function recordCustodyEvent(
   context: ApiContext,
@@ -24,13 +25,7 @@ export async function recordCustodyEvent(
       .where('build.id', '=', build.id)
       .forUpdate('build')
       .executeTakeFirstOrThrow();
-    requireAttempt(row, attempt);
-    if (isOpening(event) && (row.state !== 'running' || row.cancel_requested || row.revoking_at !== null)) {
-      throw conflict(
-        'not_to_open',
-        `Nothing is opened for this build: it is ${row.state}, to be cancelled, or its project is being revoked.`,
-      );
-    }
+    if (isOpening(event)) requireMayOpen(row, attempt);
     const fresh = await transaction
       .insertInto('custody_event')
       .values({ build_id: build.id, attempt, number })
@@ -39,7 +34,7 @@ export async function recordCustodyEvent(
       .executeTakeFirst();
     if (!fresh) return;
     const { action, ...detail } = event;
-    const runner = row.lease_holder?.split('/')[0];
+    const runner = attempt === row.attempt ? row.lease_holder?.split('/')[0] : undefined;
     await recordAudit(
       { ...context, database: transaction },
       {
@@ -48,6 +43,18 @@ export async function recordCustodyEvent(
       },
     );
   });
+}
+
+function requireMayOpen(
+  build: Pick<BuildRow, 'attempt' | 'state' | 'cancel_requested'> & { revoking_at: Date | null },
+  attempt: number,
+): void {
+  requireAttempt(build, attempt);
+  if (build.state === 'running' && !build.cancel_requested && build.revoking_at === null) return;
+  throw conflict(
+    'not_to_open',
+    `Nothing is opened for this build: it is ${build.state}, to be cancelled, or its project is being revoked.`,
+  );
 }
 
 function isOpening({ action }: CustodyEvent): boolean {

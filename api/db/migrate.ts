@@ -13,6 +13,7 @@ import { statements as repositoryIds } from './migrations/0011-repository-ids.ts
 import { statements as orderOfEvents } from './migrations/0012-order-of-events.ts';
 import { statements as additions } from './migrations/0014-additions.ts';
 import { statements as endsOfVms } from './migrations/0015-ends-of-vms.ts';
+import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import type { Schema } from './schema.ts';
 
 const migrations = [
@@ -30,6 +31,7 @@ const migrations = [
   { name: '0012-order-of-events', statements: orderOfEvents },
   { name: '0014-additions', statements: additions },
   { name: '0015-ends-of-vms', statements: endsOfVms },
+  { name: '0016-key-releases', statements: keyReleases },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

@@ -218,6 +218,7 @@ export interface Schema {
     requested_at: Date;
     finished_at: Date | null;
   };
+  key_release: { project_id: string; digest: string };
   idempotency_key: {
     api_key_id: string;
     key: string;

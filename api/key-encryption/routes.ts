@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
-import { parseWrappedKey } from '../../contract/custody/key-wrapper.ts';
 import { KeyEncryption, WrappedKeyChange, WrappedKeys } from '../../contract/key-encryption.ts';
 import { requireScope } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { lastKeyEncryptionRotation } from './key-encryption-rotation.ts';
-import { countByWrappingKey, keysOfOthers, swapWrappedKey } from './wrapped-key-store.ts';
+import { requireWrappingKey } from './require-wrapping-key.ts';
+import { countByWrappingKey, releaseKeysOfOthers, swapWrappedKey } from './wrapped-key-store.ts';
 
 const tags = ['runner'];
 const Query = Type.Object({
@@ -40,9 +40,9 @@ export const keyEncryptionRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/wrapped-keys',
     { preHandler, schema: { tags, querystring: Query, response: { 200: WrappedKeys } } },
-    async ({ query }) => {
+    async ({ principal, query }) => {
       const page = pageRequest(query);
-      const rows = await keysOfOthers(database, context.custody.wrappingKey, page);
+      const rows = await releaseKeysOfOthers(context, principal.keyId, page);
       const shown = pageOf(rows, page, ({ id, wrapped_private_key }) => ({
         project_id: id,
         wrapped_private_key,
@@ -55,8 +55,7 @@ export const keyEncryptionRoutes: Routes = async (app, { context }) => {
     '/v1/wrapped-keys/:id',
     { preHandler, schema: { tags, params: Type.Object({ id: Type.String() }), body: WrappedKeyChange } },
     async ({ params, body }, reply) => {
-      if (parseWrappedKey(body.to).id !== context.custody.wrappingKey)
-        throw conflict('other_wrapping_key', `The API wraps with ${context.custody.wrappingKey}.`, 'to');
+      requireWrappingKey(context, body.to, 'to');
       if (await swapWrappedKey(context, params.id, body)) return reply.code(204).send();
       throw conflict(
         'changed_meanwhile',

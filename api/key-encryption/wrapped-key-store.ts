@@ -3,6 +3,7 @@ import { parseWrappedKey } from '../../contract/custody/key-wrapper.ts';
 import type { WrappedKeyChange } from '../../contract/key-encryption.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
+import { recordKeyRelease } from '../custody/record-key-release.ts';
 import type { Database } from '../db/database.ts';
 import type { PageRequest } from '../http/page.ts';
 
@@ -18,19 +19,33 @@ function liveKeys(database: Database) {
     .where('wrapped_private_key', 'is not', null);
 }
 
-/** Keys that another key than `wrappingKey` wrapped, by the id of their project; one more than `limit`. */
-export async function keysOfOthers(
-  database: Database,
-  wrappingKey: string,
+/**
+ * Keys that another key wrapped than the API wraps with, by the id of their project, for a runner to wrap anew; one more
+ * than `limit`. That they are handed out is in each team's audit.
+ */
+export async function releaseKeysOfOthers(
+  context: ApiContext,
+  actor: string,
   { limit, after }: PageRequest,
 ): Promise<{ id: string; wrapped_private_key: string }[]> {
-  return await liveKeys(database)
-    .select(['id', sql<string>`wrapped_private_key`.as('wrapped_private_key')])
+  const wrappingKey = context.custody.wrappingKey;
+  const rows = await liveKeys(context.database)
+    .select(['id', 'team_id', sql<string>`wrapped_private_key`.as('wrapped_private_key')])
     .where(wrappedBy, '<>', wrappingKey)
     .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
     .orderBy('id')
     .limit(limit + 1)
     .execute();
+  for (const { id: projectId, team_id: teamId, wrapped_private_key: wrapped } of rows.slice(0, limit)) {
+    const detail = { from: parseWrappedKey(wrapped).id ?? 'unnamed', to: wrappingKey };
+    // One at a time: no transaction locks the chains of several teams.
+    await context.database
+      .transaction()
+      .execute((database) =>
+        recordKeyRelease({ ...context, database }, { teamId, projectId, actor, texts: [wrapped], detail }),
+      );
+  }
+  return rows;
 }
 
 /** How many keys of live projects each key wrapped. */

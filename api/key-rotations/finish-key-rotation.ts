@@ -4,17 +4,20 @@ import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { type Database, json } from '../db/database.ts';
 import { conflict } from '../http/problem-error.ts';
+import { requireWrappingKey } from '../key-encryption/require-wrapping-key.ts';
 
 /**
  * Puts a new key pair, and everything sealed to it, in the place of the old: all at once, or nothing when a value was
  * added, changed or removed since it was read. The old wrapped private key is gone then. Throws 409: `not_waiting`
- * when it is over, `changed_meanwhile` when it has to be started over.
+ * when it is over, `changed_meanwhile` when it has to be started over, `other_wrapping_key` when not every runner can
+ * be expected to unwrap the new private key.
  */
 export async function finishKeyRotation(
   context: ApiContext,
   rotationId: string,
   result: KeyRotationResult,
 ): Promise<void> {
+  requireWrappingKey(context, result.wrapped_private_key, 'wrapped_private_key');
   await context.database.transaction().execute(async (transaction) => {
     const projectId = await projectOf(transaction, rotationId);
     // Exclusive: what seals a new value meanwhile waits, and then finds another key than it sealed to.

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { KeyRotation, KeyRotationTask } from '../../contract/key-rotation.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
+import { recordKeyRelease } from '../custody/record-key-release.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import type { Schema } from '../db/schema.ts';
@@ -78,14 +79,22 @@ export async function waitingRotations(database: Database, { limit, after }: Pag
     .execute();
 }
 
-/** All that is sealed to a project, as it is at one moment. Undefined when the project is being revoked. */
-export async function readTask(database: Database, projectId: string): Promise<KeyRotationTask | undefined> {
-  return await database.transaction().execute(async (transaction) => {
+/**
+ * All that is sealed to a project, as it is at one moment; that it is handed out, and to whom, is in the team's audit.
+ * Undefined when the project is being revoked.
+ */
+export async function releaseTask(
+  context: ApiContext,
+  { id: rotation, project_id: projectId }: KeyRotationRow,
+  actor: string,
+): Promise<KeyRotationTask | undefined> {
+  return await context.database.transaction().execute(async (transaction) => {
     const project = await lockLiveProject(transaction, projectId);
-    if (!project?.wrapped_private_key) return undefined;
+    const wrapped = project?.wrapped_private_key;
+    if (!project || !wrapped) return undefined;
     const deployKey = await transaction
       .selectFrom('deploy_key')
-      .select(['id', 'version', 'sealed_private_key as private_key'])
+      .select(['id', 'version', 'sealed_private_key', 'fingerprint'])
       .where('project_id', '=', projectId)
       // The private half of one that is to go is destroyed.
       .where('sealed_private_key', '!=', '')
@@ -96,11 +105,20 @@ export async function readTask(database: Database, projectId: string): Promise<K
       .where('project_id', '=', projectId)
       .orderBy('id')
       .execute();
+    const names = secrets.map(({ name }) => name);
+    await recordKeyRelease(
+      { ...context, database: transaction },
+      {
+        ...{ teamId: project.team_id, projectId, actor },
+        texts: [wrapped, deployKey?.sealed_private_key ?? '', ...secrets.map(({ value }) => value)],
+        detail: { rotation, deploy_key: deployKey?.fingerprint ?? null, secrets: names },
+      },
+    );
     return {
-      project_id: projectId,
-      wrapped_private_key: project.wrapped_private_key,
-      deploy_key: deployKey ?? null,
-      secrets,
+      ...{ project_id: projectId, wrapped_private_key: wrapped, secrets },
+      deploy_key: deployKey
+        ? { id: deployKey.id, version: deployKey.version, private_key: deployKey.sealed_private_key }
+        : null,
     };
   });
 }

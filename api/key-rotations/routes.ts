@@ -15,7 +15,7 @@ import { findProject } from '../projects/store.ts';
 import { failKeyRotation, finishKeyRotation } from './finish-key-rotation.ts';
 import {
   findKeyRotation,
-  readTask,
+  releaseTask,
   requestKeyRotation,
   toKeyRotation,
   waitingRotations,
@@ -82,17 +82,18 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
     { preHandler, schema: { tags, querystring: Query, response: { 200: WaitingKeyRotations } } },
     async ({ query }) => {
       const page = pageRequest(query);
-      return pageOf(await waitingRotations(database, page), page, (row) => row);
+      const waiting = pageOf(await waitingRotations(database, page), page, (row) => row);
+      return { ...waiting, wrapping_key: context.custody.wrappingKey };
     },
   );
 
   app.get(
     '/v1/key-rotations/:id/task',
     { preHandler, schema: { tags, params: IdParams, response: { 200: KeyRotationTask } } },
-    async ({ params }) => {
+    async ({ principal, params }) => {
       const row = await findKeyRotation(database, params.id);
       if (!row) throw notFound('key rotation', params.id);
-      const task = row.state === 'waiting' ? await readTask(database, row.project_id) : undefined;
+      const task = row.state === 'waiting' ? await releaseTask(context, row, principal.keyId) : undefined;
       if (task) return task;
       throw conflict('not_waiting', 'The rotation is over, or its project is being revoked.');
     },

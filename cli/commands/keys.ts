@@ -50,8 +50,8 @@ export function keysCommand(): Command {
         const { older } = await rotateKeyFile(path);
         console.log(
           [
-            `ebb: the new key is in ${path}, the one of before in ${older}.`,
-            `1. Runners first: EBB_KEY_ENCRYPTION_KEY_FILE=${path} and EBB_OLDER_KEYS=${older}, and start them again.`,
+            `ebb: the new key is in ${path}, those of before in ${older.join(', ')}.`,
+            `1. Runners first: EBB_KEY_ENCRYPTION_KEY_FILE=${path} and EBB_OLDER_KEYS=${older.join(',')}, and start them again.`,
             `2. Then the API: EBB_KEY_ENCRYPTION_KEY_FILE=${path}.pub, and start it again.`,
             '3. When ebb key-encryption says so, take the older key away from runners.',
           ].join('\n'),

@@ -355,9 +355,10 @@ describe('a build', () => {
     );
   });
 
-  test('is tried again when the key service is away, and not when it refuses', async () => {
+  test('is tried again when the key service is away or another runner has the key, and not when it is refused', async () => {
     for (const [code, expected] of [
       ['unavailable', 'lost'],
+      ['wrong_key', 'lost'],
       ['not_allowed', 'errored'],
     ] as const) {
       told.ends = [];

@@ -60,12 +60,7 @@ export async function runBuild(
   let vm: LiveVm | undefined;
   let end: BuildEnd;
   try {
-    const vault = await openVault({
-      keyring: context.keyring,
-      wrappedPrivateKey: specification.wrapped_private_key,
-      projectId: specification.project_id,
-      signal: inTime,
-    });
+    const vault = await unwrap(context, specification, inTime);
     const attempt = { context, specification, reports, vault, custody, log, signal: inTime };
     vm = await bootVm(attempt);
     await prove(attempt, vm);
@@ -76,6 +71,17 @@ export async function runBuild(
     end = toEnd(error, { signal, timeUp, vm, specification });
   }
   await windUp({ context, specification, reports, custody, log }, end, vm, patience);
+}
+
+/** Another runner may have the key that this one lacks: while keys are rotated, say. */
+async function unwrap(
+  { keyring }: RunnerContext,
+  { wrapped_private_key: wrappedPrivateKey, project_id: projectId }: BuildSpecification,
+  signal: AbortSignal,
+): Promise<ProjectVault> {
+  return await openVault({ keyring, wrappedPrivateKey, projectId, signal }).catch((error) => {
+    throw error instanceof CustodyError && error.code === 'wrong_key' ? lost(error.message) : error;
+  });
 }
 
 async function bootVm({ context, specification, reports, signal, log }: Attempt): Promise<LiveVm> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, randomBytes, verify } from 'node:crypto';
-import { chmod, link, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync, randomBytes, randomUUID, verify } from 'node:crypto';
+import { chmod, link, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { CompactEncrypt, importJWK, type JWK } from 'jose';
@@ -212,18 +212,22 @@ describe('the file of the key-encryption key', () => {
     assert.equal((await stat(path)).mode & 0o777, 0o600);
   });
 
+  const privateHalf = async (file: string) => (await readKeyFile(file)).privateKey.d;
+
   test('is rotated to a new one with the old beside it, and once more to a third', async () => {
     const path = join(folder, 'rotated', 'kek.json');
     const first = await loadOrCreateKeyFile(path);
     const { older } = await rotateKeyFile(path);
-    assert.deepEqual((await readKeyFile(older)).privateKey, first.privateKey);
-    assert.equal((await stat(older)).mode & 0o777, 0o600);
+    assert.deepEqual(await Promise.all(older.map(privateHalf)), [first.privateKey.d]);
+    assert.equal((await stat(older[0] ?? '')).mode & 0o777, 0o600);
     const second = await readKeyFile(path);
     assert.notEqual(second.privateKey.d, first.privateKey.d);
     assert.deepEqual(JSON.parse(await readFile(`${path}.pub`, 'utf8')), second.publicKey);
-    const { older: next } = await rotateKeyFile(path);
-    assert.deepEqual((await readKeyFile(next)).privateKey, second.privateKey);
-    assert.deepEqual((await readKeyFile(older)).privateKey, first.privateKey);
+    const { older: both } = await rotateKeyFile(path);
+    assert.deepEqual(
+      new Set(await Promise.all(both.map(privateHalf))),
+      new Set([first.privateKey.d, second.privateKey.d]),
+    );
   });
 
   test('that a rotation was cut off for is still the current one, and the same call goes on', async () => {
@@ -231,7 +235,28 @@ describe('the file of the key-encryption key', () => {
     const { privateKey, publicKey } = await loadOrCreateKeyFile(path);
     await link(path, path.replace('.json', `-${thumbprint(publicKey).slice(0, 8)}.json`));
     assert.deepEqual((await loadOrCreateKeyFile(path)).privateKey, privateKey);
-    assert.deepEqual((await readKeyFile((await rotateKeyFile(path)).older)).privateKey, privateKey);
+    const { older } = await rotateKeyFile(path);
+    assert.deepEqual(await Promise.all(older.map(privateHalf)), [privateKey.d]);
+  });
+
+  test('that a rotation was cut off for before anybody was told: the key that still wraps is named all the same', async () => {
+    const path = join(folder, 'untold', 'kek.json');
+    const wrapping = await loadOrCreateKeyFile(path);
+    await rotateKeyFile(path);
+    await writeFile(`${path}.pub`, JSON.stringify(wrapping.publicKey));
+    const { older } = await rotateKeyFile(path);
+    assert.ok((await Promise.all(older.map(privateHalf))).includes(wrapping.privateKey.d));
+    const current = await readKeyFile(path);
+    assert.deepEqual(JSON.parse(await readFile(`${path}.pub`, 'utf8')), current.publicKey);
+  });
+
+  test('leaves no private key beside it that nobody knows of', async () => {
+    const path = join(folder, 'drafts', 'kek.json');
+    await loadOrCreateKeyFile(path);
+    await writeFile(`${path}.${randomUUID()}`, 'a key that was never used');
+    const { older } = await rotateKeyFile(path);
+    const names = ['kek.json', 'kek.json.pub', ...older.map((file) => basename(file))];
+    assert.deepEqual((await readdir(join(folder, 'drafts'))).toSorted(), names.toSorted());
   });
 
   test('that holds something else is refused and left as it is, and nothing of it is shown', async () => {

@@ -1,18 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KeyWorkContext } from './key-work-context.ts';
+import { afterFailureMs, type KeyWorkContext } from './key-work-context.ts';
 import { rewrapKeys } from './rewrap-keys.ts';
 import { rotateProjectKeys } from './rotate-project-key.ts';
-
-// What this runner cannot unwrap needs another one or an operator: no reason to try it all the time.
-const afterFailureMs = 5 * 60_000;
 
 /** Wraps keys anew and rotates them, as is asked for, beside the builds and until `stop` aborts. Rejects never. */
 export async function keepKeys(context: KeyWorkContext, stop: AbortSignal, pauseMs = 10_000): Promise<void> {
   const { log } = context;
   let rewrapAt = 0;
+  const rotateAt = new Map<string, number>();
   while (!stop.aborted) {
     try {
-      const rotated = await rotateProjectKeys(context, stop);
+      const rotated = await rotateProjectKeys(context, stop, rotateAt);
       if (rotated > 0) log.info({ rotated }, 'keys of projects rotated');
       if (Date.now() >= rewrapAt) {
         const { done, failed } = await rewrapKeys(context, stop);

@@ -5,8 +5,8 @@ import {
   type JsonWebKey,
   randomUUID,
 } from 'node:crypto';
-import { link, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { createFileKeyWrapper } from '../../contract/custody/key-wrapper.ts';
 import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import { readOrCreateSecretFile } from '../../contract/secret-file.ts';
@@ -54,20 +54,37 @@ export async function readKeyFile(path: string): Promise<KeyPair> {
 }
 
 /**
- * Makes a new key in the place of the one that is there, which stays beside it under a name of its own; gives that name.
- * Ended at any line, the same call goes on.
+ * Makes a new key in the place of the one that is there, which stays beside it under a name of its own; gives the paths
+ * of all keys of before that are there. Ended at any line, the same call leaves the current key and all of before.
  */
-export async function rotateKeyFile(path: string): Promise<{ older: string }> {
+export async function rotateKeyFile(path: string): Promise<{ older: string[] }> {
   const { publicKey } = await readKeyFile(path);
-  const older = path.replace(/(\.json)?$/, `-${thumbprint(publicKey).slice(0, 8)}.json`);
-  await link(path, older).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  await removeDrafts(path);
+  const stem = path.replace(/\.json$/, '');
+  await link(path, `${stem}-${thumbprint(publicKey).slice(0, 8)}.json`).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    },
+  );
   const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, makeKey(), { mode: 0o600 });
   await rename(draft, path);
   await loadOrCreateKeyFile(path);
-  return { older };
+  // All, because who was cut off before may not have been told of the one that still wraps.
+  return { older: await filesLike(stem, /^-[\w-]{8}\.json$/) };
+}
+
+/** Private keys that a call which was cut off left, and that wrapped nothing. */
+async function removeDrafts(path: string): Promise<void> {
+  for (const draft of await filesLike(path, /^\.[0-9a-f-]{36}$/)) await rm(draft, { force: true });
+}
+
+async function filesLike(start: string, rest: RegExp): Promise<string[]> {
+  const [folder, begin] = [dirname(start), basename(start)];
+  const names = (await readdir(folder)).toSorted();
+  return names
+    .filter((name) => name.startsWith(begin) && rest.test(name.slice(begin.length)))
+    .map((name) => join(folder, name));
 }
 
 function makeKey(): string {

@@ -8,3 +8,6 @@ export interface KeyWorkContext {
   keyring: Keyring;
   log: Pick<Logger, 'info' | 'warn'>;
 }
+
+/** What this runner cannot unwrap needs another one or an operator: no reason to try it all the time. */
+export const afterFailureMs = 5 * 60_000;

@@ -4,30 +4,55 @@ import { CustodyError } from '../../contract/custody/custody-error.ts';
 import { type Purpose, seal } from '../../contract/custody/seal.ts';
 import type { KeyRotationResult, KeyRotationTask, WaitingKeyRotations } from '../../contract/key-rotation.ts';
 import { ControlPlaneError } from '../build/control-plane.ts';
-import type { KeyWorkContext } from './key-work-context.ts';
+import { afterFailureMs, type KeyWorkContext } from './key-work-context.ts';
 import { openVault, type ProjectVault } from './open.ts';
 import { OpenedSecret } from './opened-secret.ts';
 
 const maxTries = 5;
 
-/** Does the rotations that wait; gives how many it did. */
-export async function rotateProjectKeys(context: KeyWorkContext, signal: AbortSignal): Promise<number> {
-  const { controlPlane, log } = context;
-  const { items } = await controlPlane.request<WaitingKeyRotations>(
-    'GET',
-    '/v1/key-rotations',
-    undefined,
-    signal,
-  );
+/** A value that opens for no runner, in a sentence that shows nothing of it. */
+class BrokenValue extends Error {}
+
+/**
+ * Does the rotations that wait; gives how many it did. Where the API wraps with another key than this runner none is
+ * done: other runners may not have that key yet. What cannot be unwrapped or wrapped here is logged and left for a runner
+ * that can.
+ *
+ * @param notBefore when to try again, by the rotation's id; what cannot be done here is added
+ */
+export async function rotateProjectKeys(
+  context: KeyWorkContext,
+  signal: AbortSignal,
+  notBefore: Map<string, number> = new Map(),
+): Promise<number> {
+  const { controlPlane, keyring, log } = context;
   let done = 0;
-  for (const { id, project_id: project } of items) {
-    try {
-      if (await rotateProjectKey(context, id, signal)) done += 1;
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn({ project, error: String(error) }, 'the key of a project could not be rotated yet');
+  let cursor: string | null = null;
+  do {
+    const page: WaitingKeyRotations = await controlPlane.request<WaitingKeyRotations>(
+      'GET',
+      `/v1/key-rotations${cursor ? `?cursor=${cursor}` : ''}`,
+      undefined,
+      signal,
+    );
+    if (page.items.length > 0 && page.wrapping_key !== keyring.current.id) {
+      const keys = { api: page.wrapping_key, runner: keyring.current.id };
+      log.warn(keys, 'rotations wait, but API and runner have different current keys');
+      return done;
     }
-  }
+    for (const { id, project_id: project } of page.items) {
+      if (Date.now() < (notBefore.get(id) ?? 0)) continue;
+      try {
+        if (await rotateProjectKey(context, id, signal)) done += 1;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof CustodyError && error.code !== 'unavailable')
+          notBefore.set(id, Date.now() + afterFailureMs);
+        log.warn({ project, error: String(error) }, 'the key of a project could not be rotated yet');
+      }
+    }
+    cursor = page.next_cursor;
+  } while (cursor !== null && !signal.aborted);
   return done;
 }
 
@@ -55,7 +80,7 @@ async function rotateProjectKey(context: KeyWorkContext, id: string, signal: Abo
       if (error instanceof ControlPlaneError && error.code === 'not_waiting') return false;
       if (error instanceof ControlPlaneError && error.code === 'changed_meanwhile' && tries < maxTries)
         continue;
-      if (!(error instanceof CustodyError) || error.code === 'unavailable') throw error;
+      if (!(error instanceof BrokenValue)) throw error;
       const failure = { reason: `${error.message} Declare that value anew and rotate again.` };
       await controlPlane.request('POST', `/v1/key-rotations/${id}/failure`, failure, signal);
       return false;
@@ -97,7 +122,9 @@ async function resealTo(
   value: string,
   to: Parameters<typeof seal>[1] & { purpose: Exclude<Purpose, 'project-key'> },
 ): Promise<string> {
-  const opened = await vault.open(value, to.purpose);
+  const opened = await vault.open(value, to.purpose).catch((error: Error) => {
+    throw new BrokenValue(error.message);
+  });
   try {
     return await opened.use((bytes) => seal(bytes, to));
   } finally {

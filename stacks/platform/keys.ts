@@ -30,7 +30,7 @@ export class Keys extends Construct {
       lifecycle,
       policy: policy(
         {
-          // Everything that manages the key; nothing that encrypts, decrypts or passes the right on.
+          // Manages the key and uses it for nothing; PutKeyPolicy could still let its caller in, by one visible call.
           Sid: 'Manage',
           Principal: { AWS: account },
           Action: [
