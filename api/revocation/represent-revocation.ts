@@ -1,4 +1,4 @@
-import { type RevocationStep, revocationSteps } from '../../contract/receipt.ts';
+import { absenceUnseen, type RevocationStep, revocationSteps } from '../../contract/receipt.ts';
 import type { Revocation } from '../../contract/revocation.ts';
 import type { RevocationRow } from './revocation-store.ts';
 
@@ -21,6 +21,6 @@ export function representRevocation(row: RevocationRow): Revocation {
 
 function remainingSteps({ kind, steps }: RevocationRow): string[] {
   const done = new Set<RevocationStep['step']>(steps.map(({ step }) => step));
-  if (done.has('absence_stated')) done.add('absence_confirmed');
+  if (absenceUnseen.some((step) => done.has(step))) done.add('absence_confirmed');
   return revocationSteps[kind].filter((step) => !done.has(step));
 }

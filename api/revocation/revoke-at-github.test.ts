@@ -174,12 +174,70 @@ describe('revoking at GitHub', () => {
   test('a repository that is gone holds nothing up; nor does one that was renamed', async () => {
     const gone = await declareAtGithub(given);
     given.github.remove(gone.repository);
-    assert.equal((await revoke(gone.project)).status, 200);
+    const { status, body } = await revoke(gone.project);
+    assert.equal(status, 200);
+    assert.match(await told(body.receipt_id), /NOT CONFIRMED BY EBB.*it was deleted, or it is hidden/);
     const renamed = await declareAtGithub(given);
     given.github.rename(renamed.repository, `${renamed.repository}-new`);
     assert.equal((await revoke(renamed.project)).status, 200);
     const { keys, hooks } = given.github.repository(`${renamed.repository}-new`);
     assert.deepEqual([keys.size, hooks.size], [0, 0]);
+  });
+
+  test('a repository that is hidden from the credential is not said to be empty: the receipt names what may remain and where', async () => {
+    const hidden = await declareAtGithub(given);
+    given.github.limit.of = () => ({ status: 404, body: { message: 'Not Found', ...docs } });
+    const { status, body } = await revoke(hidden.project);
+    assert.equal(status, 200, body.detail);
+    const { keys, hooks } = given.github.repository(hidden.repository);
+    assert.deepEqual([keys.size, hooks.size], [1, 1], 'they are still there');
+    const words = await told(body.receipt_id);
+    assert.doesNotMatch(words, /Already gone|has neither/);
+    const page = `https://github.com/${hidden.repository}/settings`;
+    const [line] = words.split('\n').filter((one) => one.includes('NOT CONFIRMED BY EBB'));
+    for (const named of ['SHA256:', hidden.binding.id, `${page}/keys`, `${page}/hooks`]) {
+      assert.ok(line?.includes(named), `${named}: ${words}`);
+    }
+    assert.deepEqual(body.remaining, []);
+  });
+
+  test('revoking a connection that does not see a repository says so in its receipt, and in the one of the project', async () => {
+    const hidden = await declareAtGithub(given);
+    given.github.limit.of = () => ({ status: 404, body: { message: 'Not Found', ...docs } });
+    const path = `/v1/connections/${hidden.connection.id}/revoke`;
+    const { status, body } = await given.admin.call('POST', path);
+    assert.equal(status, 200, body.detail);
+    assert.match(await told(body.receipt_id), new RegExp(`NOT CONFIRMED BY EBB.*${hidden.name}`));
+    const { receipt_id } = await revocationOf(hidden.project);
+    assert.match(await told(receipt_id), /NOT CONFIRMED BY EBB.*SHA256:/);
+  });
+
+  test('a repository that is shown again before the confirmation is looked into', async () => {
+    const declared = await declareAtGithub(given);
+    let hidden = true;
+    given.github.limit.of = (method, path) => {
+      if (method === 'DELETE' && /\/keys\//.test(path)) hidden = false;
+      return hidden && /\/hooks/.test(path)
+        ? { status: 404, body: { message: 'Not Found', ...docs } }
+        : undefined;
+    };
+    const { body } = await revoke(declared.project);
+    assert.equal(given.github.repository(declared.repository).hooks.size, 0);
+    assert.doesNotMatch(await told(body.receipt_id), /NOT CONFIRMED/);
+  });
+
+  test('no statement counts against what GitHub shows: an archived repository keeps the revocation open', async () => {
+    const declared = await declareAtGithub(given);
+    refuseRemovals();
+    const refused = await revoke(declared.project, { removed_by_hand: true });
+    assert.equal(refused.status, 503);
+    assert.equal(refused.body.code, 'source_host_refused');
+    assert.match(refused.body.detail, /still shows the hook, so the statement does not count/);
+    assert.equal((await revocationOf(declared.project)).state, 'held_up');
+    removeByHand(declared);
+    const { status, body } = await revoke(declared.project, { removed_by_hand: true });
+    assert.equal(status, 200);
+    assert.doesNotMatch(await told(body.receipt_id), /stated/);
   });
 
   test('while GitHub is down the revocation waits, and finishes when it is back', async () => {
@@ -225,7 +283,7 @@ describe('revoking at GitHub', () => {
     const { status, body } = await revoke(declared.project);
     assert.equal(status, 200, body.detail);
     assert.deepEqual([keys.size, hooks.size], [0, 0]);
-    assert.match(await told(body.receipt_id), /added 2 of them again/);
+    assert.match(await told(body.receipt_id), /It had 2 of them, new or added again; that was removed too/);
   });
 
   test('revoking a connection revokes its projects and destroys its credential, with a receipt that names theirs', async () => {

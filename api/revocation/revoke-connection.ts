@@ -1,3 +1,4 @@
+import { absenceUnseen } from '../../contract/receipt.ts';
 import { cancelAllBuilds } from '../builds/cancel-all-builds.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -66,8 +67,19 @@ async function projectsStep(attempt: Attempt, signal: AbortSignal, limits: Patie
   };
   const parts = await revokeParts(attempt, 'projects_revoked', { atOnce: projectsAtOnce, signal, go });
   const detail =
-    parts.length === 0 ? 'It had no project.' : `${parts.length} revoked, each with a receipt of its own.`;
+    parts.length === 0
+      ? 'It had no project.'
+      : `${parts.length} revoked, each with a receipt of its own.${unconfirmed(parts)}`;
   await recordStep(attempt, { step: 'projects_revoked', detail });
+}
+
+/** The credential that could look again is destroyed next, so whoever reads the connection's receipt hears of it. */
+function unconfirmed(projects: RevocationRow[]): string {
+  const names = projects
+    .filter((project) => absenceUnseen.some((step) => isDone(project, step)))
+    .map(({ name }) => name);
+  if (names.length === 0) return '';
+  return ` NOT CONFIRMED BY EBB that hook and deploy key are gone from the source host: ${names.join(', ')}; their receipts name what may remain.`;
 }
 
 /** Nothing waits for this: a credential that stays alive there is one more reason to destroy it here. */
