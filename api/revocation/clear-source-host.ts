@@ -11,6 +11,7 @@ import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
 import {
   confirmAbsent,
   type HostedThing,
+  noRepository,
   removeAndConfirm,
   type SeenRemoval,
 } from '../source-hosts/remove-and-confirm.ts';
@@ -19,9 +20,6 @@ import { leftAtSourceHost, removeByHand } from './left-at-source-host.ts';
 
 const tries = 3;
 const lookMs = 15_000;
-// A host answers the same for both, so Ebb cannot say which.
-const noRepository =
-  "The source host shows no such repository to the connection's credential: it was deleted, or it is hidden.";
 
 interface Surroundings {
   context: ApiContext;

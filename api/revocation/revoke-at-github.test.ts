@@ -81,6 +81,13 @@ describe('revoking at GitHub', () => {
     assert.equal(refused.body.code, 'source_host_refused');
     const { body: key } = await given.admin.call('GET', `/v1/deploy-keys?project_id=${declared.project.id}`);
     assert.deepEqual(key.items, [], 'it is not offered any more');
+    for (const method of ['GET', 'DELETE']) {
+      for (const path of [`deploy-keys/${declared.deployKey.id}`, `hook-bindings/${declared.binding.id}`]) {
+        const { status, body } = await given.admin.call(method, `/v1/${path}`);
+        assert.equal(status, 409, 'nor is it gone, as Terraform would take a 404');
+        assert.match(body.detail, /being revoked.*may still be at the source host.*settings\/keys/);
+      }
+    }
     const page = `https://github.com/${declared.repository}/settings`;
     for (const words of [`"Ebb: acme/${declared.name}"`, 'SHA256:', `${page}/keys`, `${page}/hooks`]) {
       assert.ok(refused.body.detail.includes(words), `${words}: ${refused.body.detail}`);
@@ -104,6 +111,7 @@ describe('revoking at GitHub', () => {
     await resume();
     const done = await revocationOf(declared.project);
     assert.equal(done.state, 'finished');
+    assert.equal((await given.admin.call('GET', `/v1/deploy-keys/${declared.deployKey.id}`)).status, 404);
     assert.match(await told(done.receipt_id), /Already gone at the source host/);
     assert.deepEqual(await audited(declared.project.id), [
       'project.created',

@@ -20,6 +20,15 @@ export interface HostedThing {
 /** What Ebb saw: that it removed it, that it was gone before, or no repository at all, deleted or hidden. */
 export type SeenRemoval = Removal | 'no_repository';
 
+// A host answers the same for both, so Ebb cannot say which.
+export const noRepository =
+  "The source host shows no such repository to the connection's credential: it was deleted, or it is hidden.";
+
+/** Why somebody's key or hook was forgotten, for the audit trail. */
+export function byRequest(seen: SeenRemoval): string {
+  return seen === 'no_repository' ? `By request. ${noRepository}` : 'By request.';
+}
+
 /**
  * Removes it and looks again until it is gone.
  * Throws a SourceHostError; `refused` when the host says that it removed it and still shows it.
