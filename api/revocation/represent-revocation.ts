@@ -7,7 +7,7 @@ export function representRevocation(row: RevocationRow): Revocation {
   const { id, kind, subject, name, steps, obstacle, attempts, receipt_id } = row;
   return {
     ...{ id, kind, subject, name, within: row.parent_id },
-    state: row.finished_at ? 'finished' : obstacle ? 'held_up' : 'going_on',
+    state: stateOf(row),
     requested_by: row.requested_by,
     requested_at: row.started_at.toISOString(),
     steps,
@@ -17,6 +17,12 @@ export function representRevocation(row: RevocationRow): Revocation {
     finished_at: row.finished_at?.toISOString() ?? null,
     receipt_id,
   };
+}
+
+/** What an earlier attempt found in the way holds nothing up while a later one is at work. */
+function stateOf({ finished_at, obstacle, attempts }: RevocationRow): Revocation['state'] {
+  if (finished_at) return 'finished';
+  return obstacle && (obstacle.attempt ?? attempts) >= attempts ? 'held_up' : 'going_on';
 }
 
 function remainingSteps({ kind, steps }: RevocationRow): string[] {

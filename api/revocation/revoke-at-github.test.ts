@@ -10,6 +10,9 @@ import {
   openGithubContext,
 } from '../source-hosts/github/github-project-for-tests.ts';
 import { commit } from '../test-client.ts';
+import { beginAttempt } from './attempt.ts';
+import { continueRevocation } from './continue-revocation.ts';
+import { openRevocation } from './open-revocation.ts';
 import { resumeRevocations } from './resume-revocations.ts';
 
 type Declared = Awaited<ReturnType<typeof declareAtGithub>>;
@@ -81,7 +84,7 @@ describe('revoking at GitHub', () => {
     assert.equal(refused.body.code, 'source_host_refused');
     const { body: key } = await given.admin.call('GET', `/v1/deploy-keys?project_id=${declared.project.id}`);
     assert.deepEqual(key.items, [], 'it is not offered any more');
-    for (const method of ['GET', 'DELETE']) {
+    for (const method of ['GET', 'DELETE'] as const) {
       for (const path of [`deploy-keys/${declared.deployKey.id}`, `hook-bindings/${declared.binding.id}`]) {
         const { status, body } = await given.admin.call(method, `/v1/${path}`);
         assert.equal(status, 409, 'nor is it gone, as Terraform would take a 404');
@@ -335,6 +338,44 @@ describe('revoking at GitHub', () => {
     await resume();
     assert.equal((await revocationOf(declared.project)).state, 'finished');
     assert.equal((await given.admin.call('POST', path)).status, 200);
+  });
+
+  test('a connection that is being revoked is not deleted beside it; what breaks then is told, and it finishes later', async () => {
+    const declared = await declareAtGithub(given);
+    await revoke(declared.project);
+    const { id } = declared.connection;
+    const asked = { kind: 'connection', subject: id, by: 'key_test' } as const;
+    const opened = await openRevocation(given.context, asked);
+    assert.ok(opened);
+    const deleted = await given.admin.call('DELETE', `/v1/connections/${id}`);
+    assert.equal(deleted.status, 409);
+    assert.equal(deleted.body.code, 'connection_revoked');
+
+    const of = () => {
+      throw new Error('broken');
+    };
+    const broken = { ...given.context, sourceHosts: { ...given.context.sourceHosts, of } };
+    await assert.rejects(continueRevocation(broken, opened, signal), /broken/);
+    const { body: held } = await given.admin.call('GET', `/v1/revocations/${opened.id}`);
+    assert.deepEqual([held.state, held.obstacle.code], ['held_up', 'internal_error']);
+    await resume();
+    const { body: done } = await given.admin.call('GET', `/v1/revocations/${opened.id}`);
+    assert.equal(done.state, 'finished');
+    assert.doesNotMatch(await told(done.receipt_id), /It had no credential/);
+  });
+
+  test('what held an earlier attempt up holds nothing up while a later one is at work', async () => {
+    const declared = await declareAtGithub(given);
+    refuseRemovals();
+    await revoke(declared.project);
+    assert.equal((await revocationOf(declared.project)).state, 'held_up');
+    const { id } = await revocationOf(declared.project);
+    await beginAttempt(given.context, id);
+    const during = await revocationOf(declared.project);
+    assert.equal(during.state, 'going_on');
+    assert.equal(during.obstacle.attempt, 1, 'it is still told, as of then');
+    delete given.github.limit.of;
+    assert.equal((await revoke(declared.project)).status, 200);
   });
 
   describe('a deploy key or hook that somebody removes there by hand', () => {

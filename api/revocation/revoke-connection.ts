@@ -5,7 +5,7 @@ import { ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
-import { type Attempt, beginAttempt, isDone, recordStep } from './attempt.ts';
+import { type Attempt, beginAttempt, isDone, orHeldUp, recordStep } from './attempt.ts';
 import { finishOnce } from './finish-once.ts';
 import { partsOf, type RevocationRow, readRevocation } from './revocation-store.ts';
 import { revokeParts } from './revoke-parts.ts';
@@ -33,7 +33,11 @@ export async function continueConnection(
 ): Promise<string> {
   const attempt = await beginAttempt(context, revocationId);
   if (!attempt) return receiptOf(await readRevocation(context.database, revocationId));
-  const { revocation } = attempt;
+  return await orHeldUp(attempt, signal, () => takeSteps(attempt, signal, limits));
+}
+
+async function takeSteps(attempt: Attempt, signal: AbortSignal, limits: Patience): Promise<string> {
+  const { context, revocation } = attempt;
   if (!isDone(revocation, 'projects_revoked')) await projectsStep(attempt, signal, limits);
   if (!isDone(revocation, 'credential_ended_at_source_host')) {
     const step = 'credential_ended_at_source_host';
@@ -45,7 +49,7 @@ export async function continueConnection(
     { step: 'credential_destroyed', detail },
     { change: (transaction) => destroyCredential(transaction, revocation.subject) },
   );
-  return await finishConnection(context, revocationId);
+  return await finishConnection(context, revocation.id);
 }
 
 async function projectsStep(attempt: Attempt, signal: AbortSignal, limits: Patience): Promise<void> {
