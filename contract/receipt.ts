@@ -33,6 +33,8 @@ export const RevocationStep = Type.Object({
     'absence_confirmed',
     // In the place of the last one: a person stated it, and the source host did not let Ebb see.
     'absence_stated',
+    // In its place as well: the source host shows no such repository, deleted or hidden, so Ebb has seen nothing gone.
+    'absence_not_seen',
     'secrets_destroyed',
     // Of a connection.
     'projects_revoked',
@@ -59,6 +61,12 @@ export const RevocationStep = Type.Object({
   ),
 });
 export type RevocationStep = Static<typeof RevocationStep>;
+
+/** Steps in the place of `absence_confirmed` where Ebb has not seen the absence itself. */
+export const absenceUnseen = [
+  'absence_stated',
+  'absence_not_seen',
+] as const satisfies readonly RevocationStep['step'][];
 
 /** The steps of each kind of revocation, in their order. */
 export const revocationSteps = {

@@ -21,6 +21,9 @@ export const Obstacle = Type.Object({
   code: Type.String({ description: 'Stable, for programs: `source_host_refused`, `builds_still_ending`, …' }),
   detail: Type.String({ description: 'What holds it up, and what a person can do.' }),
   since: Timestamp('When it was first in the way.'),
+  attempt: Type.Optional(
+    Type.Integer({ description: 'The attempt that found it; a later one may be at work, and find it gone.' }),
+  ),
   remove_by_hand: Type.Array(LeftAtSourceHost),
 });
 export type Obstacle = Static<typeof Obstacle>;

@@ -98,8 +98,13 @@ export const connectionRoutes: Routes = async (app, { context }) => {
       const { teamId, keyId } = request.principal;
       const { id, name } = await find(teamId, request.params.id);
       await transact(context, async (inside) => {
-        if ((await deleteConnection(inside.database, id, context.now())) === 'in_use') {
+        const outcome = await deleteConnection(inside.database, id, context.now());
+        if (outcome === 'in_use') {
           throw conflict('connection_in_use', `The connection ${name} has projects. Destroy them first.`);
+        }
+        if (outcome === 'being_revoked') {
+          const detail = `The connection ${name} is being revoked, which deletes it. GET /v1/revocations?open=true tells how far that is.`;
+          throw conflict('connection_revoked', detail);
         }
         const entry = { teamId, action: 'connection.deleted', actor: keyId, subject: id, detail: { name } };
         await recordAudit(inside, entry);

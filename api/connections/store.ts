@@ -119,12 +119,23 @@ export async function updateConnection(
   return result.numUpdatedRows === 1n;
 }
 
-/** Deletes a connection and its credential, unless a live project uses it; run it in a transaction. */
+/**
+ * Deletes a connection and its credential, unless a live project uses it or a revocation needs it to its end; run it in
+ * a transaction.
+ */
 export async function deleteConnection(
   transaction: Database,
   id: string,
   now: Date,
-): Promise<'deleted' | 'in_use'> {
+): Promise<'deleted' | 'in_use' | 'being_revoked'> {
+  // Locked before the projects, as where a revocation begins.
+  const connection = await transaction
+    .selectFrom('connection')
+    .select('revoking_at')
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst();
+  if (connection?.revoking_at) return 'being_revoked';
   const users = await transaction
     .selectFrom('project')
     .select(['id', 'revoked_at'])

@@ -2,10 +2,10 @@ import { sql } from 'kysely';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { transact } from '../db/transact.ts';
-import { notFound } from '../http/problem-error.ts';
+import { goneOrBeingRevoked } from '../revocation/gone-or-being-revoked.ts';
 import { leftKey } from '../revocation/left-at-source-host.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
-import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
+import { byRequest, removeAndConfirm, type SeenRemoval } from '../source-hosts/remove-and-confirm.ts';
 import { notRemoved, removeAgainAt } from '../source-hosts/remove-later.ts';
 import { deployKeyOfTeam } from './deploy-key-store.ts';
 import { forgetDeployKey } from './forget-deploy-key.ts';
@@ -24,11 +24,12 @@ export async function deleteDeployKey(
 ): Promise<void> {
   const { database } = context;
   const row = await deployKeyOfTeam(database, id, teamId);
-  if (!row) throw notFound('deploy key', id);
+  if (!row) throw await goneOrBeingRevoked(database, 'deploy_key', { id, teamId });
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
   const retired = await retiredKeysOfProject(database, project.id);
+  let seen: SeenRemoval;
   try {
-    await removeAndConfirm(hostedDeployKey(project, row), signal);
+    seen = await removeAndConfirm(hostedDeployKey(project, row), signal);
     for (const old of retired) {
       await removeAndConfirm(hostedDeployKey(project, old), signal);
       await deleteRetiredKey(database, old.id);
@@ -53,5 +54,5 @@ export async function deleteDeployKey(
     const left = [row, ...retired].map(({ fingerprint }) => leftKey(project, fingerprint));
     throw notRemoved(error, 'Its private half is destroyed.', left);
   }
-  await forgetDeployKey(context, { project, key: row, keyId, why: 'By request.' });
+  await forgetDeployKey(context, { project, key: row, keyId, why: byRequest(seen) });
 }

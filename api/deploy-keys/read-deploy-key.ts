@@ -1,6 +1,7 @@
 import type { DeployKey } from '../../contract/deploy-key.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound, ProblemError } from '../http/problem-error.ts';
+import { goneOrBeingRevoked } from '../revocation/gone-or-being-revoked.ts';
 import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -20,7 +21,7 @@ export async function readDeployKey(
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
   const row = await deployKeyOfTeam(context.database, id, teamId);
-  if (!row) throw notFound('deploy key', id);
+  if (!row) throw await goneOrBeingRevoked(context.database, 'deploy_key', { id, teamId });
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
   try {
     const found = await findKey(project, row, signal);

@@ -9,7 +9,7 @@ import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { notFound } from '../http/problem-error.ts';
+import { goneOrBeingRevoked } from '../revocation/gone-or-being-revoked.ts';
 import { createDeployKey } from './create-deploy-key.ts';
 import { deleteDeployKey } from './delete-deploy-key.ts';
 import { type DeployKeyRow, deployKeyOfTeam, listDeployKeys } from './deploy-key-store.ts';
@@ -111,7 +111,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 /** Before the source host is asked: 404 for another team's key, 403 when the token is for another project. */
 async function requireOwn(context: ApiContext, principal: Principal, id: string): Promise<DeployKeyRow> {
   const row = await deployKeyOfTeam(context.database, id, principal.teamId);
-  if (!row) throw notFound('deploy key', id);
+  if (!row) throw await goneOrBeingRevoked(context.database, 'deploy_key', { id, teamId: principal.teamId });
   requireProject(principal, row.project_id);
   return row;
 }

@@ -1,10 +1,10 @@
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { transact } from '../db/transact.ts';
-import { notFound } from '../http/problem-error.ts';
+import { goneOrBeingRevoked } from '../revocation/gone-or-being-revoked.ts';
 import { leftHook } from '../revocation/left-at-source-host.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
-import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
+import { byRequest, removeAndConfirm, type SeenRemoval } from '../source-hosts/remove-and-confirm.ts';
 import { notRemoved, removeAgainAt } from '../source-hosts/remove-later.ts';
 import { forgetHookBinding } from './forget-hook-binding.ts';
 import { hookBindingOfTeam } from './hook-binding-store.ts';
@@ -20,10 +20,11 @@ export async function deleteHookBinding(
   signal: AbortSignal,
 ): Promise<void> {
   const row = await hookBindingOfTeam(context.database, id, teamId);
-  if (!row) throw notFound('hook binding', id);
+  if (!row) throw await goneOrBeingRevoked(context.database, 'hook_binding', { id, teamId });
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
+  let seen: SeenRemoval;
   try {
-    await removeAndConfirm(hostedHook(context, project, row), signal);
+    seen = await removeAndConfirm(hostedHook(context, project, row), signal);
   } catch (error) {
     await transact(context, async (inside) => {
       await inside.database
@@ -39,5 +40,5 @@ export async function deleteHookBinding(
     });
     throw notRemoved(error, 'What it delivers is refused.', [leftHook(context, project, row.id)]);
   }
-  await forgetHookBinding(context, { project, id, keyId, why: 'By request.' });
+  await forgetHookBinding(context, { project, id, keyId, why: byRequest(seen) });
 }

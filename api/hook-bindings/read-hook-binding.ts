@@ -1,6 +1,7 @@
 import type { HookBinding, HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
+import { goneOrBeingRevoked } from '../revocation/gone-or-being-revoked.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
@@ -21,7 +22,7 @@ export async function readHookBinding(
   signal: AbortSignal,
 ): Promise<HookBindingRow> {
   const row = await hookBindingOfTeam(context.database, id, teamId);
-  if (!row) throw notFound('hook binding', id);
+  if (!row) throw await goneOrBeingRevoked(context.database, 'hook_binding', { id, teamId });
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
   try {
     const found = await findHook(context, project, { ...row, withinMs: driftCheckMs }, signal);

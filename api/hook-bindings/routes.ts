@@ -8,7 +8,8 @@ import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { notFound, ProblemError } from '../http/problem-error.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { goneOrBeingRevoked } from '../revocation/gone-or-being-revoked.ts';
 import { changeHookBinding } from './change-hook-binding.ts';
 import { createHookBinding } from './create-hook-binding.ts';
 import { deleteHookBinding } from './delete-hook-binding.ts';
@@ -109,7 +110,8 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 /** Before the source host is asked: 404 for another team's hook, 403 when the token is for another project. */
 async function ownHook(context: ApiContext, principal: Principal, id: string): Promise<HookBindingRow> {
   const row = await hookBindingOfTeam(context.database, id, principal.teamId);
-  if (!row) throw notFound('hook binding', id);
+  if (!row)
+    throw await goneOrBeingRevoked(context.database, 'hook_binding', { id, teamId: principal.teamId });
   requireProject(principal, row.project_id);
   return row;
 }

@@ -5,11 +5,13 @@ import type { Obstacle } from '../../contract/revocation.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { type Database, json } from '../db/database.ts';
+import { ProblemError } from '../http/problem-error.ts';
 import { lockRevocation, type RevocationRow } from './revocation-store.ts';
 
 // While somebody is at work nobody else takes it up; each step that is done renews this.
 const leaseMs = 120_000;
 const longestWaitMs = 3_600_000;
+const faultWaitMs = 60_000;
 
 /** One try to bring a revocation to its end. */
 export interface Attempt {
@@ -17,6 +19,8 @@ export interface Attempt {
   /** As it was when the attempt began. */
   revocation: RevocationRow;
   id: string;
+  /** Its number. */
+  number: number;
   /** When the step that is under way began, by the monotonic clock of this process. */
   stepFrom: number;
 }
@@ -39,7 +43,7 @@ export async function beginAttempt(context: ApiContext, revocationId: string): P
     .where('finished_at', 'is', null)
     .returningAll()
     .executeTakeFirst();
-  return revocation && { context, revocation, id, stepFrom };
+  return revocation && { context, revocation, id, number: revocation.attempts, stepFrom };
 }
 
 /** Tells other processes that this attempt is still at work. */
@@ -117,13 +121,33 @@ function timesOf(attempt: Attempt, { under_way }: RevocationRow, at: Date, ended
   return { began_at: began.toISOString(), took_ms, measured_by: 'recorded_times' };
 }
 
+/** An attempt that does not go on. */
+export type Held = Pick<Attempt, 'context' | 'revocation' | 'number'>;
+export type Found = Omit<Obstacle, 'since' | 'attempt'>;
+
+/** Notes that something broke inside Ebb; without this an error that lasts is retried and nobody hears of it. */
+export async function holdUpByFault(held: Held): Promise<void> {
+  const detail = 'Something broke inside Ebb. It is tried again; if it stays, ask whoever operates Ebb.';
+  await holdUp(held, { step: 'unknown', code: 'internal_error', detail, remove_by_hand: [] }, faultWaitMs);
+}
+
+/** Does the work of an attempt; problems have been noted by who threw them, any other error is noted here. */
+export async function orHeldUp<T>(held: Held, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ProblemError || signal.aborted)) await holdUpByFault(held);
+    throw error;
+  }
+}
+
 /**
  * Notes what holds a revocation up, and when Ebb tries again: after `waitMs` at first, then after as long as it has
  * waited already, at most an hour. Gives the row.
  */
 export async function holdUp(
-  { context, revocation }: Pick<Attempt, 'context' | 'revocation'>,
-  found: Omit<Obstacle, 'since'>,
+  { context, revocation, number }: Held,
+  found: Found,
   waitMs: number,
 ): Promise<RevocationRow> {
   return await context.database.transaction().execute(async (transaction) => {
@@ -135,7 +159,7 @@ export async function holdUp(
     const wait = Math.max(waitMs, Math.min(now - Date.parse(since), longestWaitMs));
     const changed = await transaction
       .updateTable('revocation')
-      .set({ obstacle: json({ ...found, since }), next_try_at: new Date(now + wait) })
+      .set({ obstacle: json({ ...found, since, attempt: number }), next_try_at: new Date(now + wait) })
       .where('id', '=', row.id)
       .returningAll()
       .executeTakeFirstOrThrow();

@@ -3,7 +3,7 @@ import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
-import { type Attempt, holdUp, isDone } from './attempt.ts';
+import { type Held, holdUp, holdUpByFault, isDone } from './attempt.ts';
 import { sourceHostSteps } from './clear-source-host.ts';
 import { BuildsStillEnding } from './end-builds.ts';
 import { leftAtSourceHost, removeByHand } from './left-at-source-host.ts';
@@ -13,14 +13,11 @@ const passing = ['unreachable', 'timeout', 'rate_limited'];
 const waitForBuildsMs = 10_000;
 const waitForHostMs = 60_000;
 
-type Held = Pick<Attempt, 'context' | 'revocation'>;
-
 /** Notes why a project's revocation does not go on, and gives the 503 problem that tells it; other errors as they are. */
 export async function heldUpProject(held: Held, error: unknown): Promise<unknown> {
   if (error instanceof BuildsStillEnding) return await heldUpByBuilds(held, error);
   if (error instanceof SourceHostError) return await heldUpByHost(held, error);
-  const detail = 'Something broke inside Ebb. It is tried again; if it stays, ask whoever operates Ebb.';
-  await holdUp(held, { step: 'unknown', code: 'internal_error', detail, remove_by_hand: [] }, waitForHostMs);
+  await holdUpByFault(held);
   return error;
 }
 

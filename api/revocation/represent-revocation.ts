@@ -1,4 +1,4 @@
-import { type RevocationStep, revocationSteps } from '../../contract/receipt.ts';
+import { absenceUnseen, type RevocationStep, revocationSteps } from '../../contract/receipt.ts';
 import type { Revocation } from '../../contract/revocation.ts';
 import type { RevocationRow } from './revocation-store.ts';
 
@@ -7,7 +7,7 @@ export function representRevocation(row: RevocationRow): Revocation {
   const { id, kind, subject, name, steps, obstacle, attempts, receipt_id } = row;
   return {
     ...{ id, kind, subject, name, within: row.parent_id },
-    state: row.finished_at ? 'finished' : obstacle ? 'held_up' : 'going_on',
+    state: stateOf(row),
     requested_by: row.requested_by,
     requested_at: row.started_at.toISOString(),
     steps,
@@ -19,8 +19,14 @@ export function representRevocation(row: RevocationRow): Revocation {
   };
 }
 
+/** What an earlier attempt found in the way holds nothing up while a later one is at work. */
+function stateOf({ finished_at, obstacle, attempts }: RevocationRow): Revocation['state'] {
+  if (finished_at) return 'finished';
+  return obstacle && (obstacle.attempt ?? attempts) >= attempts ? 'held_up' : 'going_on';
+}
+
 function remainingSteps({ kind, steps }: RevocationRow): string[] {
   const done = new Set<RevocationStep['step']>(steps.map(({ step }) => step));
-  if (done.has('absence_stated')) done.add('absence_confirmed');
+  if (absenceUnseen.some((step) => done.has(step))) done.add('absence_confirmed');
   return revocationSteps[kind].filter((step) => !done.has(step));
 }

@@ -10,6 +10,9 @@ import {
   openGithubContext,
 } from '../source-hosts/github/github-project-for-tests.ts';
 import { commit } from '../test-client.ts';
+import { beginAttempt } from './attempt.ts';
+import { continueRevocation } from './continue-revocation.ts';
+import { openRevocation } from './open-revocation.ts';
 import { resumeRevocations } from './resume-revocations.ts';
 
 type Declared = Awaited<ReturnType<typeof declareAtGithub>>;
@@ -81,6 +84,13 @@ describe('revoking at GitHub', () => {
     assert.equal(refused.body.code, 'source_host_refused');
     const { body: key } = await given.admin.call('GET', `/v1/deploy-keys?project_id=${declared.project.id}`);
     assert.deepEqual(key.items, [], 'it is not offered any more');
+    for (const method of ['GET', 'DELETE'] as const) {
+      for (const path of [`deploy-keys/${declared.deployKey.id}`, `hook-bindings/${declared.binding.id}`]) {
+        const { status, body } = await given.admin.call(method, `/v1/${path}`);
+        assert.equal(status, 409, 'nor is it gone, as Terraform would take a 404');
+        assert.match(body.detail, /being revoked.*may still be at the source host.*settings\/keys/);
+      }
+    }
     const page = `https://github.com/${declared.repository}/settings`;
     for (const words of [`"Ebb: acme/${declared.name}"`, 'SHA256:', `${page}/keys`, `${page}/hooks`]) {
       assert.ok(refused.body.detail.includes(words), `${words}: ${refused.body.detail}`);
@@ -104,6 +114,7 @@ describe('revoking at GitHub', () => {
     await resume();
     const done = await revocationOf(declared.project);
     assert.equal(done.state, 'finished');
+    assert.equal((await given.admin.call('GET', `/v1/deploy-keys/${declared.deployKey.id}`)).status, 404);
     assert.match(await told(done.receipt_id), /Already gone at the source host/);
     assert.deepEqual(await audited(declared.project.id), [
       'project.created',
@@ -174,12 +185,70 @@ describe('revoking at GitHub', () => {
   test('a repository that is gone holds nothing up; nor does one that was renamed', async () => {
     const gone = await declareAtGithub(given);
     given.github.remove(gone.repository);
-    assert.equal((await revoke(gone.project)).status, 200);
+    const { status, body } = await revoke(gone.project);
+    assert.equal(status, 200);
+    assert.match(await told(body.receipt_id), /NOT CONFIRMED BY EBB.*it was deleted, or it is hidden/);
     const renamed = await declareAtGithub(given);
     given.github.rename(renamed.repository, `${renamed.repository}-new`);
     assert.equal((await revoke(renamed.project)).status, 200);
     const { keys, hooks } = given.github.repository(`${renamed.repository}-new`);
     assert.deepEqual([keys.size, hooks.size], [0, 0]);
+  });
+
+  test('a repository that is hidden from the credential is not said to be empty: the receipt names what may remain and where', async () => {
+    const hidden = await declareAtGithub(given);
+    given.github.limit.of = () => ({ status: 404, body: { message: 'Not Found', ...docs } });
+    const { status, body } = await revoke(hidden.project);
+    assert.equal(status, 200, body.detail);
+    const { keys, hooks } = given.github.repository(hidden.repository);
+    assert.deepEqual([keys.size, hooks.size], [1, 1], 'they are still there');
+    const words = await told(body.receipt_id);
+    assert.doesNotMatch(words, /Already gone|has neither/);
+    const page = `https://github.com/${hidden.repository}/settings`;
+    const [line] = words.split('\n').filter((one) => one.includes('NOT CONFIRMED BY EBB'));
+    for (const named of ['SHA256:', hidden.binding.id, `${page}/keys`, `${page}/hooks`]) {
+      assert.ok(line?.includes(named), `${named}: ${words}`);
+    }
+    assert.deepEqual(body.remaining, []);
+  });
+
+  test('revoking a connection that does not see a repository says so in its receipt, and in the one of the project', async () => {
+    const hidden = await declareAtGithub(given);
+    given.github.limit.of = () => ({ status: 404, body: { message: 'Not Found', ...docs } });
+    const path = `/v1/connections/${hidden.connection.id}/revoke`;
+    const { status, body } = await given.admin.call('POST', path);
+    assert.equal(status, 200, body.detail);
+    assert.match(await told(body.receipt_id), new RegExp(`NOT CONFIRMED BY EBB.*${hidden.name}`));
+    const { receipt_id } = await revocationOf(hidden.project);
+    assert.match(await told(receipt_id), /NOT CONFIRMED BY EBB.*SHA256:/);
+  });
+
+  test('a repository that is shown again before the confirmation is looked into', async () => {
+    const declared = await declareAtGithub(given);
+    let hidden = true;
+    given.github.limit.of = (method, path) => {
+      if (method === 'DELETE' && /\/keys\//.test(path)) hidden = false;
+      return hidden && /\/hooks/.test(path)
+        ? { status: 404, body: { message: 'Not Found', ...docs } }
+        : undefined;
+    };
+    const { body } = await revoke(declared.project);
+    assert.equal(given.github.repository(declared.repository).hooks.size, 0);
+    assert.doesNotMatch(await told(body.receipt_id), /NOT CONFIRMED/);
+  });
+
+  test('no statement counts against what GitHub shows: an archived repository keeps the revocation open', async () => {
+    const declared = await declareAtGithub(given);
+    refuseRemovals();
+    const refused = await revoke(declared.project, { removed_by_hand: true });
+    assert.equal(refused.status, 503);
+    assert.equal(refused.body.code, 'source_host_refused');
+    assert.match(refused.body.detail, /still shows the hook, so the statement does not count/);
+    assert.equal((await revocationOf(declared.project)).state, 'held_up');
+    removeByHand(declared);
+    const { status, body } = await revoke(declared.project, { removed_by_hand: true });
+    assert.equal(status, 200);
+    assert.doesNotMatch(await told(body.receipt_id), /stated/);
   });
 
   test('while GitHub is down the revocation waits, and finishes when it is back', async () => {
@@ -225,7 +294,7 @@ describe('revoking at GitHub', () => {
     const { status, body } = await revoke(declared.project);
     assert.equal(status, 200, body.detail);
     assert.deepEqual([keys.size, hooks.size], [0, 0]);
-    assert.match(await told(body.receipt_id), /added 2 of them again/);
+    assert.match(await told(body.receipt_id), /It had 2 of them, new or added again; that was removed too/);
   });
 
   test('revoking a connection revokes its projects and destroys its credential, with a receipt that names theirs', async () => {
@@ -269,6 +338,44 @@ describe('revoking at GitHub', () => {
     await resume();
     assert.equal((await revocationOf(declared.project)).state, 'finished');
     assert.equal((await given.admin.call('POST', path)).status, 200);
+  });
+
+  test('a connection that is being revoked is not deleted beside it; what breaks then is told, and it finishes later', async () => {
+    const declared = await declareAtGithub(given);
+    await revoke(declared.project);
+    const { id } = declared.connection;
+    const asked = { kind: 'connection', subject: id, by: 'key_test' } as const;
+    const opened = await openRevocation(given.context, asked);
+    assert.ok(opened);
+    const deleted = await given.admin.call('DELETE', `/v1/connections/${id}`);
+    assert.equal(deleted.status, 409);
+    assert.equal(deleted.body.code, 'connection_revoked');
+
+    const of = () => {
+      throw new Error('broken');
+    };
+    const broken = { ...given.context, sourceHosts: { ...given.context.sourceHosts, of } };
+    await assert.rejects(continueRevocation(broken, opened, signal), /broken/);
+    const { body: held } = await given.admin.call('GET', `/v1/revocations/${opened.id}`);
+    assert.deepEqual([held.state, held.obstacle.code], ['held_up', 'internal_error']);
+    await resume();
+    const { body: done } = await given.admin.call('GET', `/v1/revocations/${opened.id}`);
+    assert.equal(done.state, 'finished');
+    assert.doesNotMatch(await told(done.receipt_id), /It had no credential/);
+  });
+
+  test('what held an earlier attempt up holds nothing up while a later one is at work', async () => {
+    const declared = await declareAtGithub(given);
+    refuseRemovals();
+    await revoke(declared.project);
+    assert.equal((await revocationOf(declared.project)).state, 'held_up');
+    const { id } = await revocationOf(declared.project);
+    await beginAttempt(given.context, id);
+    const during = await revocationOf(declared.project);
+    assert.equal(during.state, 'going_on');
+    assert.equal(during.obstacle.attempt, 1, 'it is still told, as of then');
+    delete given.github.limit.of;
+    assert.equal((await revoke(declared.project)).status, 200);
   });
 
   describe('a deploy key or hook that somebody removes there by hand', () => {

@@ -1,10 +1,11 @@
+import { absenceUnseen } from '../../contract/receipt.ts';
 import { cancelAllBuilds } from '../builds/cancel-all-builds.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { hostColumns } from '../source-hosts/source-hosts.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
-import { type Attempt, beginAttempt, isDone, recordStep } from './attempt.ts';
+import { type Attempt, beginAttempt, isDone, orHeldUp, recordStep } from './attempt.ts';
 import { finishOnce } from './finish-once.ts';
 import { partsOf, type RevocationRow, readRevocation } from './revocation-store.ts';
 import { revokeParts } from './revoke-parts.ts';
@@ -32,7 +33,11 @@ export async function continueConnection(
 ): Promise<string> {
   const attempt = await beginAttempt(context, revocationId);
   if (!attempt) return receiptOf(await readRevocation(context.database, revocationId));
-  const { revocation } = attempt;
+  return await orHeldUp(attempt, signal, () => takeSteps(attempt, signal, limits));
+}
+
+async function takeSteps(attempt: Attempt, signal: AbortSignal, limits: Patience): Promise<string> {
+  const { context, revocation } = attempt;
   if (!isDone(revocation, 'projects_revoked')) await projectsStep(attempt, signal, limits);
   if (!isDone(revocation, 'credential_ended_at_source_host')) {
     const step = 'credential_ended_at_source_host';
@@ -44,7 +49,7 @@ export async function continueConnection(
     { step: 'credential_destroyed', detail },
     { change: (transaction) => destroyCredential(transaction, revocation.subject) },
   );
-  return await finishConnection(context, revocationId);
+  return await finishConnection(context, revocation.id);
 }
 
 async function projectsStep(attempt: Attempt, signal: AbortSignal, limits: Patience): Promise<void> {
@@ -66,8 +71,19 @@ async function projectsStep(attempt: Attempt, signal: AbortSignal, limits: Patie
   };
   const parts = await revokeParts(attempt, 'projects_revoked', { atOnce: projectsAtOnce, signal, go });
   const detail =
-    parts.length === 0 ? 'It had no project.' : `${parts.length} revoked, each with a receipt of its own.`;
+    parts.length === 0
+      ? 'It had no project.'
+      : `${parts.length} revoked, each with a receipt of its own.${unconfirmed(parts)}`;
   await recordStep(attempt, { step: 'projects_revoked', detail });
+}
+
+/** The credential that could look again is destroyed next, so whoever reads the connection's receipt hears of it. */
+function unconfirmed(projects: RevocationRow[]): string {
+  const names = projects
+    .filter((project) => absenceUnseen.some((step) => isDone(project, step)))
+    .map(({ name }) => name);
+  if (names.length === 0) return '';
+  return ` NOT CONFIRMED BY EBB that hook and deploy key are gone from the source host: ${names.join(', ')}; their receipts name what may remain.`;
 }
 
 /** Nothing waits for this: a credential that stays alive there is one more reason to destroy it here. */

@@ -1,6 +1,5 @@
-import type { Obstacle } from '../../contract/revocation.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import { type Attempt, holdUp, renewLease } from './attempt.ts';
+import { type Attempt, type Found, holdUp, renewLease } from './attempt.ts';
 import { inParallel } from './in-parallel.ts';
 import { partsOf, type RevocationRow } from './revocation-store.ts';
 
@@ -48,7 +47,7 @@ async function heldUpByParts(
   const { kind, id } = attempt.revocation;
   const what = kind === 'team' ? 'connections' : 'projects';
   const detail = `${left.length} of ${parts.length} ${what} are not revoked yet. ${told.join(' ')}${more} Ebb goes on by itself; GET /v1/revocations?within=${id} tells of each.`;
-  const found: Omit<Obstacle, 'since'> = {
+  const found: Found = {
     ...{ step, code: codeOf(left), detail },
     remove_by_hand: left.flatMap(({ obstacle }) => obstacle?.remove_by_hand ?? []).slice(0, shownThings),
   };

@@ -1,9 +1,10 @@
+import { absenceUnseen, type RevocationStep } from '../../contract/receipt.ts';
 import type { ApiContext } from '../context.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { additionsEnded } from '../source-hosts/note-addition.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { type Attempt, beginAttempt, isDone, recordStep, startStopwatch } from './attempt.ts';
-import { sourceHostSteps } from './clear-source-host.ts';
+import { sourceHostSteps, stillShown } from './clear-source-host.ts';
 import { destroySecrets } from './destroy-secrets.ts';
 import { endBuilds } from './end-builds.ts';
 import { finishProject } from './finish-project.ts';
@@ -83,19 +84,49 @@ async function clearSourceHost(attempt: Attempt, signal: AbortSignal, { retryMs 
   const { context, revocation } = attempt;
   const project = await projectAtHost(context, { projectId: revocation.subject });
   await additionsEnded(context, project.id, signal);
-  for (const { step, run } of sourceHostSteps) {
-    if (isDone(revocation, step) || isDone(revocation, 'absence_stated')) continue;
+  const { stated } = revocation;
+  const at = { context, project, signal, retryMs };
+  for (const { step, things, run } of sourceHostSteps) {
+    if (isDone(revocation, step) || absenceUnseen.some((other) => isDone(revocation, other))) continue;
+    const hosted = await things(at);
     try {
-      const detail = await run({ context, project, signal, retryMs });
-      await recordStep(attempt, { step, detail });
+      const { detail, unseen } = await run(at, hosted);
+      if (!unseen) await recordStep(attempt, { step, detail });
+      else if (stated) await recordStated(attempt, step, stated, detail);
+      else await recordStep(attempt, { step: inPlaceOf(step, 'absence_not_seen'), detail });
     } catch (error) {
-      // What a person states counts only where the source host does not let Ebb see for itself.
-      if (!revocation.stated || !(error instanceof SourceHostError)) throw error;
-      const { by, at } = revocation.stated;
-      const detail = `Not seen by Ebb: ${by} stated at ${at} that it was removed by hand. The source host: ${error.message}`;
-      await recordStep(attempt, { step: step === 'absence_confirmed' ? 'absence_stated' : step, detail });
+      if (!stated || !(error instanceof SourceHostError)) throw error;
+      const shown = await stillShown(hosted, signal);
+      if (shown.length > 0) throw contradicted(error, shown);
+      await recordStated(attempt, step, stated, `The source host: ${error.message}`);
     }
   }
+}
+
+type Step = RevocationStep['step'];
+
+function inPlaceOf(step: Step, unseen: (typeof absenceUnseen)[number]): Step {
+  return step === 'absence_confirmed' ? unseen : step;
+}
+
+async function recordStated(
+  attempt: Attempt,
+  step: Step,
+  { by, at }: NonNullable<RevocationRow['stated']>,
+  saw: string,
+): Promise<void> {
+  const detail = `Not seen by Ebb: ${by} stated at ${at} that it was removed by hand. ${saw}`;
+  await recordStep(attempt, { step: inPlaceOf(step, 'absence_stated'), detail });
+}
+
+/** What a person states counts only for what the source host does not let Ebb see for itself. */
+function contradicted(error: SourceHostError, shown: string[]): SourceHostError {
+  const message = `${error.message} It was stated that hook and deploy key were removed by hand, but the source host still shows the ${[...new Set(shown)].join(' and the ')}, so the statement does not count.`;
+  const { code, retryAfterSeconds } = error;
+  return new SourceHostError(code, message, {
+    cause: error,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  });
 }
 
 /** May come out of turn, and then takes nothing from the time of the step that is under way. */

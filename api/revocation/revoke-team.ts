@@ -1,5 +1,5 @@
 import type { ApiContext } from '../context.ts';
-import { beginAttempt, isDone, recordStep } from './attempt.ts';
+import { type Attempt, beginAttempt, isDone, orHeldUp, recordStep } from './attempt.ts';
 import { finishOnce } from './finish-once.ts';
 import { partsOf, type RevocationRow, readRevocation } from './revocation-store.ts';
 import { commonOf, continueConnection, partReceipt } from './revoke-connection.ts';
@@ -26,7 +26,11 @@ export async function continueTeam(
 ): Promise<string> {
   const attempt = await beginAttempt(context, revocationId);
   if (!attempt) return receiptOf(await readRevocation(context.database, revocationId));
-  const { revocation } = attempt;
+  return await orHeldUp(attempt, signal, () => takeSteps(attempt, signal, limits));
+}
+
+async function takeSteps(attempt: Attempt, signal: AbortSignal, limits: Patience): Promise<string> {
+  const { context, revocation } = attempt;
   if (!isDone(revocation, 'connections_revoked')) {
     const go = (id: string) => continueConnection(context, id, signal, limits);
     const parts = await revokeParts(attempt, 'connections_revoked', {
@@ -45,7 +49,7 @@ export async function continueTeam(
     { step: 'api_keys_ended', detail },
     { change: (transaction) => endKeys(transaction, revocation, { now: context.now(), endsAt }) },
   );
-  return await finishTeam(context, revocationId);
+  return await finishTeam(context, revocation.id);
 }
 
 /** The first end of the reading key counts. */

@@ -17,19 +17,32 @@ export interface HostedThing {
   find(signal: AbortSignal): Promise<{ id: string } | undefined>;
 }
 
+/** What Ebb saw: that it removed it, that it was gone before, or no repository at all, deleted or hidden. */
+export type SeenRemoval = Removal | 'no_repository';
+
+// A host answers the same for both, so Ebb cannot say which.
+export const noRepository =
+  "The source host shows no such repository to the connection's credential: it was deleted, or it is hidden.";
+
+/** Why somebody's key or hook was forgotten, for the audit trail. */
+export function byRequest(seen: SeenRemoval): string {
+  return seen === 'no_repository' ? `By request. ${noRepository}` : 'By request.';
+}
+
 /**
- * Removes it and looks again until it is gone. `absent` when it was gone before, with its repository or alone.
+ * Removes it and looks again until it is gone.
  * Throws a SourceHostError; `refused` when the host says that it removed it and still shows it.
  */
-export async function removeAndConfirm(thing: HostedThing, signal: AbortSignal): Promise<Removal> {
+export async function removeAndConfirm(thing: HostedThing, signal: AbortSignal): Promise<SeenRemoval> {
   const removal = thing.id === null ? 'absent' : await removeOnce(thing, thing.id, signal);
   const more = await confirmAbsent(thing, signal, thing.id);
+  if (more === 'no_repository') return more;
   return more > 0 ? 'removed' : removal;
 }
 
 /**
  * Looks a few times, because hosts may answer from a copy that is a moment old. What somebody added again under another
- * id is removed too; gives how often.
+ * id is removed too; gives how often. `no_repository` when the host shows none: what it hides may be in it.
  *
  * @param removed the id that was removed just now
  */
@@ -37,12 +50,13 @@ export async function confirmAbsent(
   thing: HostedThing,
   signal: AbortSignal,
   removed: string | null = null,
-): Promise<number> {
+): Promise<number | 'no_repository'> {
   const gone = new Set(removed === null ? [] : [removed]);
   const before = gone.size;
   for (let look = 0; look < looks; look += 1) {
     if (look > 0) await sleep(100 * 3 ** look, undefined, { signal });
-    const found = await unlessGone(() => withDeadline(signal, callMs, thing.find));
+    const found = await unlessGone(() => withDeadline(signal, callMs, thing.find), 'no_repository' as const);
+    if (found === 'no_repository') return found;
     if (found === undefined) return gone.size - before;
     if (gone.has(found.id)) continue;
     await removeOnce(thing, found.id, signal);

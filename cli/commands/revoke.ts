@@ -66,7 +66,7 @@ async function follow(client: Client, begun: Revocation): Promise<Revocation> {
     }
     told = now.steps.length;
     if (now.state === 'finished') return now;
-    if (now.obstacle) throw new CliError(now.obstacle.detail);
+    if (now.state === 'held_up' && now.obstacle) throw new CliError(now.obstacle.detail);
     await sleep(pollMs);
   }
 }

@@ -1,4 +1,4 @@
-import type { RevocationStep } from '../../contract/receipt.ts';
+import { absenceUnseen, type RevocationStep } from '../../contract/receipt.ts';
 import type {
   ConnectionRevocationPredicate,
   RevocationPredicate,
@@ -52,7 +52,7 @@ function describeSteps({
 function describeStep({ step, at, detail, took_ms, measured_by }: RevocationStep): string {
   const by = measured_by === 'recorded_times' ? ' by the recorded times' : '';
   const took = took_ms === undefined ? '' : ` (${took_ms} ms${by})`;
-  const unseen = step === 'absence_stated' ? 'NOT CONFIRMED BY EBB, ' : '';
+  const unseen = absenceUnseen.some((other) => other === step) ? 'NOT CONFIRMED BY EBB, ' : '';
   return `${at}  ${unseen}${step.replaceAll('_', ' ')}: ${detail}${took}`;
 }
 

@@ -1,4 +1,4 @@
-import { type RevocationStep, revocationSteps } from '../../contract/receipt.ts';
+import { absenceUnseen, type RevocationStep, revocationSteps } from '../../contract/receipt.ts';
 import type {
   ConnectionRevocationPredicate,
   RevocationPredicate,
@@ -39,9 +39,9 @@ export function problemOfTeam(revocation: TeamRevocationPredicate): string | und
 }
 
 function problemOfSteps(kind: Kind, revocation: Revocation): string | undefined {
-  // Stated or confirmed: the receipt has one of the two, and the description says which.
+  // Confirmed, stated or not seen: the receipt has one of them, and the description says which.
   const names = revocation.steps.map(
-    ({ step }): Step => (step === 'absence_stated' ? 'absence_confirmed' : step),
+    ({ step }): Step => (absenceUnseen.some((unseen) => unseen === step) ? 'absence_confirmed' : step),
   );
   const wanted: readonly Step[] = revocationSteps[kind];
   const missing = wanted.filter((step) => !names.includes(step));
