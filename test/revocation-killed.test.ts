@@ -62,6 +62,11 @@ const moments = `
     );
     is_now boolean;
   begin
+    -- What the API tells source hosts of builds it notes for many teams at once: no moment of a revocation.
+    if tg_table_name = 'build' and tg_op = 'UPDATE'
+      and fields->'state' = to_jsonb(old)->'state'
+      and fields->'cancel_requested' = to_jsonb(old)->'cancel_requested' then return new;
+    end if;
     update moment set written = written + 1 where team_id = team returning written = stop_at into is_now;
     if is_now then perform pg_advisory_xact_lock(4711); end if;
     return coalesce(new, old);
