@@ -47,6 +47,7 @@ test('revoking removes key and hook at the source host, destroys the secrets and
     predicate.steps.map(({ step }) => step),
     order,
   );
+  assert.match(predicate.steps.at(-1)?.detail ?? '', /wrapped log key/, 'all that is destroyed is named');
   assert.equal(predicate.deploy_key_fingerprint, key.fingerprint);
   assert.equal(predicate.hook_id, hook.id);
   assert.ok(predicate.audit_head, 'who keeps the receipt is a witness of the audit trail');
