@@ -133,7 +133,7 @@ function contradicted(error: SourceHostError, shown: string[]): SourceHostError 
 async function destroyStep(attempt: Attempt): Promise<void> {
   const { context, revocation } = attempt;
   const detail =
-    "The project's wrapped private key, its sealed secrets and its sealed deploy key are deleted.";
+    "The project's wrapped private key, its wrapped log key, its sealed secrets and its sealed deploy key are deleted; what its build logs hold opens no more.";
   const change = (transaction: ApiContext['database']) => destroySecrets(transaction, revocation.subject);
   await recordStep(
     attempt,
