@@ -16,6 +16,7 @@ import { createProgramCache } from '../runner/image/measured/measured-program.ts
 import { findRecipe } from '../runner/image/recipes.ts';
 import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
+import { canMeasure } from '../runner/vm/qemu/can-measure.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
 import { defaultRuntimeDir } from './memory-folder.ts';
 
@@ -114,8 +115,11 @@ async function openDriver(
   const image = await imageOf('base', signal);
   const runtimeDir = configuration.EBB_RUNTIME_DIR ?? (await defaultRuntimeDir());
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
-  const measured = configuration.EBB_QEMU_MEASURED_BOOT === 'on';
-  log.info({ measured_boot: configuration.EBB_QEMU_MEASURED_BOOT }, 'VMs by QEMU');
+  const { EBB_QEMU_MEASURED_BOOT: setting } = configuration;
+  const measured =
+    setting === 'on' ||
+    (setting === 'auto' && (await canMeasure(image, resolve(configuration.EBB_CACHE_DIR))));
+  log.info({ measured_boot: measured ? 'on' : 'off', EBB_QEMU_MEASURED_BOOT: setting }, 'VMs by QEMU');
   return createQemuDriver({
     image,
     otherImage: imageOf,

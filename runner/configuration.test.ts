@@ -54,8 +54,8 @@ test('for EC2 every setting that is missing is named at once', () => {
   assert.deepEqual(problemsOf(ec2), []);
 });
 
-test('measured boot is off unless it is asked for, and refused where it would not be checked', () => {
-  assert.equal(readRunnerConfiguration(needed).EBB_QEMU_MEASURED_BOOT, 'off');
+test('measured boot is on where it can be unless it is turned off, and refused where it would not be checked', () => {
+  assert.equal(readRunnerConfiguration(needed).EBB_QEMU_MEASURED_BOOT, 'auto');
   assert.deepEqual(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'on' }), []);
   assert.match(problemsOf({ ...ec2, EBB_QEMU_MEASURED_BOOT: 'on' })[0] ?? '', /checks no TPM yet/);
   assert.match(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'yes' })[0] ?? '', /^EBB_QEMU_MEASURED_BOOT must/);

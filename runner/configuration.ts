@@ -68,10 +68,10 @@ const RunnerEnvironment = Type.Object({
     default: 'qemu',
     description: 'Where VMs run: qemu on this machine, ec2 on Amazon EC2.',
   }),
-  EBB_QEMU_MEASURED_BOOT: Type.Enum(['on', 'off'], {
-    default: 'off',
+  EBB_QEMU_MEASURED_BOOT: Type.Enum(['auto', 'on', 'off'], {
+    default: 'auto',
     description:
-      'Whether VMs of QEMU prove by a TPM what they booted before they are offered a key. It needs swtpm and ovmf, and a boot takes longer.',
+      'Whether VMs of QEMU prove by a TPM what they booted before they are offered a key. It needs swtpm and ovmf, and a boot takes longer. auto: where these are there and KVM works.',
   }),
   EBB_EC2_REGION: Type.Optional(
     Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]$', description: 'AWS region, such as eu-central-1.' }),

@@ -12,8 +12,8 @@ import { processDeliveries } from './process-deliveries.ts';
 // GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
 const maxBodyBytes = 25 * 1024 * 1024;
 
-// Senders wait for their answer, builds can wait: in a burst no more than twenty deliveries a second are dealt with.
-const pauseMs = 50;
+// Senders wait for their answer, builds can wait: in a burst no more than four deliveries a second are dealt with.
+const pauseMs = 250;
 const pollMs = 1_000;
 
 const refusalStatus: Record<WebhookRefusal['code'], number> = {

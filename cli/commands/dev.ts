@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { installMissing } from '../../setup/system-packages.ts';
 import { CliError } from '../cli-error.ts';
-import { type DevSystem, startDevSystem } from '../dev/dev-system.ts';
+import { type DevSystem, type DevSystemOptions, startDevSystem } from '../dev/dev-system.ts';
 import { pinHostKey } from '../dev/developer-key.ts';
 import { createRepository } from '../dev/repository.ts';
 import { createSampleRepository } from '../dev/sample-repository.ts';
@@ -25,18 +25,20 @@ export function devCommand(): Command {
         );
       }
       const measuredBoot = readMeasuredBoot(process.env.EBB_QEMU_MEASURED_BOOT);
-      const uses = measuredBoot ? (['run', 'measured'] as const) : (['run'] as const);
+      const uses = measuredBoot === 'on' ? (['run', 'measured'] as const) : (['run'] as const);
       if (!(await installMissing(uses))) throw new CliError('Some programs are missing.');
       await runDev(resolve(options.folder), port, measuredBoot);
     });
 }
 
-function readMeasuredBoot(value = 'off'): boolean {
-  if (value === 'on' || value === 'off') return value === 'on';
-  throw new CliError(`EBB_QEMU_MEASURED_BOOT is ${JSON.stringify(value)}. Set it to on or off.`);
+type MeasuredBoot = NonNullable<DevSystemOptions['measuredBoot']>;
+
+function readMeasuredBoot(value = 'auto'): MeasuredBoot {
+  if (value === 'auto' || value === 'on' || value === 'off') return value;
+  throw new CliError(`EBB_QEMU_MEASURED_BOOT is ${JSON.stringify(value)}. Set it to auto, on or off.`);
 }
 
-async function runDev(folder: string, port: number, measuredBoot: boolean): Promise<void> {
+async function runDev(folder: string, port: number, measuredBoot: MeasuredBoot): Promise<void> {
   const { stop, kill } = onStopRequest();
   console.log('ebb: starting; the first start builds the image and the provider');
   // What builds the provider is there for development only; the other commands run without it.
@@ -81,12 +83,14 @@ async function layOutSample(clone: string, { source, developer }: DevSystem): Pr
 
 function nextSteps(
   system: DevSystem,
-  at: { terraformConfig: string; folder: string; clone: string; measuredBoot: boolean },
+  at: { terraformConfig: string; folder: string; clone: string; measuredBoot: MeasuredBoot },
 ): string {
   const { terraformConfig, folder, clone, measuredBoot } = at;
-  const measured = measuredBoot
-    ? 'on: each VM proves by a TPM what it booted'
-    : 'off; EBB_QEMU_MEASURED_BOOT=on turns it on';
+  const measured = {
+    auto: 'on where KVM works and swtpm and OVMF are installed, else off; EBB_QEMU_MEASURED_BOOT=on or off decides',
+    on: 'on: each VM proves by a TPM what it booted',
+    off: 'off; EBB_QEMU_MEASURED_BOOT=on turns it on',
+  }[measuredBoot];
   return `
 Ebb runs at ${system.url} (reference: ${system.url}/docs). Data: ${folder}. End it with Ctrl-C.
 Measured boot is ${measured}.

@@ -5,6 +5,7 @@ import { lockFolder } from '../../contract/folder-lock.ts';
 import { readOrCreateSecretFile } from '../../contract/secret-file.ts';
 import { freePort } from '../../queue/free-port.ts';
 import { startRedisServer } from '../../queue/redis-server.ts';
+import type { RunnerConfiguration } from '../../runner/configuration.ts';
 import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
 import type { ApiReady } from '../api-process.ts';
 import { CliError } from '../cli-error.ts';
@@ -22,8 +23,8 @@ export interface DevSystemOptions {
   /** PostgreSQL instead of PGlite, Redis instead of a child. */
   databaseUrl?: string;
   redisUrl?: string;
-  /** Whether VMs prove by a TPM what they booted. */
-  measuredBoot?: boolean;
+  /** Whether VMs prove by a TPM what they booted; `off` when it is not given. */
+  measuredBoot?: RunnerConfiguration['EBB_QEMU_MEASURED_BOOT'];
   /** Of Node.js, for API and runner. */
   nodeOptions?: string[];
   signal: AbortSignal;
@@ -150,7 +151,7 @@ function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string)
     // A laptop has swap; nobody else's source is built here.
     EBB_ALLOW_HOST_SWAP: 'true',
     EBB_CACHE_DIR: options.cacheDir,
-    EBB_QEMU_MEASURED_BOOT: options.measuredBoot ? 'on' : 'off',
+    EBB_QEMU_MEASURED_BOOT: options.measuredBoot ?? 'off',
   };
 }
 
