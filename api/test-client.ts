@@ -98,7 +98,7 @@ export async function declareBuildableProject(test: TestContext, client: Client,
 }
 
 /** Creates a resource; throws what the API says when it does not. */
-export async function created(client: Client, path: string, body: object): Promise<{ id: string }> {
+export async function created<T = { id: string }>(client: Client, path: string, body: object): Promise<T> {
   const answer = await client.call('POST', path, body);
   if (answer.status !== 201) throw new Error(`POST ${path}: ${answer.text}`);
   return answer.body;

@@ -15,6 +15,7 @@ import { connectDatabase, type Database, openDatabase } from '../api/db/database
 import { databaseLocation } from '../api/db/database-configuration.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { removeRetiredKeys } from '../api/deploy-keys/retired-keys.ts';
+import { removeRetiredHooks } from '../api/hook-bindings/retired-hooks.ts';
 import {
   beginKeyEncryptionRotation,
   finishKeyEncryptionRotation,
@@ -213,6 +214,7 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     }),
     every(60, 'the removal of what source hosts held on to', () => finishRemovals(context, stop)),
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
+    every(60, 'the removal of hooks that were not shown', () => removeRetiredHooks(context, stop)),
     every(2, 'the end of access grants', () => endGrants(context, stop)),
     every(2, 'the sending of mails', () => sendMails(context, stop)),
     every(60, 'the count of refusals', () => context.auditRefusal.flush()),

@@ -11,6 +11,7 @@ import { statements as keyRotation } from './migrations/0009-key-rotation.ts';
 import { statements as custodyEvents } from './migrations/0010-custody-events.ts';
 import { statements as repositoryIds } from './migrations/0011-repository-ids.ts';
 import { statements as orderOfEvents } from './migrations/0012-order-of-events.ts';
+import { statements as retiredHooks } from './migrations/0013-retired-hooks.ts';
 import { statements as additions } from './migrations/0014-additions.ts';
 import { statements as endsOfVms } from './migrations/0015-ends-of-vms.ts';
 import { statements as keyReleases } from './migrations/0016-key-releases.ts';
@@ -29,6 +30,7 @@ const migrations = [
   { name: '0010-custody-events', statements: custodyEvents },
   { name: '0011-repository-ids', statements: repositoryIds },
   { name: '0012-order-of-events', statements: orderOfEvents },
+  { name: '0013-retired-hooks', statements: retiredHooks },
   { name: '0014-additions', statements: additions },
   { name: '0015-ends-of-vms', statements: endsOfVms },
   { name: '0016-key-releases', statements: keyReleases },

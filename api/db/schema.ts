@@ -75,6 +75,12 @@ export interface Schema {
     retired_at: Date;
   };
   addition: { id: string; project_id: string; ends_at: Date };
+  retired_hook: {
+    id: string;
+    project_id: string;
+    source_host_id: string | null;
+    retired_at: Date;
+  };
   hook_binding: {
     id: string;
     project_id: string;

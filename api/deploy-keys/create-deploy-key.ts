@@ -3,7 +3,7 @@ import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { conflict } from '../http/problem-error.ts';
-import { provesNothingHappened, unlessGone } from '../source-hosts/errors.ts';
+import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
@@ -54,7 +54,7 @@ async function dropLostKey(
   const row = await deployKeyOfProject(context.database, project.id);
   if (!row?.source_host_id) return;
   const { find } = hostedDeployKey(project, row);
-  if (await unlessGone(() => withDeadline(signal, 15_000, find))) throw alreadyThere(project);
+  if (await withDeadline(signal, 15_000, find)) throw alreadyThere(project);
   const why = 'The source host has it no longer.';
   await forgetDeployKey(context, { project, key: row, keyId, why });
 }

@@ -15,7 +15,8 @@ import { deleteRetiredKey, retiredKeysOfProject } from './retired-keys.ts';
 /**
  * Removes the key at the source host, and those that were rotated out, looks again that they are gone, and only then
  * forgets them. When the host does not let it go, the private half is destroyed at once, the problem says what to remove
- * by hand, and Ebb tries again by itself. 404 when there is none.
+ * by hand, and Ebb tries again by itself. Where it shows no repository, the key is noted and looked for from then on. 404
+ * when there is none.
  */
 export async function deleteDeployKey(
   context: ApiContext,
@@ -31,8 +32,8 @@ export async function deleteDeployKey(
   try {
     seen = await removeAndConfirm(hostedDeployKey(project, row), signal);
     for (const old of retired) {
-      await removeAndConfirm(hostedDeployKey(project, old), signal);
-      await deleteRetiredKey(database, old.id);
+      const gone = await removeAndConfirm(hostedDeployKey(project, old), signal);
+      if (gone !== 'no_repository') await deleteRetiredKey(database, old.id);
     }
   } catch (error) {
     await transact(context, async (inside) => {
@@ -54,5 +55,6 @@ export async function deleteDeployKey(
     const left = [row, ...retired].map(({ fingerprint }) => leftKey(project, fingerprint));
     throw notRemoved(error, 'Its private half is destroyed.', left);
   }
-  await forgetDeployKey(context, { project, key: row, keyId, why: byRequest(seen) });
+  const mayRemain = seen === 'no_repository';
+  await forgetDeployKey(context, { project, key: row, keyId, why: byRequest(seen), mayRemain });
 }

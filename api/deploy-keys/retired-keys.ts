@@ -5,6 +5,7 @@ import { newId } from '../db/new-id.ts';
 import type { Schema } from '../db/schema.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
+import { deployKeyOfProject } from './deploy-key-store.ts';
 import { hostedDeployKey } from './hosted-deploy-key.ts';
 
 export type RetiredKeyRow = Selectable<Schema['retired_deploy_key']>;
@@ -30,7 +31,7 @@ export async function deleteRetiredKey(database: Database, id: string): Promise<
   await database.deleteFrom('retired_deploy_key').where('id', '=', id).execute();
 }
 
-/** Keys that were rotated out and are, for all we know, still at the source host. */
+/** Keys that were rotated out or deleted and are, for all we know, still at the source host. */
 export async function retiredKeysOfProject(database: Database, projectId: string): Promise<RetiredKeyRow[]> {
   return await database
     .selectFrom('retired_deploy_key')
@@ -40,9 +41,23 @@ export async function retiredKeysOfProject(database: Database, projectId: string
     .execute();
 }
 
+/** Those, then the one in use. */
+export async function keysOfProject(
+  database: Database,
+  projectId: string,
+): Promise<Pick<RetiredKeyRow, 'fingerprint' | 'public_key' | 'source_host_id'>[]> {
+  // It is read first: what is deleted between the two queries is in both, not in none.
+  const inUse = await deployKeyOfProject(database, projectId);
+  const retired = await retiredKeysOfProject(database, projectId);
+  return [
+    ...retired.filter(({ fingerprint }) => fingerprint !== inUse?.fingerprint),
+    ...(inUse ? [inUse] : []),
+  ];
+}
+
 /**
  * Removes rotated keys at their source hosts, each once every build that was given it has checked out. Gives how many
- * went; one that cannot be removed now is logged and left for the next time.
+ * went; one that cannot be removed now, or whose repository is not shown, is left for the next time.
  */
 export async function removeRetiredKeys(
   context: ApiContext,
@@ -62,7 +77,8 @@ export async function removeRetiredKeys(
     if (await isNeeded(context, row)) continue;
     try {
       const project = await projectAtHost(context, { projectId: row.project_id });
-      await removeAndConfirm(hostedDeployKey(project, row), signal);
+      const seen = await removeAndConfirm(hostedDeployKey(project, row), signal);
+      if (seen === 'no_repository') continue;
       await deleteRetiredKey(context.database, row.id);
       removed += 1;
     } catch (error) {

@@ -12,7 +12,8 @@ import { hostedHook } from './hosted-hook.ts';
 
 /**
  * Removes the hook at the source host, looks again that it is gone, and only then forgets it. When the host does not let
- * it go, deliveries are refused from now on and Ebb tries again by itself. 404 when there is none.
+ * it go, deliveries are refused from now on and Ebb tries again by itself. Where it shows no repository, the hook is noted
+ * and looked for from then on. 404 when there is none.
  */
 export async function deleteHookBinding(
   context: ApiContext,
@@ -40,5 +41,6 @@ export async function deleteHookBinding(
     });
     throw notRemoved(error, 'What it delivers is refused.', [leftHook(context, project, row.id)]);
   }
-  await forgetHookBinding(context, { project, id, keyId, why: byRequest(seen) });
+  const mayRemain = seen === 'no_repository' ? row : undefined;
+  await forgetHookBinding(context, { project, id, keyId, why: byRequest(seen), mayRemain });
 }

@@ -1,7 +1,6 @@
 import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
-import { unlessGone } from '../source-hosts/errors.ts';
 import { noteAddition } from '../source-hosts/note-addition.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
 import { type HostedThing, removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
@@ -84,21 +83,22 @@ async function addHookAtHost(
   }
 }
 
-/** The hook as it is there: under its id, or under another one when somebody removed it there and added it again. */
+/**
+ * The hook as it is there: under its id, or under another one when somebody removed it there and added it again. Throws
+ * `repository_not_found`, which tells nothing of the hook.
+ */
 export async function findHook(
   context: Pick<ApiContext, 'publicUrl'>,
   { host, repository }: ProjectAtHost,
   { id, source_host_id: hostedId, withinMs }: { id: string; source_host_id: string | null; withinMs: number },
   signal: AbortSignal,
 ): Promise<HostedHook | undefined> {
-  return await unlessGone(() =>
-    withDeadline(signal, withinMs, async (inTime) => {
-      const found = hostedId === null ? undefined : await host.findHook(repository, hostedId, inTime);
-      if (found) return found;
-      const again = await host.lookUpHook(repository, hookUrl(context, id), inTime);
-      return again && (await host.findHook(repository, again.id, inTime));
-    }),
-  );
+  return await withDeadline(signal, withinMs, async (inTime) => {
+    const found = hostedId === null ? undefined : await host.findHook(repository, hostedId, inTime);
+    if (found) return found;
+    const again = await host.lookUpHook(repository, hookUrl(context, id), inTime);
+    return again && (await host.findHook(repository, again.id, inTime));
+  });
 }
 
 /** The hook as something that can be removed at the source host. It is looked for by its url: an id may be new. */

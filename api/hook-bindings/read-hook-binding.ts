@@ -2,7 +2,7 @@ import type { HookBinding, HookEvent } from '../../contract/hook-binding.ts';
 import type { ApiContext } from '../context.ts';
 import { notFound } from '../http/problem-error.ts';
 import { goneOrBeingRevoked } from '../revocation/gone-or-being-revoked.ts';
-import { SourceHostError } from '../source-hosts/errors.ts';
+import { SourceHostError, unlessGone } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { stateAtHost } from '../source-hosts/state-at-host.ts';
@@ -25,7 +25,8 @@ export async function readHookBinding(
   if (!row) throw await goneOrBeingRevoked(context.database, 'hook_binding', { id, teamId });
   const project = await projectAtHost(context, { projectId: row.project_id, teamId });
   try {
-    const found = await findHook(context, project, { ...row, withinMs: driftCheckMs }, signal);
+    const at = { ...row, withinMs: driftCheckMs };
+    const found = await unlessGone(() => findHook(context, project, at, signal));
     if (!isAsSet(context, id, found)) throw notFound('hook binding', id);
     if (found.id !== row.source_host_id) await setHostedHookId(context.database, id, found.id);
     return { ...row, source_host_id: found.id, events: eventsNow(project, row.events, found.events) };

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RevocationStep } from '../../contract/receipt.ts';
 import type { ApiContext } from '../context.ts';
-import { deployKeyOfProject } from '../deploy-keys/deploy-key-store.ts';
 import { hostedDeployKey } from '../deploy-keys/hosted-deploy-key.ts';
-import { retiredKeysOfProject } from '../deploy-keys/retired-keys.ts';
-import { hookBindingOfProject } from '../hook-bindings/hook-binding-store.ts';
+import { keysOfProject } from '../deploy-keys/retired-keys.ts';
 import { hostedHook } from '../hook-bindings/hosted-hook.ts';
+import { hooksOfProject } from '../hook-bindings/retired-hooks.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
 import {
@@ -65,15 +64,13 @@ export async function stillShown(things: readonly HostedThing[], signal: AbortSi
 }
 
 async function hooksAtHost({ context, project }: Surroundings): Promise<HostedThing[]> {
-  const row = await hookBindingOfProject(context.database, project.id);
-  return row ? [hostedHook(context, project, row)] : [];
+  const hooks = await hooksOfProject(context.database, project.id);
+  return hooks.map((hook) => hostedHook(context, project, hook));
 }
 
-/** Those that were rotated out and are not known to be gone, then the one in use. */
 async function keysAtHost({ context, project }: Surroundings): Promise<HostedThing[]> {
-  const retired = await retiredKeysOfProject(context.database, project.id);
-  const row = await deployKeyOfProject(context.database, project.id);
-  return [...retired, ...(row ? [row] : [])].map((key) => hostedDeployKey(project, key));
+  const keys = await keysOfProject(context.database, project.id);
+  return keys.map((key) => hostedDeployKey(project, key));
 }
 
 async function remove(at: Surroundings, things: HostedThing[]): Promise<Found> {
@@ -87,6 +84,7 @@ async function remove(at: Surroundings, things: HostedThing[]): Promise<Found> {
 }
 
 async function confirm(at: Surroundings, things: HostedThing[]): Promise<Found> {
+  if (things.length === 0) return { detail: 'There was nothing to look for.' };
   let there = 0;
   let unseen = false;
   for (const thing of things) {

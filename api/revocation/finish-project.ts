@@ -13,7 +13,13 @@ export async function finishProject(context: ApiContext, revocationId: string): 
     // A secret that was being stored while the first round ran.
     await destroySecrets(transaction, projectId);
     const predicate = await predicateOf(transaction, { revocation, finishedAt });
-    for (const table of ['hook_binding', 'retired_deploy_key', 'deploy_key', 'addition'] as const) {
+    for (const table of [
+      'hook_binding',
+      'retired_hook',
+      'retired_deploy_key',
+      'deploy_key',
+      'addition',
+    ] as const) {
       await transaction.deleteFrom(table).where('project_id', '=', projectId).execute();
     }
     await transaction

@@ -1,10 +1,9 @@
 import type { LeftAtSourceHost } from '../../contract/revocation.ts';
 import type { ApiContext } from '../context.ts';
-import { deployKeyOfProject } from '../deploy-keys/deploy-key-store.ts';
 import { deployKeyTitle } from '../deploy-keys/hosted-deploy-key.ts';
-import { retiredKeysOfProject } from '../deploy-keys/retired-keys.ts';
-import { hookBindingOfProject } from '../hook-bindings/hook-binding-store.ts';
+import { keysOfProject } from '../deploy-keys/retired-keys.ts';
 import { hookUrl } from '../hook-bindings/hosted-hook.ts';
+import { hooksOfProject } from '../hook-bindings/retired-hooks.ts';
 import type { ProjectAtHost } from '../source-hosts/project-at-host.ts';
 
 export interface Wanted {
@@ -19,12 +18,11 @@ export async function leftAtSourceHost(
   wanted: Wanted,
 ): Promise<LeftAtSourceHost[]> {
   const { database } = context;
-  const hook = wanted.hook ? await hookBindingOfProject(database, project.id) : undefined;
-  const key = wanted.deployKeys ? await deployKeyOfProject(database, project.id) : undefined;
-  const retired = wanted.deployKeys ? await retiredKeysOfProject(database, project.id) : [];
+  const hooks = wanted.hook ? await hooksOfProject(database, project.id) : [];
+  const keys = wanted.deployKeys ? await keysOfProject(database, project.id) : [];
   return [
-    ...(hook ? [leftHook(context, project, hook.id)] : []),
-    ...[...(key ? [key] : []), ...retired].map(({ fingerprint }) => leftKey(project, fingerprint)),
+    ...hooks.map(({ id }) => leftHook(context, project, id)),
+    ...keys.map(({ fingerprint }) => leftKey(project, fingerprint)),
   ];
 }
 

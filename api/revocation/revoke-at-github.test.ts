@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { describeReceipt, verifyReceipt } from '../../cli/verify/verify-receipt.ts';
 import { claimBuild } from '../builds/claim-build.ts';
+import { removeRetiredKeys } from '../deploy-keys/retired-keys.ts';
+import { removeRetiredHooks } from '../hook-bindings/retired-hooks.ts';
 import { finishRemovals } from '../reconciler/finish-removals.ts';
 import { noticeRemovals } from '../reconciler/notice-removals.ts';
 import {
@@ -221,6 +223,59 @@ describe('revoking at GitHub', () => {
     assert.match(await told(body.receipt_id), new RegExp(`NOT CONFIRMED BY EBB.*${hidden.name}`));
     const { receipt_id } = await revocationOf(hidden.project);
     assert.match(await told(receipt_id), /NOT CONFIRMED BY EBB.*SHA256:/);
+  });
+
+  const hide = () => {
+    given.github.limit.of = () => ({ status: 404, body: { message: 'Not Found', ...docs } });
+  };
+  /** Deletes key and hook of their own while the repository is hidden. */
+  const declareAndDelete = async () => {
+    delete given.github.limit.of;
+    const declared = await declareAtGithub(given);
+    hide();
+    for (const path of [`deploy-keys/${declared.deployKey.id}`, `hook-bindings/${declared.binding.id}`]) {
+      assert.equal((await given.admin.call('DELETE', `/v1/${path}`)).status, 204);
+      assert.equal((await given.admin.call('GET', `/v1/${path}`)).status, 404);
+    }
+    return declared;
+  };
+  const leftAt = ({ repository }: Declared) => {
+    const { keys, hooks } = given.github.repository(repository);
+    return [keys.size, hooks.size];
+  };
+
+  test('a key and hook that were deleted while GitHub hid their repository are named by the receipt, unless they were seen to go', async () => {
+    const hidden = await declareAndDelete();
+    const { body } = await revoke(hidden.project);
+    assert.deepEqual(leftAt(hidden), [1, 1]);
+    const words = await told(body.receipt_id);
+    assert.match(words, /NOT CONFIRMED BY EBB/);
+    for (const named of [hidden.deployKey.fingerprint, hidden.binding.url])
+      assert.ok(words.includes(named), `${named}: ${words}`);
+
+    const shown = await declareAndDelete();
+    const clear = async () => [
+      await removeRetiredKeys(given.context, signal),
+      await removeRetiredHooks(given.context, signal),
+    ];
+    assert.deepEqual(await clear(), [0, 0], 'not forgotten while it is hidden');
+    delete given.github.limit.of;
+    assert.deepEqual(await clear(), [1, 1]);
+    assert.deepEqual(leftAt(shown), [0, 0]);
+    const finished = await revoke(shown.project);
+    assert.doesNotMatch(await told(finished.body.receipt_id), /NOT CONFIRMED/);
+  });
+
+  test('declaring a key or hook again while GitHub hides the repository forgets none that is there', async () => {
+    const declared = await declareAtGithub(given);
+    hide();
+    for (const path of ['/v1/deploy-keys', '/v1/hook-bindings']) {
+      const { status, body } = await given.admin.call('POST', path, { project_id: declared.project.id });
+      assert.deepEqual([status, body.code], [422, 'repository_not_found'], path);
+    }
+    delete given.github.limit.of;
+    assert.equal((await revoke(declared.project)).status, 200);
+    assert.deepEqual(leftAt(declared), [0, 0]);
   });
 
   test('a repository that is shown again before the confirmation is looked into', async () => {

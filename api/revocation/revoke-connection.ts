@@ -78,7 +78,7 @@ async function projectsStep(attempt: Attempt, signal: AbortSignal, limits: Patie
 }
 
 /** The credential that could look again is destroyed next, so whoever reads the connection's receipt hears of it. */
-function unconfirmed(projects: RevocationRow[]): string {
+export function unconfirmed(projects: RevocationRow[]): string {
   const names = projects
     .filter((project) => absenceUnseen.some((step) => isDone(project, step)))
     .map(({ name }) => name);

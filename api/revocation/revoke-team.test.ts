@@ -205,3 +205,12 @@ test('a revocation is seen by its own team alone', async () => {
   );
   assert.deepEqual((await setting.call(stranger.token, 'GET', '/v1/revocations')).body.items, []);
 });
+
+test('the receipt of a team names the projects whose repository was not shown', async () => {
+  const { team } = await addTeam();
+  await setting.removeRepository(`shop-${count}`);
+  const { body } = await revoke(team);
+  const lines = (await told(team, body.receipt_id)).filter((line) => line.includes('NOT CONFIRMED BY EBB'));
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', new RegExp(`: shop-${count}; their receipts name what may remain`));
+});

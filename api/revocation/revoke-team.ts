@@ -2,7 +2,7 @@ import type { ApiContext } from '../context.ts';
 import { type Attempt, beginAttempt, isDone, orHeldUp, recordStep } from './attempt.ts';
 import { finishOnce } from './finish-once.ts';
 import { partsOf, type RevocationRow, readRevocation } from './revocation-store.ts';
-import { commonOf, continueConnection, partReceipt } from './revoke-connection.ts';
+import { commonOf, continueConnection, partReceipt, unconfirmed } from './revoke-connection.ts';
 import { revokeParts } from './revoke-parts.ts';
 import { type Patience, receiptOf } from './revoke-project.ts';
 
@@ -38,8 +38,12 @@ async function takeSteps(attempt: Attempt, signal: AbortSignal, limits: Patience
       signal,
       go,
     });
+    const projects: RevocationRow[] = [];
+    for (const { id } of parts) projects.push(...(await partsOf(context.database, id)));
     const detail =
-      parts.length === 0 ? 'It had none.' : `${parts.length} revoked, each with a receipt of its own.`;
+      parts.length === 0
+        ? 'It had none.'
+        : `${parts.length} revoked, each with a receipt of its own.${unconfirmed(projects)}`;
     await recordStep(attempt, { step: 'connections_revoked', detail });
   }
   const endsAt = new Date(context.now().getTime() + readableMs);

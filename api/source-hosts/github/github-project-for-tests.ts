@@ -55,8 +55,10 @@ export async function declareAtGithub(
   const project = await created(admin, '/v1/projects', {
     ...{ connection_id: connection.id, name, repository },
   });
-  const deployKey = await created(admin, '/v1/deploy-keys', { project_id: project.id });
-  const binding = await created(admin, '/v1/hook-bindings', {
+  const deployKey = await created<{ id: string; fingerprint: string }>(admin, '/v1/deploy-keys', {
+    project_id: project.id,
+  });
+  const binding = await created<{ id: string; url: string }>(admin, '/v1/hook-bindings', {
     ...{ project_id: project.id, branches: ['main', 'release/*'] },
     ...hook,
   });
