@@ -3,6 +3,8 @@ import { globSync } from 'node:fs';
 import { findTerraformMirror } from '../test/terraform-mirror.ts';
 import { isInstalled } from './system-packages.ts';
 
+const longestRunMs = 75 * 60_000;
+
 /** Checks that need no running part, then all tests. Resolves with the exit code. */
 export async function main(): Promise<number> {
   const checks = [
@@ -56,8 +58,9 @@ async function check(name: string, command: readonly string[]): Promise<boolean>
   return code === 0;
 }
 
+/** A test file that never ends would hold up all; told to end, node names it in its report. */
 async function run(command: readonly string[]): Promise<number> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: 'inherit' });
+  const child = spawn(program, args, { stdio: 'inherit', timeout: longestRunMs });
   return await new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1)));
 }

@@ -30,16 +30,18 @@ export async function searchProcesses(
     if (!pid) throw new Error('The process is not there.');
     const seed = encodings(canaries.privateKey);
     const needles = [...seed, ...encodings(ownKey)];
+    const isSeed = (index: number) => index < seed.length;
     let found = await findInMemory(pid, needles);
-    for (let tries = 0; [...found].some((index) => index < seed.length) && tries < 20; tries++) {
+    // Memory moves while it is read, so that a key can be missed as well as be about to go: look again for both.
+    for (let tries = 0; ([...found].some(isSeed) || [...found].every(isSeed)) && tries < 20; tries++) {
       await delay(500);
       found = await findInMemory(pid, needles);
     }
     const snapshot = await takeHeapSnapshot(pid, snapshots);
     const limits = await readFile(`/proc/${pid}/limits`, 'utf8');
     return {
-      deployKey: [...found].some((index) => index < seed.length),
-      ownKey: [...found].some((index) => index >= seed.length),
+      deployKey: [...found].some(isSeed),
+      ownKey: ![...found].every(isSeed),
       reachable: Object.entries({ ...canaries, url: Buffer.from(live.system.url) })
         .filter(([, value]) => encodings(value).some((needle) => snapshot.includes(needle)))
         .map(([name]) => name),

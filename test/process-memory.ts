@@ -1,6 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 
 const chunkBytes = 8 * 1024 * 1024;
+const pageBytes = 4096;
 
 /**
  * Which of the needles (at most 64 KiB each) are in the memory of another process, by their index. Reads all that is
@@ -13,14 +14,16 @@ export async function findInMemory(pid: number, needles: readonly Buffer[]): Pro
   const bytes = Buffer.alloc(chunkBytes);
   try {
     for (const [start, end] of await readableRanges(pid)) {
-      for (let at = start; at < end; at += chunkBytes - overlap) {
-        // A page that was unmapped meanwhile, or that the kernel keeps for itself, cannot be read.
+      for (let at = start; at < end; ) {
         const length = Math.min(chunkBytes, end - at);
         const { bytesRead } = await memory.read(bytes, 0, length, at).catch(() => ({ bytesRead: 0 }));
+        // A page that was unmapped meanwhile, or that the kernel keeps for itself, cannot be read: on with the next one.
+        const next = bytesRead < length ? nextPage(at + bytesRead) : at + chunkBytes - overlap;
         const shown = bytes.subarray(0, bytesRead);
         needles.forEach((needle, index) => {
           if (!found.has(index) && shown.includes(needle)) found.add(index);
         });
+        at = next;
       }
     }
   } finally {
@@ -28,6 +31,10 @@ export async function findInMemory(pid: number, needles: readonly Buffer[]): Pro
     await memory.close();
   }
   return found;
+}
+
+function nextPage(address: number): number {
+  return (Math.floor(address / pageBytes) + 1) * pageBytes;
 }
 
 async function readableRanges(pid: number): Promise<[number, number][]> {

@@ -283,6 +283,10 @@ describe('deliveries of the local source host', () => {
   });
 });
 
+/** Rejects at the abort, as fetch does: also when it came before the call. */
 function abortOf(stop: AbortSignal | null | undefined): Promise<Response> {
-  return new Promise((_, reject) => stop?.addEventListener('abort', () => reject(stop.reason)));
+  return new Promise((_, reject) => {
+    if (stop?.aborted) reject(stop.reason);
+    stop?.addEventListener('abort', () => reject(stop.reason));
+  });
 }

@@ -107,7 +107,7 @@ async function sendNext(
   if (found === undefined) return false;
   const { folder } = found.open;
   const next = await nextDelivery(folder, hookId);
-  if (next === undefined) return false;
+  if (next === undefined || signal.aborted) return false;
   const outcome = await post(found.hook, next.delivery, options.fetch, signal);
   if (signal.aborted) return false;
   const attempt = next.delivery.attempts + 1;
