@@ -29,7 +29,8 @@ export async function searchProcesses(
   const look = async (pid: number | undefined, ownKey: Buffer): Promise<ProcessFindings> => {
     if (!pid) throw new Error('The process is not there.');
     const seed = encodings(canaries.privateKey);
-    const needles = [...seed, ...encodings(ownKey)];
+    // OpenSSL holds the private half of a P-256 key as a number, its lowest byte first.
+    const needles = [...seed, ...encodings(ownKey), Buffer.from(ownKey).reverse()];
     const isSeed = (index: number) => index < seed.length;
     let found = await findInMemory(pid, needles);
     // Memory moves while it is read, so that a key can be missed as well as be about to go: look again for both.
