@@ -13,6 +13,7 @@ import { createRefusalAudit } from './audit/audit-refusals.ts';
 import type { ApiContext } from './context.ts';
 import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
+import { pgliteTemplate } from './db/pglite-for-tests.ts';
 import type { Mail } from './mail/mailer.ts';
 import { createSigner } from './signing/create-signer.ts';
 import { localKind } from './source-hosts/local/local-kind.ts';
@@ -22,7 +23,7 @@ import { firstStart } from './teams/first-start.ts';
 
 /** The control plane for one test file: a real Redis and source host, PGlite in memory unless a server is given. `kinds` are source hosts besides `local`. */
 export async function openTestContext(
-  location: DatabaseLocation = { folder: 'memory://' },
+  location?: DatabaseLocation,
   kinds: Partial<Record<Connection['kind'], HostKind>> = {},
 ) {
   const root = await mkdtemp(join(tmpdir(), 'ebb-api-'));
@@ -37,7 +38,7 @@ export async function openTestContext(
     keyWrapper: createFileKeyWrapper(pair.publicKey.export({ format: 'jwk' })),
     hookMasterKey: randomBytes(32),
   });
-  const database = await openDatabase(location);
+  const database = await openDatabase(location ?? { folder: 'memory://', loadFrom: await pgliteTemplate() });
   const mails: Mail[] = [];
   const signer = createSigner({
     tokenKey: privateJwk(),

@@ -1,5 +1,5 @@
 // Which room may import which; see "Rooms" in docs/architecture.md. The tests of a room may use any room.
-const test = '[.]test[.]ts$';
+const test = '([.]test|-for-tests)[.]ts$';
 const room = (name, ...allowed) => ({
   name: `${name}-imports-only-what-it-may`,
   severity: 'error',

@@ -13,9 +13,9 @@ export type Database = Kysely<Schema>;
 
 /**
  * Either a PostgreSQL server by URL or PGlite in a folder (`memory://` for none), the same SQL on both. `ca` holds the
- * certificates to trust, PEM, when the server's is not from a public authority.
+ * certificates to trust, PEM, when the server's is not from a public authority; `loadFrom` what a new PGlite begins with.
  */
-export type DatabaseLocation = { url: string; ca?: string } | { folder: string };
+export type DatabaseLocation = { url: string; ca?: string } | { folder: string; loadFrom?: Blob };
 
 /** Opens the database and brings its schema up to date. The caller ends it with `destroy()`. */
 export async function openDatabase(location: DatabaseLocation): Promise<Database> {
@@ -34,7 +34,7 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
  * Throws FolderInUseError when another process has it open, and UnreachableError when PostgreSQL does not answer within 10 s or its certificate is not to be trusted.
  */
 export async function connectDatabase(location: DatabaseLocation): Promise<Database> {
-  if ('folder' in location) return await openFolder(location.folder);
+  if ('folder' in location) return await openFolder(location);
   const database = new Kysely<Schema>({ dialect: serverDialect(location) });
   try {
     await sql`select 1`.execute(database);
@@ -51,8 +51,10 @@ export async function connectDatabase(location: DatabaseLocation): Promise<Datab
   }
 }
 
-async function openFolder(folder: string): Promise<Database> {
-  const open = () => new Kysely<Schema>({ dialect: new PGliteDialect({ pglite: new PGlite(folder) }) });
+async function openFolder({ folder, loadFrom }: { folder: string; loadFrom?: Blob }): Promise<Database> {
+  const options = loadFrom ? { loadDataDir: loadFrom } : {};
+  const open = () =>
+    new Kysely<Schema>({ dialect: new PGliteDialect({ pglite: new PGlite(folder, options) }) });
   if (folder.startsWith('memory://')) return open();
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(folder);

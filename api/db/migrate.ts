@@ -17,7 +17,8 @@ import { statements as endsOfVms } from './migrations/0015-ends-of-vms.ts';
 import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import type { Schema } from './schema.ts';
 
-const migrations = [
+/** In the order in which they are applied. */
+export const migrations = [
   { name: '0001-first', statements: first },
   { name: '0002-source-hosts', statements: sourceHosts },
   { name: '0003-lease-holders', statements: leaseHolders },

@@ -15,6 +15,7 @@ import type { ApiContext } from '../context.ts';
 import { createCustody } from '../custody/custody.ts';
 import { json, openDatabase } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
+import { pgliteTemplate } from '../db/pglite-for-tests.ts';
 import { createSigner } from '../signing/create-signer.ts';
 import { localKind } from '../source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from '../source-hosts/local/start-local-source-host.ts';
@@ -36,7 +37,7 @@ export async function openSetting() {
     keyWrapper: createFileKeyWrapper(keyEncryption.publicKey.export({ format: 'jwk' })),
     hookMasterKey: randomBytes(32),
   });
-  const database = await openDatabase({ folder: 'memory://' });
+  const database = await openDatabase({ folder: 'memory://', loadFrom: await pgliteTemplate() });
   const signer = createSigner({
     tokenKey: privateJwk(),
     receiptKey: privateJwk(),
