@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPair, type JsonWebKey } from 'node:crypto';
+import { createHmac, createSecretKey, generateKeyPair, type JsonWebKey } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { KeyWrapper } from '../../contract/custody/key-wrapper.ts';
 import { type Purpose, seal } from '../../contract/custody/seal.ts';
@@ -58,6 +58,9 @@ export function createCustody(options: { keyWrapper: KeyWrapper; hookMasterKey: 
 
 /** HKDF with SHA-256 for 32 bytes; its first half is done once, since every webhook needs the second (RFC 5869, section 2). */
 function createDerivation(masterKey: Buffer): (purpose: string) => Buffer {
-  const extracted = createHmac('sha256', Buffer.alloc(32)).update(masterKey).digest();
+  const bytes = createHmac('sha256', Buffer.alloc(32)).update(masterKey).digest();
+  // As a key object it takes a quarter of the time, each time.
+  const extracted = createSecretKey(bytes);
+  bytes.fill(0);
   return (purpose) => createHmac('sha256', extracted).update(purpose).update(Buffer.of(1)).digest();
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyError, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
@@ -94,9 +94,7 @@ export const hookRoutes: Routes = async (app, { context }) => {
         const facts = await findFacts(request.params.id);
         if (!facts) throw notFound('hook', request.params.id);
         const event = await read(facts, request);
-        const digest = createHash('sha256')
-          .update(request.body as Buffer)
-          .digest('hex');
+        const digest = hash('sha256', request.body as Buffer);
         const storing = await deliveries.store({ hookId: facts.id, event, digest });
         if (storing === 'gone') throw notFound('hook', request.params.id);
         if (storing === 'replayed') throw await refuse(facts, replayed(event));

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { WebhookRefusal, WebhookRequest } from './webhook-event.ts';
 
 const skipMarkers = /\[(skip ci|ci skip|no ci|skip ebb|ebb skip)\]/i;
@@ -21,7 +21,8 @@ export function refuseUnsigned(
   const value = headers[header.toLowerCase()];
   if (value === undefined) return refuse('signature_missing', `The header ${header} is missing.`);
   const [, hex] = pattern.exec(String(value)) ?? [];
-  const expected = createHmac('sha256', secret).update(body).digest();
+  // Bytes that are no key object yet are tried as other kinds of keys first.
+  const expected = createHmac('sha256', createSecretKey(secret)).update(body).digest();
   if (hex !== undefined && secret.length > 0 && hex.length === 64) {
     if (timingSafeEqual(Buffer.from(hex, 'hex'), expected)) return undefined;
   }
