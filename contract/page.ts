@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 
-/** One page of a collection, newest last; `next_cursor` is null on the last page. */
+/** One page of a collection, newest first; `next_cursor` is null on the last page. */
 export function Page<T extends TSchema>(item: T) {
   return Type.Object({ items: Type.Array(item), next_cursor: Type.Union([Type.String(), Type.Null()]) });
 }

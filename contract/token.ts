@@ -43,6 +43,12 @@ export const TokenRequest = Type.Object({
   project_id: Type.Optional(
     Type.String({ description: 'Limits the token to one project; it dies with the project.' }),
   ),
+  renewable: Type.Optional(
+    Type.Enum(['true', 'false'], {
+      description:
+        'The token must be renewed within every fifteen minutes, and can be for a day; else it cannot be renewed.',
+    }),
+  ),
 });
 
 export const TokenResponse = Type.Object({
@@ -52,3 +58,14 @@ export const TokenResponse = Type.Object({
   scope: Type.String(),
 });
 export type TokenResponse = Static<typeof TokenResponse>;
+
+/**
+ * POST /v1/token/revoke and /v1/token/renew, form-encoded: who holds a token may end it, or keep a renewable one alive.
+ * A revocation is answered with 200 whatever the token is.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7009
+ */
+export const HeldToken = Type.Object({
+  token: Type.String({ description: 'The access token.', maxLength: 8192 }),
+  token_type_hint: Type.Optional(Type.String({ maxLength: 100 })),
+});

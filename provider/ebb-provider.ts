@@ -1,5 +1,6 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { declarableResources } from '../contract/resources.ts';
+import { buildAction } from './actions/build.ts';
 import { ApiError, ApiUnreachableError } from './client/api-error.ts';
 import { type Client, createClient } from './client/client.ts';
 import {
@@ -8,10 +9,16 @@ import {
   readConfiguration,
   validateConfiguration,
 } from './configuration.ts';
+import { buildSource, buildsSource } from './data-sources/builds.ts';
+import { jwksSource } from './data-sources/jwks.ts';
+import { tokenResource } from './ephemeral/token.ts';
+import { parseRepositoryUrl } from './functions/parse-repository-url.ts';
+import { publicKeyFingerprint } from './functions/public-key-fingerprint.ts';
 import { failure } from './plugin/diagnostic.ts';
 import type { Provider } from './plugin/provider.ts';
 import type { ValueMap } from './plugin/value.ts';
 import { dataSourceFor } from './resources/data-source.ts';
+import { listResourceFor } from './resources/list-resource.ts';
 import { resourceTypeFor } from './resources/resource-type.ts';
 import { providerVersion } from './version.ts';
 
@@ -23,7 +30,17 @@ export function ebbProvider(environment: Environment): Provider<Client> {
     validate: validateConfiguration,
     configure: (config, context) => configure(config, { ...context, environment }),
     resources: Object.fromEntries(typed.map(([type, resource]) => [type, resourceTypeFor(resource)])),
-    dataSources: Object.fromEntries(typed.map(([type, resource]) => [type, dataSourceFor(resource)])),
+    dataSources: {
+      ...Object.fromEntries(typed.map(([type, resource]) => [type, dataSourceFor(resource)])),
+      ...{ ebb_build: buildSource, ebb_builds: buildsSource, ebb_jwks: jwksSource },
+    },
+    actions: { ebb_build: buildAction },
+    listResources: Object.fromEntries(typed.map(([type, resource]) => [type, listResourceFor(resource)])),
+    ephemeralResources: { ebb_token: tokenResource },
+    functions: {
+      parse_repository_url: parseRepositoryUrl,
+      public_key_fingerprint: publicKeyFingerprint,
+    },
   };
 }
 
@@ -63,9 +80,14 @@ function signInFailure(error: unknown, endpoint: string): unknown {
 /** Stands in while a part of the configuration is unknown: planning something new needs no API. */
 const unknownClient: Client = {
   signIn: async () => {},
-  request: async () => {
-    const detail =
-      'A value in the provider block is known only after apply, but resources that exist must be read now. Apply what the value comes from first, or give it directly.';
-    throw failure('The provider configuration is not known yet', detail);
-  },
+  request: notKnownYet,
+  issueToken: notKnownYet,
+  renewToken: notKnownYet,
+  revokeToken: notKnownYet,
 };
+
+async function notKnownYet(): Promise<never> {
+  const detail =
+    'A value in the provider block is known only after apply, but resources that exist must be read now. Apply what the value comes from first, or give it directly.';
+  throw failure('The provider configuration is not known yet', detail);
+}

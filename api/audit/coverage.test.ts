@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { AuditEntry } from '../../contract/audit.ts';
+import { revokeToken } from '../auth/token-life.ts';
 import { insertBuild } from '../builds/insert-build.ts';
 import { type GithubContext, openGithubContext } from '../source-hosts/github/github-project-for-tests.ts';
 import { commit, created, requestToken, signIn } from '../test-client.ts';
@@ -98,6 +99,14 @@ const reported = 'what a runner tells of its own build stands in the build and i
 // In an order in which each finds what it needs.
 const cases: Record<string, Case> = {
   'POST /v1/token': { action: 'token.issued', run: () => keyIdOf('admin') },
+  'POST /v1/token/renew': 'a token that is renewed was issued as one, which is recorded',
+  'POST /v1/token/revoke': {
+    action: 'token.revoked',
+    async run() {
+      await revokeToken(given.context, (await signIn(given, given.keys.admin)).token);
+      return await keyIdOf('admin');
+    },
+  },
   'POST /v1/connections': {
     action: 'connection.created',
     run: async () => {

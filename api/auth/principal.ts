@@ -3,6 +3,10 @@ import type { Scope } from '../../contract/token.ts';
 /** Who asks, from a verified token. */
 export interface Principal {
   keyId: string;
+  /** Of the token itself, its `jti`. */
+  tokenId?: string;
+  /** The token is good only as long as it is renewed. */
+  isRenewed?: true;
   teamId: string;
   scopes: Scope[];
   /** The token is good for this project only. */

@@ -78,24 +78,41 @@ export function requireBuild(principal: Principal, buildId: string): void {
 }
 
 /** Whether an answer that began may go on: asked before each part of it, so that a key that is revoked ends it. */
-export function stillGood(context: ApiContext, { keyId }: Principal): () => Promise<boolean> {
+export function stillGood(
+  context: ApiContext,
+  principal: Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed'>,
+): () => Promise<boolean> {
   return async () => {
-    const key = await findKey(context, keyId);
+    const key = await findKey(context, principal);
     return key !== undefined && isGood(key, context.now()) && !key.team_revoking_at;
   };
 }
 
-async function findKey({ database }: ApiContext, id: string) {
-  return await database
+async function findKey(
+  { database }: ApiContext,
+  { keyId, tokenId = '', isRenewed }: Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed'>,
+) {
+  const key = await database
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
-    .select(['api_key.revoked_at', 'reads_only', 'ends_at', 'team.name as team'])
+    .select(['api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'team.name as team'])
     .select('team.revoking_at as team_revoking_at')
-    .where('api_key.id', '=', id)
+    .leftJoin('token_end', (on) => on.on('token_end.id', '=', tokenId))
+    .select('token_end.ends_at as token_ends_at')
+    .where('api_key.id', '=', keyId)
     .executeTakeFirst();
+  return key && { ...key, isRenewed: isRenewed === true };
 }
 
-function isGood(key: { revoked_at: Date | null; ends_at: Date | null }, now: Date): boolean {
+interface KeyState {
+  revoked_at: Date | null;
+  ends_at: Date | null;
+  token_ends_at: Date | null;
+  isRenewed: boolean;
+}
+
+function isGood(key: KeyState, now: Date): boolean {
+  if (key.token_ends_at ? key.token_ends_at <= now : key.isRenewed) return false;
   return key.revoked_at === null && (key.ends_at === null || key.ends_at > now);
 }
 
@@ -118,9 +135,9 @@ async function authenticate(
     );
   });
   const principal = toPrincipal(claims);
-  const key = await findKey(context, principal.keyId);
+  const key = await findKey(context, principal);
   if (!key || !isGood(key, context.now()))
-    throw unauthorized('token_revoked', 'The API key behind this token was revoked.');
+    throw unauthorized('token_revoked', 'This token, or the API key behind it, was revoked.');
   if (key.team_revoking_at && !(key.reads_only && whileTeamIsRevoked)) {
     const left = key.reads_only
       ? ` Its key reads the revocation ${key.reads_only}, receipts and the audit trail alone.`
@@ -155,8 +172,10 @@ function toPrincipal(claims: Record<string, unknown>): Principal {
   const granted = (text('scope') ?? '').split(' ');
   return {
     keyId: text('sub') ?? '',
+    ...(typeof claims.jti === 'string' ? { tokenId: claims.jti } : {}),
     teamId: text('team') ?? '',
     scopes: knownScopes.filter((scope) => granted.includes(scope)),
+    ...(claims.renewed === true ? { isRenewed: true } : {}),
     ...(project ? { projectId: project } : {}),
     ...(build ? { buildId: build } : {}),
     ...(typeof claims.attempt === 'number' ? { attempt: claims.attempt } : {}),

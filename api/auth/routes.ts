@@ -1,13 +1,26 @@
+import { randomUUID } from 'node:crypto';
 import formbody from '@fastify/formbody';
-import { scopes as knownScopes, type Scope, TokenRequest, TokenResponse } from '../../contract/token.ts';
+import { Type } from 'typebox';
+import {
+  HeldToken,
+  scopes as knownScopes,
+  type Scope,
+  TokenRequest,
+  TokenResponse,
+} from '../../contract/token.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
 import { type ApiKeyRow, findApiKey } from './api-key.ts';
 import { auditTokenRefusal } from './audit-token-refusal.ts';
 import { answerOAuthError, OAuthError } from './oauth-error.ts';
-
-const lifetimeSeconds = 15 * 60;
+import {
+  beginRenewable,
+  lifetimeSeconds,
+  longestLifetimeSeconds,
+  renewToken,
+  revokeToken,
+} from './token-life.ts';
 
 /** The token endpoint, and the keys that tokens and receipts are verified with. */
 export const authRoutes: Routes = async (app, { context }) => {
@@ -39,6 +52,35 @@ export const authRoutes: Routes = async (app, { context }) => {
     },
   });
 
+  app.post('/v1/token/renew', {
+    schema: {
+      body: HeldToken,
+      response: { 200: Type.Object({ expires_in: Type.Integer({ description: 'Seconds.' }) }) },
+      tags: ['tokens'],
+      consumes: ['application/x-www-form-urlencoded'],
+      security: [],
+      summary: 'Keep a renewable access token good for another fifteen minutes',
+    },
+    handler: async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      return { expires_in: await renewToken(context, request.body.token) };
+    },
+  });
+
+  app.post('/v1/token/revoke', {
+    schema: {
+      body: HeldToken,
+      tags: ['tokens'],
+      consumes: ['application/x-www-form-urlencoded'],
+      security: [],
+      summary: 'End an access token before it expires (RFC 7009); whoever holds it may',
+    },
+    handler: async (request, reply) => {
+      await revokeToken(context, request.body.token);
+      return reply.header('cache-control', 'no-store').send({});
+    },
+  });
+
   app.get(
     '/.well-known/jwks.json',
     { schema: { tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] } },
@@ -52,7 +94,7 @@ export const authRoutes: Routes = async (app, { context }) => {
 async function issueToken(
   context: ApiContext,
   key: ApiKeyRow | undefined,
-  asked: { scope?: string; project_id?: string },
+  asked: { scope?: string; project_id?: string; renewable?: string },
 ): Promise<TokenResponse> {
   if (!key || key.revoked_at || (key.ends_at && key.ends_at <= context.now()))
     throw new OAuthError('invalid_client', 'The API key is not known or was revoked.');
@@ -61,10 +103,15 @@ async function issueToken(
   if (project !== undefined) await requireProjectOfTeam(context, key, project);
   const limit = project ? { project } : {};
   const claims = { sub: key.id, team: key.team_id, scope, ...limit };
-  const access_token = await context.signer.signToken(claims, lifetimeSeconds);
+  const isRenewed = asked.renewable === 'true';
+  const jti = randomUUID();
+  if (isRenewed) await beginRenewable(context, jti);
+  const access_token = isRenewed
+    ? await context.signer.signToken({ ...claims, jti, renewed: true }, longestLifetimeSeconds)
+    : await context.signer.signToken({ ...claims, jti }, lifetimeSeconds);
   await recordAudit(context, {
     ...{ teamId: key.team_id, action: 'token.issued', actor: key.id, subject: key.id },
-    detail: { scope, ...limit },
+    detail: { token: jti, scope, ...limit },
   });
   return { access_token, token_type: 'Bearer', expires_in: lifetimeSeconds, scope };
 }

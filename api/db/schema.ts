@@ -225,6 +225,7 @@ export interface Schema {
     finished_at: Date | null;
   };
   key_release: { project_id: string; digest: string };
+  token_end: { id: string; ends_at: Date; forget_at: Date };
   idempotency_key: {
     api_key_id: string;
     key: string;

@@ -40,7 +40,7 @@ export function createSigner(options: {
         .setIssuer(options.issuer)
         .setAudience(audience)
         .setIssuedAt()
-        .setJti(randomUUID())
+        .setJti(typeof claims.jti === 'string' ? claims.jti : randomUUID())
         .setExpirationTime(`${expiresInSeconds} seconds`)
         .sign(token.privateKey),
     async verifyToken(text) {

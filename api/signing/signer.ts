@@ -5,7 +5,7 @@ import type { PublishedKey } from './published-key.ts';
 
 /** The API's Ed25519 keys: one signs access tokens, another signs receipts, so that neither stands in for the other. */
 export interface Signer {
-  /** Signs a JWT (RFC 7519, EdDSA); `exp` comes from `expiresInSeconds`, `iat` and `jti` are added. */
+  /** Signs a JWT (RFC 7519, EdDSA); `exp` comes from `expiresInSeconds`, `iat` is added, and `jti` if it has none. */
   signToken(claims: Record<string, unknown>, expiresInSeconds: number): Promise<string>;
   /** Verifies signature, issuer, audience and times; throws a jose error. */
   verifyToken(token: string): Promise<Record<string, unknown>>;

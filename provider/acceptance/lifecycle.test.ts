@@ -81,18 +81,18 @@ test('a change made between plan and apply is not overwritten', async (t) => {
   assert.equal(project(api).timeout_minutes, 90);
 });
 
-test('what is gone already counts as destroyed, and a deletion that takes time is waited for', async (t) => {
+test('what is gone already counts as destroyed; a deletion that takes time is waited for, and its receipt told', async (t) => {
   const { api, workspace } = await createSetting(t);
   await apply(workspace, projectConfiguration('  name = "shop"'));
   const { id } = project(api);
   const path = new RegExp(`DELETE /v1/projects/${id}`);
-  api.interfere(path, { status: 202 });
-  api.interfere(new RegExp(`GET /v1/projects/${id}`), { status: 200, body: project(api) }, { status: 404 });
+  api.interfere(path, { status: 202 }, { status: 202 });
+  api.interfere(path, { status: 204, headers: { 'ebb-receipt': 'rct_1' } });
   api.interfere(/DELETE \/v1\/connections/, { status: 404 });
   const { code, output } = await workspace.terraform('destroy', '-auto-approve', '-no-color');
   assert.equal(code, 0, output);
-  const asked = api.requests.slice(api.requests.findIndex((line) => path.test(line)));
-  assert.equal(asked[1], `GET /v1/projects/${id}`);
+  assert.equal(api.requests.filter((line) => path.test(line)).length, 3);
+  assert.match(output, /Warning: The project prj_\w+ is revoked[\s\S]*Its signed receipt is rct_1/);
 });
 
 test('an interrupted server is waited for', async (t) => {

@@ -28,6 +28,11 @@ export interface Client {
   signIn(): Promise<void>;
   /** Throws `ApiError`, `ApiUnreachableError`, or the reason of the abort. */
   request(request: ApiRequest): Promise<HttpAnswer>;
+  /** A token to hand on, good as long as it is renewed: with all scopes of the API key unless `scope` names some. */
+  issueToken(wanted: { scope?: string; projectId?: string }): Promise<IssuedToken>;
+  /** Resolves to the seconds that it is good for now. */
+  renewToken(token: string): Promise<number>;
+  revokeToken(token: string): Promise<void>;
 }
 
 const attempts = 7;
@@ -40,9 +45,11 @@ const deleteTimeoutMilliseconds = 300_000;
 export function createClient(options: ClientOptions): Client {
   const { endpoint, signal, userAgent } = options;
   const retryParts = { signal, ...(options.sleep && { sleep: options.sleep }) };
-  const tokens = createTokenSource(() =>
-    retry(() => exchangeKey(options), { ...retryParts, attempts: signInAttempts }),
-  );
+  const exchange = (more: Record<string, string> = {}) =>
+    retry(() => exchangeKey(options, more), { ...retryParts, attempts: signInAttempts });
+  const tokens = createTokenSource(() => exchange());
+  const withHeld = (path: string, token: string, signal = options.signal) =>
+    retry(() => sendForm({ ...options, signal }, path, { token }), { ...retryParts, signal, attempts });
 
   const sendSigned = async (request: ApiRequest, idempotencyKey: string) => {
     const token = await tokens.current();
@@ -69,6 +76,14 @@ export function createClient(options: ClientOptions): Client {
     async signIn() {
       await tokens.current();
     },
+    issueToken: ({ scope, projectId }) =>
+      exchange({ renewable: 'true', ...(scope && { scope }), ...(projectId && { project_id: projectId }) }),
+    renewToken: async (token) =>
+      Number(JSON.parse((await withHeld('/v1/token/renew', token)).text).expires_in),
+    async revokeToken(token) {
+      // Also after everything else was stopped.
+      await withHeld('/v1/token/revoke', token, AbortSignal.timeout(timeoutMilliseconds));
+    },
     async request(request) {
       // One key for all attempts: what an earlier one made is answered again, not made twice.
       const idempotencyKey = randomUUID();
@@ -84,11 +99,25 @@ export function createClient(options: ClientOptions): Client {
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */
-async function exchangeKey({ endpoint, apiKey, userAgent, signal }: ClientOptions): Promise<IssuedToken> {
-  const form = { grant_type: 'client_credentials', client_id: 'api-key', client_secret: apiKey };
-  const answer = await send({
+async function exchangeKey(options: ClientOptions, more: Record<string, string>): Promise<IssuedToken> {
+  const { apiKey, endpoint } = options;
+  const form = { grant_type: 'client_credentials', client_id: 'api-key', client_secret: apiKey, ...more };
+  const answer = await sendForm(options, '/v1/token', form);
+  const token = tokenIn(answer.text);
+  if (!token) {
+    throw new ApiError(answer.status, { detail: `${endpoint} answered, but not as Ebb's API does.` });
+  }
+  return token;
+}
+
+function sendForm(
+  { endpoint, userAgent, signal }: ClientOptions,
+  path: string,
+  form: Record<string, string>,
+): Promise<HttpAnswer> {
+  return send({
     method: 'POST',
-    url: `${endpoint}/v1/token`,
+    url: `${endpoint}${path}`,
     headers: {
       accept: 'application/json',
       'content-type': 'application/x-www-form-urlencoded',
@@ -98,11 +127,6 @@ async function exchangeKey({ endpoint, apiKey, userAgent, signal }: ClientOption
     timeoutMilliseconds,
     signal,
   });
-  const token = tokenIn(answer.text);
-  if (!token) {
-    throw new ApiError(answer.status, { detail: `${endpoint} answered, but not as Ebb's API does.` });
-  }
-  return token;
 }
 
 function tokenIn(text: string): IssuedToken | undefined {

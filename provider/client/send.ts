@@ -16,6 +16,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   status: number;
   etag: string | null;
+  /** Identifier of the receipt that a finished revocation left. */
+  receipt: string | null;
   text: string;
 }
 
@@ -56,6 +58,7 @@ async function exchange({ method, url, headers, body, timeoutMilliseconds, signa
       ok: response.ok,
       status: response.status,
       etag: response.headers.get('etag'),
+      receipt: response.headers.get('ebb-receipt'),
       retryAfter: response.headers.get('retry-after'),
       text: await response.text(),
     };
@@ -85,7 +88,9 @@ function abortedLater(signal: AbortSignal, milliseconds: number) {
 function problemOf(text: string): Partial<Problem> {
   try {
     const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? json : {};
+    if (typeof json !== 'object' || json === null) return {};
+    // The token endpoint answers as OAuth does: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+    return 'error_description' in json ? { detail: String(json.error_description) } : json;
   } catch {
     return {};
   }

@@ -24,5 +24,7 @@ test('what is missing is said in words for people', () => {
 });
 
 test('the line has the address and the certificate in base64 without padding', () => {
-  assert.equal(handshakeLine(4711, Buffer.from('a')), '1|6|tcp|127.0.0.1:4711|grpc|YQ\n');
+  const certificate = Buffer.from('a');
+  assert.equal(handshakeLine('tcp', '127.0.0.1:4711', certificate), '1|6|tcp|127.0.0.1:4711|grpc|YQ\n');
+  assert.equal(handshakeLine('unix', '/tmp/p/socket', certificate), '1|6|unix|/tmp/p/socket|grpc|YQ\n');
 });

@@ -40,7 +40,7 @@ export function readHandshake(environment: { readonly [name: string]: string | u
 }
 
 /** The line that tells Terraform where the plugin listens and which certificate it shows. */
-export function handshakeLine(port: number, certificate: Buffer): string {
+export function handshakeLine(network: 'unix' | 'tcp', address: string, certificate: Buffer): string {
   const base64 = certificate.toString('base64').replace(/=+$/, '');
-  return `1|${protocolVersion}|tcp|127.0.0.1:${port}|grpc|${base64}\n`;
+  return `1|${protocolVersion}|${network}|${address}|grpc|${base64}\n`;
 }

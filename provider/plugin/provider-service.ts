@@ -1,3 +1,4 @@
+import { functionsToWire } from './function-service.ts';
 import { diagnosticsToWire, type Rpc } from './rpc.ts';
 import { schemaToWire } from './schema.ts';
 import type { Session } from './session.ts';
@@ -10,18 +11,28 @@ interface ConfigureRequest extends ConfigRequest {
   terraform_version: string;
 }
 
-const serverCapabilities = { plan_destroy: true, get_provider_schema_optional: true };
+const serverCapabilities = {
+  ...{ plan_destroy: true, get_provider_schema_optional: true },
+  ...{ move_resource_state: true, generate_resource_config: true },
+};
 
 /** What concerns the provider as a whole: its schema, configuration and end. */
 export function providerService<Client>(session: Session<Client>) {
   const { provider } = session;
   const { attributes } = provider.schema;
 
+  const { resources, dataSources, functions = {} } = provider;
+  const { ephemeralResources = {}, listResources = {}, actions = {} } = provider;
+
   const GetMetadata: Rpc<object> = {
     run: () => ({
       server_capabilities: serverCapabilities,
-      resources: Object.keys(provider.resources).map((type_name) => ({ type_name })),
-      data_sources: Object.keys(provider.dataSources).map((type_name) => ({ type_name })),
+      resources: typeNames(resources),
+      data_sources: typeNames(dataSources),
+      ephemeral_resources: typeNames(ephemeralResources),
+      list_resources: typeNames(listResources),
+      actions: typeNames(actions),
+      functions: Object.keys(functions).map((name) => ({ name })),
     }),
   };
 
@@ -29,8 +40,12 @@ export function providerService<Client>(session: Session<Client>) {
     run: () => ({
       server_capabilities: serverCapabilities,
       provider: schemaToWire(provider.schema),
-      resource_schemas: schemasToWire(provider.resources),
-      data_source_schemas: schemasToWire(provider.dataSources),
+      resource_schemas: each(resources, ({ schema }) => schemaToWire(schema)),
+      data_source_schemas: each(dataSources, ({ schema }) => schemaToWire(schema)),
+      ephemeral_resource_schemas: each(ephemeralResources, ({ schema }) => schemaToWire(schema)),
+      list_resource_schemas: each(listResources, ({ schema }) => schemaToWire(schema)),
+      action_schemas: each(actions, ({ schema }) => ({ schema: schemaToWire(schema) })),
+      functions: functionsToWire(functions),
     }),
   };
 
@@ -62,6 +77,10 @@ export function providerService<Client>(session: Session<Client>) {
   return { GetMetadata, GetProviderSchema, ValidateProviderConfig, ConfigureProvider, StopProvider };
 }
 
-function schemasToWire(types: { readonly [type: string]: { schema: Parameters<typeof schemaToWire>[0] } }) {
-  return Object.fromEntries(Object.entries(types).map(([name, { schema }]) => [name, schemaToWire(schema)]));
+function typeNames(types: object): { type_name: string }[] {
+  return Object.keys(types).map((type_name) => ({ type_name }));
+}
+
+function each<T>(types: { readonly [name: string]: T }, change: (type: T) => object): object {
+  return Object.fromEntries(Object.entries(types).map(([name, type]) => [name, change(type)]));
 }

@@ -1,11 +1,12 @@
 import { pathToWire } from './attribute-path.ts';
-import { failure } from './diagnostic.ts';
+import { type Diagnostic, DiagnosticError, failure } from './diagnostic.ts';
+import { type IdentityData, identityFromWire, identityToWire } from './identity.ts';
 import { planChange } from './plan-change.ts';
 import type { ResourceType, Stored } from './provider.ts';
 import { diagnosticsToWire, type Rpc } from './rpc.ts';
 import type { Attributes } from './schema.ts';
 import type { Session } from './session.ts';
-import type { Value } from './value.ts';
+import type { Value, ValueMap } from './value.ts';
 import { type DynamicValue, objectFromWire, presentObject, valueToWire } from './wire-value.ts';
 import { withoutWriteOnly, writeOnlyInUse } from './write-only.ts';
 
@@ -16,27 +17,27 @@ interface ValidateRequest extends Typed {
   config: DynamicValue | null;
   client_capabilities: { write_only_attributes_allowed: boolean } | null;
 }
-interface UpgradeRequest extends Typed {
-  version: number;
-  raw_state: { json: Uint8Array } | null;
-}
 interface ReadRequest extends Typed {
   current_state: DynamicValue | null;
   private: Uint8Array;
+  current_identity: IdentityData | null;
 }
 interface PlanRequest extends Typed {
   prior_state: DynamicValue | null;
   config: DynamicValue | null;
   prior_private: Uint8Array;
+  prior_identity: IdentityData | null;
 }
 interface ApplyRequest extends Typed {
   prior_state: DynamicValue | null;
   planned_state: DynamicValue | null;
   config: DynamicValue | null;
   planned_private: Uint8Array;
+  planned_identity: IdentityData | null;
 }
 interface ImportRequest extends Typed {
   id: string;
+  identity: IdentityData | null;
 }
 
 /** The life of managed resources. Write-only values are kept out of every plan and state here, for all types. */
@@ -61,26 +62,18 @@ export function resourceService<Client>(session: Session<Client>) {
     },
   };
 
-  const UpgradeResourceState: Rpc<UpgradeRequest> = {
-    attributes,
-    run(request) {
-      const { schema } = find(request);
-      if (request.version > schema.version) throw newerState(request.type_name);
-      const json = request.raw_state?.json ?? new Uint8Array();
-      const state = objectFromWire({ json, msgpack: new Uint8Array() }, schema.attributes);
-      return { upgraded_state: valueToWire(state, schema.attributes) };
-    },
-  };
-
   const ReadResource: Rpc<ReadRequest> = {
     attributes,
-    whenFailed: (request) => ({ new_state: request.current_state, private: request.private }),
+    whenFailed: (request) => ({
+      ...{ new_state: request.current_state, private: request.private },
+      new_identity: request.current_identity,
+    }),
     async run(request) {
-      const { schema, read } = find(request);
-      const state = objectFromWire(request.current_state, schema.attributes);
-      const found = state && (await read({ state, private: request.private, ...context() }));
-      const stored = storedToWire(found, schema.attributes, request.private);
-      return { new_state: stored.state, private: stored.private };
+      const type = find(request);
+      const state = objectFromWire(request.current_state, type.schema.attributes);
+      const found = state && (await type.read({ state, private: request.private, ...context() }));
+      const { state: new_state, private: kept, identity } = storedToWire(found, type, request.private);
+      return { new_state, private: kept, new_identity: identity };
     },
   };
 
@@ -90,23 +83,29 @@ export function resourceService<Client>(session: Session<Client>) {
       const { schema } = find(request);
       const prior = objectFromWire(request.prior_state, schema.attributes);
       const config = objectFromWire(request.config, schema.attributes);
+      if (prior === null && config) refuseMissing(config, schema.attributes);
       const { planned, requiresReplace } = planChange(prior, config, schema.attributes);
       return {
         planned_state: valueToWire(planned, schema.attributes),
         requires_replace: requiresReplace.map((path) => pathToWire(path, schema.attributes)),
         planned_private: request.prior_private,
+        planned_identity: request.prior_identity,
       };
     },
   };
 
   const ApplyResourceChange: Rpc<ApplyRequest> = {
     attributes,
-    whenFailed: (request) => ({ new_state: request.prior_state, private: request.planned_private }),
+    whenFailed: (request) => ({
+      ...{ new_state: request.prior_state, private: request.planned_private },
+      new_identity: request.planned_identity,
+    }),
     async run(request) {
       const type = find(request);
-      const stored = await apply(type, request, context());
-      const wire = storedToWire(stored, type.schema.attributes, request.planned_private);
-      return { new_state: wire.state, private: wire.private };
+      const { stored, warnings = [] } = await apply(type, request, context());
+      const { state, private: kept, identity } = storedToWire(stored, type, request.planned_private);
+      const diagnostics = diagnosticsToWire(warnings, type.schema.attributes);
+      return { new_state: state, private: kept, new_identity: identity, diagnostics };
     },
   };
 
@@ -114,15 +113,16 @@ export function resourceService<Client>(session: Session<Client>) {
     attributes,
     async run(request) {
       const type = find(request);
-      const stored = await type.import({ id: request.id, ...context() });
-      const wire = storedToWire(stored, type.schema.attributes, new Uint8Array());
+      const identity = type.identity && identityFromWire(type.identity, request.identity);
+      const wanted = identity ? { identity } : { id: request.id };
+      const stored = await type.import({ ...wanted, ...context() });
+      const wire = storedToWire(stored, type, new Uint8Array());
       return { imported_resources: [{ type_name: request.type_name, ...wire }] };
     },
   };
 
   return {
     ValidateResourceConfig,
-    UpgradeResourceState,
     ReadResource,
     PlanResourceChange,
     ApplyResourceChange,
@@ -134,22 +134,43 @@ async function apply<Client>(
   type: ResourceType<Client>,
   request: ApplyRequest,
   context: { client: Client; signal: AbortSignal },
-): Promise<Stored | null> {
+): Promise<{ stored: Stored | null; warnings?: Diagnostic[] }> {
   const { attributes } = type.schema;
   const prior = objectFromWire(request.prior_state, attributes);
   const planned = objectFromWire(request.planned_state, attributes);
   if (!planned) {
-    if (prior) await type.delete({ prior, ...context });
-    return null;
+    return { stored: null, warnings: prior ? await type.delete({ prior, ...context }) : [] };
   }
   const config = presentObject(request.config, attributes);
-  if (!prior) return type.create({ config, planned, ...context });
-  return type.update({ config, prior, planned, private: request.planned_private, ...context });
+  if (!prior) return { stored: await type.create({ config, planned, ...context }) };
+  const change = { config, prior, planned, private: request.planned_private };
+  return { stored: await type.update({ ...change, ...context }) };
 }
 
-function storedToWire(stored: Stored | null, attributes: Attributes, privateBefore: Uint8Array) {
+function storedToWire<Client>(
+  stored: Stored | null,
+  { schema: { attributes }, identity }: ResourceType<Client>,
+  privateBefore: Uint8Array,
+) {
   const state = withoutWriteOnly(stored?.state ?? null, attributes);
-  return { state: valueToWire(state, attributes), private: stored?.private ?? privateBefore };
+  return {
+    state: valueToWire(state, attributes),
+    private: stored?.private ?? privateBefore,
+    identity: identityToWire(identity, state),
+  };
+}
+
+function refuseMissing(config: ValueMap, attributes: Attributes): void {
+  const missing = Object.keys(attributes).filter(
+    (name) => attributes[name]?.requiredAtCreation && config[name] === null,
+  );
+  if (missing.length === 0) return;
+  throw new DiagnosticError(
+    missing.map((name) => ({
+      ...{ severity: 'error', summary: 'Missing required argument', path: [name] },
+      detail: `"${name}" is required to make a new one. Only what was imported may do without.`,
+    })),
+  );
 }
 
 function refuseWriteOnly(config: Value, attributes: Attributes): void {
@@ -157,9 +178,4 @@ function refuseWriteOnly(config: Value, attributes: Attributes): void {
   if (name === undefined) return;
   const detail = `"${name}" is write-only, which this version of Terraform does not know. Use Terraform 1.11 or newer.`;
   throw failure('Write-only attribute not supported', detail, [name]);
-}
-
-function newerState(type: string) {
-  const detail = `The state of this ${type} was written by a newer version of the provider. Use that version or a newer one.`;
-  return failure('State is too new', detail);
 }

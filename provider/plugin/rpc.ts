@@ -1,7 +1,8 @@
-import type { handleUnaryCall } from '@grpc/grpc-js';
 import { pathToWire } from './attribute-path.ts';
 import { type Diagnostic, DiagnosticError } from './diagnostic.ts';
+import type { GrpcHandler } from './grpc-server.ts';
 import type { Log } from './log.ts';
+import { codecOf } from './protocol.ts';
 import type { Attributes } from './schema.ts';
 
 const severities = { error: 1, warning: 2 } as const;
@@ -15,16 +16,35 @@ export interface Rpc<Request> {
   whenFailed?(request: Request): object;
 }
 
+/** One method that answers with many messages. */
+export interface StreamingRpc<Request> {
+  stream(request: Request): AsyncIterable<object>;
+  attributes?(request: Request): Attributes | undefined;
+  /** The message that carries the diagnostics of what was thrown. */
+  failed(diagnostics: object[]): object;
+}
+
 /** Makes a gRPC handler that answers always: what is thrown becomes diagnostics, never a crash. */
-export function unary<Request>(name: string, rpc: Rpc<Request>, log: Log): handleUnaryCall<Request, object> {
-  return async ({ request }, callback) => {
+export function handlerOf<Request>(
+  name: string,
+  rpc: Rpc<Request> | StreamingRpc<Request>,
+  types: { request: string; response: string },
+  { log, stop }: { log: Log; stop: AbortSignal },
+): GrpcHandler {
+  const requests = codecOf(types.request);
+  const responses = codecOf(types.response);
+  return async function* (bytes) {
     const started = performance.now();
+    const request = requests.decode(bytes) as Request;
     try {
-      callback(null, await rpc.run(request));
+      if ('run' in rpc) yield responses.encode(await rpc.run(request));
+      else for await (const message of rpc.stream(request)) yield responses.encode(message);
     } catch (error) {
-      const diagnostics = diagnosticsOf(error, name, log);
+      const diagnostics = diagnosticsOf(error, name, log, stop);
       const wire = diagnosticsToWire(diagnostics, rpc.attributes?.(request) ?? {});
-      callback(null, { ...rpc.whenFailed?.(request), diagnostics: wire });
+      yield responses.encode(
+        'run' in rpc ? { ...rpc.whenFailed?.(request), diagnostics: wire } : rpc.failed(wire),
+      );
     }
     log.debug('call served', { rpc: name, milliseconds: Math.round(performance.now() - started) });
   };
@@ -39,10 +59,19 @@ export function diagnosticsToWire(diagnostics: readonly Diagnostic[], attributes
   }));
 }
 
-function diagnosticsOf(error: unknown, name: string, log: Log): readonly Diagnostic[] {
+function diagnosticsOf(error: unknown, name: string, log: Log, stop: AbortSignal): readonly Diagnostic[] {
   if (error instanceof DiagnosticError) return error.diagnostics;
+  if (stop.aborted && isAbort(error, stop)) {
+    const detail =
+      'Terraform was asked to stop before this was done. Run it again: what was begun is found and finished.';
+    return [{ severity: 'error', summary: 'Interrupted', detail }];
+  }
   const stack = error instanceof Error ? error.stack : String(error);
   log.error('unexpected error', { rpc: name, stack });
   const detail = `${name} failed unexpectedly. This is a bug in the provider; please report it with this text.\n\n${stack}`;
   return [{ severity: 'error', summary: 'The provider failed unexpectedly', detail }];
+}
+
+function isAbort(error: unknown, { reason }: AbortSignal): boolean {
+  return error === reason || (error instanceof Error && error.name === 'AbortError');
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -33,12 +36,26 @@ test('started by hand it says what it is and fails', async () => {
 
 test('an interrupt is left to Terraform, and a request to end is followed', async () => {
   const child = spawn(process.execPath, words, { env: environment() });
-  assert.match(await firstLine(child), /^1\|6\|tcp\|127\.0\.0\.1:\d+\|grpc\|[A-Za-z0-9+/]+\n$/);
+  await firstLine(child);
   const ignored = once(child.stderr, 'data');
   child.kill('SIGINT');
   assert.match(String((await ignored)[0]), /interrupt ignored/);
   child.kill('SIGTERM');
   assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('it listens where only its user comes in, and leaves nothing there', {
+  skip: process.platform === 'win32',
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'ebb-sockets-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const child = spawn(process.execPath, words, { env: { ...environment(), PLUGIN_UNIX_SOCKET_DIR: folder } });
+  const [, path = ''] = /^1\|6\|unix\|([^|]+)\|grpc\|[A-Za-z0-9+/]+\n$/.exec(await firstLine(child)) ?? [];
+  assert.ok(path.startsWith(folder), path);
+  assert.equal((await stat(dirname(path))).mode & 0o777, 0o700);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  assert.deepEqual(await readdir(folder), []);
 });
 
 test('it ends when the process that started it was killed', async () => {

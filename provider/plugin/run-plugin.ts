@@ -1,4 +1,5 @@
 import { HandshakeError, handshakeLine, readHandshake } from './handshake.ts';
+import { listenAddress } from './listen-address.ts';
 import { createLog } from './log.ts';
 import type { Provider } from './provider.ts';
 import { startServer } from './server.ts';
@@ -23,10 +24,18 @@ export async function runPlugin<Client>(provider: Provider<Client>, environment:
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    const server = await startServer({ provider, clientCertificate, log, onShutdown: end });
+    const address = listenAddress(environment);
+    process.once('exit', address.remove);
+    const server = await startServer({
+      provider,
+      clientCertificate,
+      log,
+      listenAt: address,
+      onShutdown: end,
+    });
     whenOrphaned(end);
     process.on('SIGTERM', end);
-    process.stdout.write(handshakeLine(server.port, server.certificate));
+    process.stdout.write(handshakeLine(address.network, server.address, server.certificate));
     await ended;
     await server.close();
     process.exit(0);

@@ -21,6 +21,8 @@ export interface Attribute {
   description: string;
   required?: boolean;
   optional?: boolean;
+  /** Optional, because what was imported may do without, but needed to make a new one. */
+  requiredAtCreation?: boolean;
   computed?: boolean;
   sensitive?: boolean;
   /** Taken from the configuration, never in a plan or state. */
@@ -50,7 +52,8 @@ export function isNested(type: Attribute['type']): type is { nesting: Nesting; a
 }
 
 const nestingModes = { single: 1, list: 2, set: 3, map: 4 } as const;
-const markdown = 1;
+/** How descriptions are to be shown. */
+export const markdown = 1;
 
 /** The schema as the protocol carries it. */
 export function schemaToWire({ version, description, attributes }: Schema) {

@@ -1,67 +1,12 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { selfSignedCertificate } from './certificate.ts';
 import { failure } from './diagnostic.ts';
-import { createLog } from './log.ts';
-import { decodeValue, encodeValue } from './msgpack.ts';
 import { controllerService } from './protocol.ts';
-import type { Provider } from './provider.ts';
-import { objectType, type Schema } from './schema.ts';
-import { startServer } from './server.ts';
+import { connect, open, testProvider, thing, wire } from './serve-for-tests.ts';
 import { connectTo } from './test-client.ts';
-import type { Value, ValueMap } from './value.ts';
-
-const schema: Schema = {
-  version: 0,
-  description: 'A thing.',
-  attributes: {
-    id: { type: 'string', computed: true, description: '' },
-    name: { type: 'string', required: true, description: '' },
-    secret_wo: { type: 'string', optional: true, writeOnly: true, description: '' },
-  },
-};
-const type = objectType(schema.attributes);
-const wire = (value: Value) => ({ msgpack: encodeValue(value, type) });
-const open = (answer: { msgpack: Uint8Array } | null) => answer && decodeValue(answer.msgpack, type);
-const thing = { id: 't1', name: 'a', secret_wo: null };
-
-function testProvider(resource: Partial<Provider<string>['resources'][string]>): Provider<string> {
-  const unused = () => assert.fail('not called in this test');
-  const operations = { create: unused, read: unused, update: unused, delete: unused, import: unused };
-  return {
-    schema: {
-      version: 0,
-      description: '',
-      attributes: { key: { type: 'string', optional: true, description: '' } },
-    },
-    configure: async () => 'client',
-    resources: { test_thing: { schema, ...operations, ...resource } },
-    dataSources: {},
-  };
-}
-
-/** Serves a provider for one test, configured, to a client that may connect. */
-async function connect(t: TestContext, provider: Provider<string>) {
-  const client = selfSignedCertificate();
-  const lines: string[] = [];
-  const shutdown = Promise.withResolvers<void>();
-  const server = await startServer({
-    provider,
-    clientCertificate: client.certificatePem,
-    log: createLog((line) => lines.push(line)),
-    onShutdown: () => shutdown.resolve(),
-  });
-  const call = connectTo(server, client);
-  t.after(async () => {
-    call.close();
-    await server.close(0);
-  });
-  await call('ConfigureProvider', {
-    terraform_version: '1.11.4',
-    config: { msgpack: encodeValue({ key: null }, ['object', { key: 'string' }]) },
-  });
-  return { call, server, lines, shutdown: shutdown.promise };
-}
+import type { ValueMap } from './value.ts';
 
 test('the schema is told with its attributes, types and flags', async (t) => {
   const { call } = await connect(t, testProvider({}));
@@ -87,7 +32,7 @@ test('an exception becomes a diagnostic and the server goes on', async (t) => {
   const answer = await call('ReadResource', request);
   assert.equal(answer.diagnostics[0]?.summary, 'The provider failed unexpectedly');
   assert.match(answer.diagnostics[0]?.detail ?? '', /bug in the provider.*RangeError: a mistake of ours/s);
-  assert.deepEqual(open(answer.new_state as { msgpack: Uint8Array }), thing);
+  assert.deepEqual(open(answer.new_state), thing);
   assert.ok(lines.some((line) => JSON.parse(line)['@level'] === 'error'));
   assert.deepEqual((await call('GetFunctions', {})).diagnostics, []);
 });
@@ -116,7 +61,7 @@ test('a diagnostic points to its attribute, and a failed update keeps the prior 
   const [diagnostic] = answer.diagnostics;
   assert.partialDeepStrictEqual(diagnostic, { severity: 1, summary: 'Cannot update' });
   assert.partialDeepStrictEqual(diagnostic?.attribute, { steps: [{ attribute_name: 'name' }] });
-  assert.deepEqual(open(answer.new_state as { msgpack: Uint8Array }), thing);
+  assert.deepEqual(open(answer.new_state), thing);
 });
 
 test('a write-only value reaches the operation and neither plan nor state', async (t) => {
@@ -145,7 +90,7 @@ test('a write-only value reaches the operation and neither plan nor state', asyn
   });
   assert.equal(seen?.secret_wo, 'hidden');
   assert.ok(!Buffer.from((plan.planned_state as { msgpack: Uint8Array }).msgpack).includes('hidden'));
-  assert.deepEqual(open(answer.new_state as { msgpack: Uint8Array }), thing);
+  assert.deepEqual(open(answer.new_state), thing);
 });
 
 test('a Terraform that knows no write-only attributes is refused at the attribute', async (t) => {
@@ -162,7 +107,7 @@ test('state of the same version is read without rounding, of a newer version not
   const { call } = await connect(t, testProvider({}));
   const raw_state = { json: Buffer.from('{"id":"t1","name":"a","gone":1}') };
   const answer = await call('UpgradeResourceState', { type_name: 'test_thing', version: 0, raw_state });
-  assert.deepEqual(open(answer.upgraded_state as { msgpack: Uint8Array }), thing);
+  assert.deepEqual(open(answer.upgraded_state), thing);
   const newer = await call('UpgradeResourceState', { type_name: 'test_thing', version: 1, raw_state });
   assert.equal(newer.diagnostics[0]?.summary, 'State is too new');
 });
@@ -183,6 +128,24 @@ test('StopProvider aborts what is running', async (t) => {
   await started.promise;
   await call('StopProvider', {});
   assert.equal((await reading).diagnostics[0]?.summary, 'Stopped');
+});
+
+test('what was stopped says so, and is no bug of the provider', async (t) => {
+  const started = Promise.withResolvers<void>();
+  const { call } = await connect(
+    t,
+    testProvider({
+      async read({ signal }) {
+        started.resolve();
+        await sleep(60_000, undefined, { signal });
+        return null;
+      },
+    }),
+  );
+  const reading = call('ReadResource', { type_name: 'test_thing', current_state: wire(thing) });
+  await started.promise;
+  await call('StopProvider', {});
+  assert.partialDeepStrictEqual((await reading).diagnostics, [{ severity: 1, summary: 'Interrupted' }]);
 });
 
 test('kinds that the provider has none of are answered, not left unimplemented', async (t) => {

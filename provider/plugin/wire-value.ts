@@ -1,3 +1,4 @@
+import type { CtyType } from './cty-type.ts';
 import { parseJson, valueFromJson } from './json-value.ts';
 import { decodeValue, encodeValue } from './msgpack.ts';
 import { type Attributes, objectType } from './schema.ts';
@@ -9,13 +10,25 @@ export interface DynamicValue {
   json: Uint8Array;
 }
 
+export function typedToWire(value: Value, type: CtyType): { msgpack: Uint8Array } {
+  return { msgpack: encodeValue(value, type) };
+}
+
+/** Null where there is no value. Throws `TypeError` on bytes that are no value of the type. */
+export function typedFromWire(wire: DynamicValue | null, type: CtyType): Value {
+  if (!wire) return null;
+  if (wire.msgpack.length > 0) return decodeValue(wire.msgpack, type);
+  if (wire.json.length === 0) return null;
+  return valueFromJson(parseJson(Buffer.from(wire.json).toString('utf8')), type);
+}
+
 export function valueToWire(value: Value, attributes: Attributes): { msgpack: Uint8Array } {
-  return { msgpack: encodeValue(value, objectType(attributes)) };
+  return typedToWire(value, objectType(attributes));
 }
 
 /** The object, or null where there is none. Throws `TypeError` on bytes that do not fit the schema. */
 export function objectFromWire(wire: DynamicValue | null, attributes: Attributes): ValueMap | null {
-  const value = valueFromWire(wire, attributes);
+  const value = typedFromWire(wire, objectType(attributes));
   return isValueMap(value) ? value : null;
 }
 
@@ -24,11 +37,4 @@ export function presentObject(wire: DynamicValue | null, attributes: Attributes)
   const object = objectFromWire(wire, attributes);
   if (!object) throw new TypeError('Terraform sent null where the protocol has an object.');
   return object;
-}
-
-function valueFromWire(wire: DynamicValue | null, attributes: Attributes): Value {
-  if (!wire) return null;
-  if (wire.msgpack.length > 0) return decodeValue(wire.msgpack, objectType(attributes));
-  if (wire.json.length === 0) return null;
-  return valueFromJson(parseJson(Buffer.from(wire.json).toString('utf8')), objectType(attributes));
 }

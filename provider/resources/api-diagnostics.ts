@@ -9,8 +9,12 @@ import { writeOnlyName } from './attributes.ts';
  *
  * @param doing what was tried, `create the project`
  */
-export function inTerraformsWords(error: unknown, doing: string, resource: Resource): unknown {
-  const summary = `Cannot ${doing}`;
+export function inTerraformsWords(error: unknown, doing: string, { writeOnly }: Resource): unknown {
+  return whatTheApiSaid(error, `Cannot ${doing}`, writeOnly);
+}
+
+/** The same where no resource is concerned. */
+export function whatTheApiSaid(error: unknown, summary: string, writeOnly: object = {}): unknown {
   if (error instanceof ApiUnreachableError) {
     return failure(summary, `Ebb does not answer. ${error.message}. Try again when it does.`);
   }
@@ -18,7 +22,7 @@ export function inTerraformsWords(error: unknown, doing: string, resource: Resou
   const { problem } = error;
   const request = problem.request_id ? `\n\nRequest ${problem.request_id}, status ${error.status}.` : '';
   const located = (problem.errors ?? []).map(({ pointer, detail }): Diagnostic => {
-    const path = pathOf(pointer, resource);
+    const path = pathOf(pointer, writeOnly);
     return { severity: 'error', summary, detail: `${detail}${request}`, ...(path && { path }) };
   });
   if (located.length > 0) return new DiagnosticError(located);
@@ -30,7 +34,7 @@ export function inTerraformsWords(error: unknown, doing: string, resource: Resou
  *
  * @see https://www.rfc-editor.org/rfc/rfc6901
  */
-function pathOf(pointer: string, { writeOnly }: Resource): ValuePath | undefined {
+function pathOf(pointer: string, writeOnly: object): ValuePath | undefined {
   const steps = decodeURIComponent(pointer.replace(/^#/, ''))
     .split('/')
     .slice(1)

@@ -20,7 +20,7 @@ export function dataSourceAttributes(resource: Resource): Attributes {
   const { computed, fixed, changeable, naturalId } = resource;
   const example = ['team', ...naturalId].join('/');
   return {
-    ...each({ ...computed, ...fixed, ...changeable }, (schema) => ({ ...typed(schema), computed: true })),
+    ...readAttributes({ ...computed, ...fixed, ...changeable }),
     id: {
       type: 'string',
       optional: true,
@@ -33,6 +33,29 @@ export function dataSourceAttributes(resource: Resource): Attributes {
       description: `Names that find it, \`${example}\`. Give either this or \`id\`.`,
     },
   };
+}
+
+/** Attributes of what is read and cannot be declared. */
+export function readAttributes(properties: TProperties): Attributes {
+  return asComputed(each(properties, typed));
+}
+
+/** Attributes of what is asked for, whatever becomes of it. */
+export function inputAttributes(properties: TProperties): Attributes {
+  return each(properties, declared);
+}
+
+function asComputed(attributes: {
+  readonly [name: string]: Pick<Attribute, 'type' | 'description'>;
+}): Attributes {
+  const pairs = Object.entries(attributes).map(([name, { type, description }]): [string, Attribute] => [
+    name,
+    {
+      ...{ description, computed: true },
+      type: isPlain(type) ? type : { nesting: type.nesting, attributes: asComputed(type.attributes) },
+    },
+  ]);
+  return Object.fromEntries(pairs);
 }
 
 function computedAttributes({ computed, renewedBy = {} }: Resource): Attributes {
@@ -50,7 +73,7 @@ export const versionName = (field: string) => `${field}_wo_version`;
 
 function writeOnlyAttributes(properties: TProperties): Attributes {
   const pairs = Object.entries(properties).flatMap(([field, schema]): [string, Attribute][] => {
-    const presence = isOptional(schema) ? { optional: true } : { required: true };
+    const presence = { optional: true, ...(!isOptional(schema) && { requiredAtCreation: true }) };
     const value = {
       ...typed(schema),
       ...presence,
@@ -78,7 +101,7 @@ function declared(schema: TSchema): Attribute {
   return { ...typed(schema), optional: true, computed: true, default: fallback as Value };
 }
 
-function typed(schema: TSchema): Attribute {
+function typed(schema: TSchema): Pick<Attribute, 'type' | 'description'> {
   const json = jsonSchema(schema);
   return { type: terraformType(json), description: describe(json) };
 }
@@ -115,7 +138,7 @@ function isPlain(type: Attribute['type']): type is CtyType {
 }
 
 /** The description with what a reader must know of allowed values and the default. */
-function describe(json: JsonSchema): string {
+export function describe(json: JsonSchema): string {
   const values = json.enum && `One of ${json.enum.map((value) => `\`${value}\``).join(', ')}.`;
   const range = rangeInWords(json);
   const fallback = json.default !== undefined && `Default: \`${JSON.stringify(json.default)}\`.`;

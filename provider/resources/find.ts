@@ -1,7 +1,7 @@
 import type { Resource } from '../../contract/resource.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
-import { parseJson, valueFromJson } from '../plugin/json-value.ts';
+import { type ExactJson, parseJson, valueFromJson } from '../plugin/json-value.ts';
 import { type Attributes, objectType } from '../plugin/schema.ts';
 import type { ValueMap } from '../plugin/value.ts';
 
@@ -13,8 +13,27 @@ export interface Found {
 
 /** The representation in an answer, in Terraform's types. Throws when the answer is not of the contract. */
 export function representation(answer: { text: string; etag: string | null }, attributes: Attributes): Found {
-  const state = valueFromJson(parseJson(answer.text), objectType(attributes)) as ValueMap;
-  return { state, etag: answer.etag };
+  return { state: stateFromJson(parseJson(answer.text), attributes), etag: answer.etag };
+}
+
+/** All that there are, page by page; `query` narrows them. */
+export async function* eachFound(
+  client: Client,
+  resource: Resource,
+  query: Record<string, string>,
+  attributes: Attributes,
+): AsyncIterable<ValueMap> {
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const words = new URLSearchParams({ limit: '200', ...query, ...(cursor !== '' && { cursor }) });
+    const { text } = await client.request({ method: 'GET', path: `${resource.path}?${words}` });
+    const page = parseJson(text) as { items: ExactJson[]; next_cursor: string | null };
+    for (const item of page.items) yield stateFromJson(item, attributes);
+    cursor = page.next_cursor;
+  }
+}
+
+function stateFromJson(json: ExactJson, attributes: Attributes): ValueMap {
+  return valueFromJson(json, objectType(attributes)) as ValueMap;
 }
 
 /** GET by id; null when there is none. */

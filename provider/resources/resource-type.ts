@@ -1,13 +1,14 @@
 import type { Resource } from '../../contract/resource.ts';
 import type { Client } from '../client/client.ts';
-import type { ResourceType, Stored } from '../plugin/provider.ts';
+import type { Identity, ResourceType, Stored } from '../plugin/provider.ts';
 import type { Schema } from '../plugin/schema.ts';
 import type { ValueMap } from '../plugin/value.ts';
 import { inTerraformsWords } from './api-diagnostics.ts';
-import { resourceAttributes, versionName } from './attributes.ts';
+import { describe, resourceAttributes, versionName } from './attributes.ts';
 import { deleteResource } from './delete.ts';
 import { type Found, getById, representation } from './find.ts';
 import { findToImport } from './import.ts';
+import { jsonSchema } from './json-schema.ts';
 import { creationBody } from './request-body.ts';
 import { updateResource } from './update.ts';
 import { validateResource } from './validate.ts';
@@ -24,6 +25,7 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
 
   return {
     schema,
+    identity: identityOf(resource),
     validate: (config) => validateResource(resource, config),
     create: ({ config, planned, client }) =>
       told('create', async () => {
@@ -47,8 +49,21 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
       }),
     delete: ({ prior, client, signal }) =>
       told('delete', () => deleteResource(client, resource, String(prior.id), signal)),
-    import: ({ id, client }) =>
-      told('import', async () => stored(resource, await findToImport(client, resource, id, attributes), {})),
+    import: ({ client, ...wanted }) =>
+      told('import', async () => {
+        const id = 'id' in wanted ? wanted.id : String(wanted.identity.id);
+        return stored(resource, await findToImport(client, resource, id, attributes), {});
+      }),
+  };
+}
+
+/** Ids are unique over all teams and never used again, so they identify for good. */
+function identityOf(resource: Resource): Identity {
+  const description = describe(jsonSchema(resource.computed.id ?? {}));
+  return {
+    version: 0,
+    attributes: { id: { type: 'string', description, required: true } },
+    of: ({ id = null }) => ({ id }),
   };
 }
 

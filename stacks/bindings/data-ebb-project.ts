@@ -22,14 +22,6 @@ export interface DataEbbProjectConfig extends cdktf.TerraformMetaArguments {
   readonly naturalId?: string;
 }
 export interface DataEbbProjectDeploy {
-  /**
-  * Branch that this deployment is for, exactly.
-  */
-  readonly branch: string;
-  /**
-  * Commands that deploy, run once, never retried.
-  */
-  readonly commands: string[];
 }
 
 export function dataEbbProjectDeployToTerraform(struct?: DataEbbProjectDeploy): any {
@@ -38,8 +30,6 @@ export function dataEbbProjectDeployToTerraform(struct?: DataEbbProjectDeploy): 
     throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
   }
   return {
-    branch: cdktf.stringToTerraform(struct!.branch),
-    commands: cdktf.listMapper(cdktf.stringToTerraform, false)(struct!.commands),
   }
 }
 
@@ -50,22 +40,8 @@ export function dataEbbProjectDeployToHclTerraform(struct?: DataEbbProjectDeploy
     throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
   }
   const attrs = {
-    branch: {
-      value: cdktf.stringToHclTerraform(struct!.branch),
-      isBlock: false,
-      type: "simple",
-      storageClassType: "string",
-    },
-    commands: {
-      value: cdktf.listMapperHcl(cdktf.stringToHclTerraform, false)(struct!.commands),
-      isBlock: false,
-      type: "list",
-      storageClassType: "stringList",
-    },
   };
-
-  // remove undefined attributes
-  return Object.fromEntries(Object.entries(attrs).filter(([_, value]) => value !== undefined && value.value !== undefined));
+  return attrs;
 }
 
 export class DataEbbProjectDeployOutputReference extends cdktf.ComplexObject {
@@ -84,59 +60,30 @@ export class DataEbbProjectDeployOutputReference extends cdktf.ComplexObject {
   public get internalValue(): DataEbbProjectDeploy | undefined {
     let hasAnyValues = this.isEmptyObject;
     const internalValueResult: any = {};
-    if (this._branch !== undefined) {
-      hasAnyValues = true;
-      internalValueResult.branch = this._branch;
-    }
-    if (this._commands !== undefined) {
-      hasAnyValues = true;
-      internalValueResult.commands = this._commands;
-    }
     return hasAnyValues ? internalValueResult : undefined;
   }
 
   public set internalValue(value: DataEbbProjectDeploy | undefined) {
     if (value === undefined) {
       this.isEmptyObject = false;
-      this._branch = undefined;
-      this._commands = undefined;
     }
     else {
       this.isEmptyObject = Object.keys(value).length === 0;
-      this._branch = value.branch;
-      this._commands = value.commands;
     }
   }
 
-  // branch - computed: true, optional: false, required: true
-  private _branch?: string;
+  // branch - computed: true, optional: false, required: false
   public get branch() {
     return this.getStringAttribute('branch');
   }
-  public set branch(value: string) {
-    this._branch = value;
-  }
-  // Temporarily expose input value. Use with caution.
-  public get branchInput() {
-    return this._branch;
-  }
 
-  // commands - computed: true, optional: false, required: true
-  private _commands?: string[];
+  // commands - computed: true, optional: false, required: false
   public get commands() {
     return this.getListAttribute('commands');
-  }
-  public set commands(value: string[]) {
-    this._commands = value;
-  }
-  // Temporarily expose input value. Use with caution.
-  public get commandsInput() {
-    return this._commands;
   }
 }
 
 export class DataEbbProjectDeployList extends cdktf.ComplexList {
-  public internalValue? : DataEbbProjectDeploy[] | cdktf.IResolvable
 
   /**
   * @param terraformResource The parent resource

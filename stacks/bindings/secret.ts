@@ -24,11 +24,11 @@ export interface SecretConfig extends cdktf.TerraformMetaArguments {
   /**
   * The value. It is sealed at once and cannot be read back. Write-only: it is in no plan and no state. Raise `value_wo_version` to send it again.
   */
-  readonly valueWo: string;
+  readonly valueWo?: string;
   /**
   * Any number; another one than before sends `value_wo` again.
   */
-  readonly valueWoVersion: number;
+  readonly valueWoVersion?: number;
 }
 
 /**
@@ -145,7 +145,7 @@ export class Secret extends cdktf.TerraformResource {
     return this._projectId;
   }
 
-  // value_wo - computed: false, optional: false, required: true
+  // value_wo - computed: false, optional: true, required: false
   private _valueWo?: string;
   public get valueWo() {
     return this.getStringAttribute('value_wo');
@@ -153,18 +153,24 @@ export class Secret extends cdktf.TerraformResource {
   public set valueWo(value: string) {
     this._valueWo = value;
   }
+  public resetValueWo() {
+    this._valueWo = undefined;
+  }
   // Temporarily expose input value. Use with caution.
   public get valueWoInput() {
     return this._valueWo;
   }
 
-  // value_wo_version - computed: false, optional: false, required: true
+  // value_wo_version - computed: false, optional: true, required: false
   private _valueWoVersion?: number;
   public get valueWoVersion() {
     return this.getNumberAttribute('value_wo_version');
   }
   public set valueWoVersion(value: number) {
     this._valueWoVersion = value;
+  }
+  public resetValueWoVersion() {
+    this._valueWoVersion = undefined;
   }
   // Temporarily expose input value. Use with caution.
   public get valueWoVersionInput() {

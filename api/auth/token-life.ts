@@ -1,0 +1,77 @@
+import { recordAudit } from '../audit/record-audit.ts';
+import type { ApiContext } from '../context.ts';
+import { OAuthError } from './oauth-error.ts';
+
+/** How long a token is good for, or, if it is one to be renewed, until it must be. */
+export const lifetimeSeconds = 15 * 60;
+/** A token that is renewed again and again ends after a day all the same. */
+export const longestLifetimeSeconds = 24 * 60 * 60;
+
+type Context = Pick<ApiContext, 'database' | 'now'>;
+
+/** Lets a token that is renewed be good for its first fifteen minutes. */
+export async function beginRenewable({ database, now }: Context, id: string): Promise<void> {
+  const end = { ends_at: after(now(), lifetimeSeconds), forget_at: after(now(), longestLifetimeSeconds) };
+  await database
+    .insertInto('token_end')
+    .values({ id, ...end })
+    .execute();
+}
+
+/** Gives a token fifteen minutes from now, at most until it expires; resolves to the seconds that it has. */
+export async function renewToken(context: ApiContext, token: string): Promise<number> {
+  const { id, expiresAt, isRenewed } = await claimsOf(context, token);
+  if (id === undefined || !isRenewed)
+    throw new OAuthError('invalid_request', 'This is no token that can be renewed, or it has expired.');
+  const now = context.now();
+  const endsAt = new Date(Math.min(after(now, lifetimeSeconds).getTime(), expiresAt.getTime()));
+  const renewed = await context.database
+    .updateTable('token_end')
+    .set({ ends_at: endsAt })
+    .where('id', '=', id)
+    .where('ends_at', '>', now)
+    .executeTakeFirst();
+  if (renewed.numUpdatedRows === 0n)
+    throw new OAuthError('invalid_request', 'The token was revoked, or not renewed in time.');
+  return Math.floor((endsAt.getTime() - now.getTime()) / 1000);
+}
+
+/**
+ * Ends an access token at once, on every API process. Idempotent; what is no token of ours, or has expired, is left
+ * alone.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7009#section-2.2
+ */
+export async function revokeToken(context: ApiContext, token: string): Promise<void> {
+  const { id, expiresAt, keyId, teamId } = await claimsOf(context, token);
+  if (id === undefined) return;
+  const now = context.now();
+  await context.database.transaction().execute(async (database) => {
+    await database.deleteFrom('token_end').where('forget_at', '<', now).execute();
+    const ended = await database
+      .insertInto('token_end')
+      .values({ id, ends_at: now, forget_at: expiresAt })
+      .onConflict((on) => on.column('id').doUpdateSet({ ends_at: now }).where('token_end.ends_at', '>', now))
+      .executeTakeFirst();
+    if (ended.numInsertedOrUpdatedRows !== 1n) return;
+    await recordAudit(
+      { ...context, database },
+      { teamId, action: 'token.revoked', actor: keyId, subject: keyId, detail: { token: id } },
+    );
+  });
+}
+
+async function claimsOf({ signer }: ApiContext, token: string) {
+  const claims: Record<string, unknown> = await signer.verifyToken(token).catch(() => ({}));
+  return {
+    id: typeof claims.jti === 'string' ? claims.jti : undefined,
+    expiresAt: new Date(Number(claims.exp) * 1000),
+    keyId: String(claims.sub),
+    teamId: String(claims.team),
+    isRenewed: claims.renewed === true,
+  };
+}
+
+function after(now: Date, seconds: number): Date {
+  return new Date(now.getTime() + seconds * 1000);
+}

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Build, BuildCreation } from '../../contract/build.ts';
+import type { Client } from '../client/client.ts';
+import { pathOf } from '../data-sources/builds.ts';
+import { failure } from '../plugin/diagnostic.ts';
+import type { Action } from '../plugin/provider.ts';
+import { whatTheApiSaid } from '../resources/api-diagnostics.ts';
+import { inputAttributes } from '../resources/attributes.ts';
+
+const pollMilliseconds = 2_000;
+const under = new Set<string>([
+  'awaiting_approval',
+  'queued',
+  'starting',
+  'running',
+] satisfies Build['state'][]);
+
+/** Builds a branch or commit, and tells how it goes until the end. */
+export const buildAction: Action<Client> = {
+  schema: {
+    version: 0,
+    description:
+      'Builds the head of a branch, or one commit, and waits for the end. A build that does not pass fails it.',
+    attributes: inputAttributes(BuildCreation.properties),
+  },
+  async *invoke({ config, client, signal }) {
+    const given = Object.entries(config).filter(([, value]) => value !== null);
+    let build = await answered(client, {
+      ...{ method: 'POST', path: '/v1/builds', body: JSON.stringify(Object.fromEntries(given)) },
+    });
+    const name = `build ${build.number} (${build.id})`;
+    let told = '';
+    for (;;) {
+      const line = `${name} is ${build.state.replaceAll('_', ' ')}${build.reason ? `: ${build.reason}` : ''}`;
+      if (line !== told) yield line;
+      told = line;
+      if (!under.has(build.state)) break;
+      await sleep(pollMilliseconds, undefined, { signal });
+      build = await answered(client, { method: 'GET', path: pathOf(build.id) });
+    }
+    if (build.state !== 'passed')
+      throw failure(`The ${name} did not pass`, `${told}. Its log: ebb logs ${build.id}.`);
+  },
+};
+
+async function answered(client: Client, request: Parameters<Client['request']>[0]): Promise<Build> {
+  try {
+    return JSON.parse((await client.request(request)).text);
+  } catch (error) {
+    throw whatTheApiSaid(error, 'Cannot build');
+  }
+}
