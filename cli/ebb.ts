@@ -10,6 +10,7 @@ import { apiKeyCommand } from './commands/api-key.ts';
 import { approveCommand } from './commands/approve.ts';
 import { auditCommand } from './commands/audit.ts';
 import { buildCommand } from './commands/build.ts';
+import { buildsCommand } from './commands/builds.ts';
 import { devCommand } from './commands/dev.ts';
 import { firstTeamCommand } from './commands/first-team.ts';
 import { imageCommand } from './commands/image.ts';
@@ -34,7 +35,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, logs, approve, receipts, revoke and audit where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, receipts, revoke and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -47,6 +48,7 @@ for (const command of [
   runnerCommand,
   imageCommand,
   buildCommand,
+  buildsCommand,
   logsCommand,
   approveCommand,
   auditCommand,

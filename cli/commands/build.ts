@@ -1,8 +1,7 @@
 import { Command } from 'commander';
 import type { Build } from '../../contract/build.ts';
-import type { Project } from '../../contract/project.ts';
-import { CliError } from '../cli-error.ts';
 import { type Client, clientFromEnvironment } from '../client.ts';
+import { findProject } from '../find-by-name.ts';
 import { followBuild } from '../follow-build.ts';
 
 /** `ebb build PROJECT`: builds a branch's head and follows it; exits 0 only when it passed. */
@@ -30,14 +29,4 @@ export async function showBuild(client: Client, id: string): Promise<number> {
   const build = await followBuild(client, id, { log }, AbortSignal.timeout(24 * 3_600_000));
   console.error(`ebb: build ${build.number} ${build.state}${build.reason ? `: ${build.reason}` : ''}`);
   return build.state === 'passed' ? 0 : 1;
-}
-
-/** A project by its id or as team/project. */
-export async function findProject(client: Client, name: string): Promise<Project> {
-  if (name.startsWith('prj_')) return await client.get<Project>(`/v1/projects/${encodeURIComponent(name)}`);
-  const page = await client.get<{ items: Project[] }>(`/v1/projects?natural_id=${encodeURIComponent(name)}`);
-  const [project] = page.items;
-  if (!project)
-    throw new CliError(`There is no project ${name}. Name it team/project, as terraform import does.`);
-  return project;
 }

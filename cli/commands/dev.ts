@@ -102,6 +102,8 @@ In another terminal, in ${process.cwd()}:
 The three things to try next:
   1. Declare a project:         terraform -chdir=examples/hcl init && terraform -chdir=examples/hcl apply
   2. Push to it (its clone):    git -C ${clone} push origin main
-  3. Build it and look on:      npx ebb build default/shop
+  3. Look on as it is built:    npx ebb logs default/shop
+Then change something, and push again:
+  date > ${clone}/changed && git -C ${clone} add . && git -C ${clone} commit -m Changed && git -C ${clone} push origin main
 `;
 }

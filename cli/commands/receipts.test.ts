@@ -13,6 +13,7 @@ import { proofWithoutDisk } from '../../runner/vm/ramdisk-proof-for-tests.ts';
 let api: TestContext;
 let url: string;
 let build: string;
+let name: string;
 const signal = AbortSignal.timeout(60_000);
 
 /** A build that a runner reports as one does, without a VM. */
@@ -21,6 +22,7 @@ before(async () => {
   url = await api.app.listen({ host: '127.0.0.1', port: 0 });
   const admin = await signIn(api, api.keys.admin);
   const project = await declareBuildableProject(api, admin, { test: ['npm test'] });
+  name = `acme/${project.name}`;
   build = (await created(admin, '/v1/builds', { project_id: project.id })).id;
   const controlPlane = createControlPlane({ url, apiKey: api.keys.runner });
   const specification = await controlPlane.claim(build, 'runner-1/a', signal);
@@ -62,8 +64,21 @@ test('receipts of a build come as lines that ebb verify takes, with the keys tha
   assert.equal(verified.code, 0);
 });
 
+test('builds are listed, and the log of the last one found, by the name of the project', async () => {
+  const listed = await ebb(['builds', name]);
+  assert.match(listed.stdout, new RegExp(`^${build}  #1  passed  `), listed.stderr);
+  const none = await ebb(['builds', 'acme/none']);
+  assert.match(none.stderr, /There is no project acme\/none\. Name it team\/project/);
+  const many = await ebb(['builds', name, '-n', '201']);
+  assert.match(many.stderr, /from 1 to 200/);
+  assert.match((await ebb(['receipts', name])).stdout, /"kind":"provenance"/);
+});
+
 test('what has no receipts is said so', async () => {
   const { code, stderr } = await ebb(['receipts', 'prj_none']);
   assert.equal(code, 1);
-  assert.match(stderr, /There is no receipt of prj_none\. It is signed when a VM is gone/);
+  assert.match(
+    stderr,
+    /There is no receipt of prj_none\. If that is the right name: one is signed when a VM is gone/,
+  );
 });

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Receipt } from '../../contract/receipt.ts';
 import { CliError } from '../cli-error.ts';
 import { clientFromEnvironment } from '../client.ts';
+import { findProject } from '../find-by-name.ts';
 
 interface ReceiptPage {
   items: Receipt[];
@@ -12,9 +13,13 @@ interface ReceiptPage {
 export function receiptsCommand(): Command {
   return new Command('receipts')
     .description('Print the receipts of a build or a project, one JSON object a line, for ebb verify.')
-    .argument('<subject>', 'id of a build (bld_…), or of a project (prj_…) for all that it ever had')
-    .action(async (subject: string) => {
+    .argument(
+      '<subject>',
+      'id of a build (bld_…), or team/project or the id of a project (prj_…) for all that it ever had',
+    )
+    .action(async (name: string) => {
       const client = clientFromEnvironment(process.env);
+      const subject = name.includes('/') ? (await findProject(client, name)).id : name;
       const id = encodeURIComponent(subject);
       const path = subject.startsWith('bld_')
         ? `/v1/builds/${id}/receipts?`
@@ -30,7 +35,7 @@ export function receiptsCommand(): Command {
       }
       if (found === 0) {
         throw new CliError(
-          `There is no receipt of ${subject}. It is signed when a VM is gone, or a revocation done.`,
+          `There is no receipt of ${name}. If that is the right name: one is signed when a VM is gone, or a revocation done.`,
         );
       }
     });

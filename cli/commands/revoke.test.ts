@@ -65,6 +65,8 @@ test('ebb revoke tells a name that does not exist, and revokes no team by anothe
     const unknown = await ebb('revoke', 'project', 'nothing');
     assert.equal(unknown.code, 1);
     assert.match(unknown.output, /There is no project nothing in this team/);
+    const other = await ebb('revoke', 'connection', 'acme/nothing');
+    assert.match(other.output, /There is no connection acme\/nothing .*Name it team\/connection/);
     const slip = await ebb('revoke', 'team', 'acne');
     assert.equal(slip.code, 1);
     assert.match(slip.output, /belongs to the team acme.*Nothing was revoked/);

@@ -5,6 +5,7 @@ import type { Receipt } from '../../contract/receipt.ts';
 import type { Revocation } from '../../contract/revocation.ts';
 import { CliError } from '../cli-error.ts';
 import { type Client, clientFromEnvironment } from '../client.ts';
+import { findId } from '../find-by-name.ts';
 
 interface Options {
   removedByHand?: true;
@@ -19,7 +20,7 @@ export function revokeCommand(): Command {
     'Revoke a project, a connection with its projects, or the whole team, and store the signed receipt.',
   );
   for (const kind of ['project', 'connection'] as const) {
-    add(command, kind, `id or name of the ${kind}`, async (client, name, body) => {
+    add(command, kind, `team/${kind}, its name alone, or its id`, async (client, name, body) => {
       const id = await findId(client, kind, name);
       return await client.post<Revocation>(`/v1/${kind}s/${encodeURIComponent(id)}/revoke`, body);
     });
@@ -69,22 +70,6 @@ async function follow(client: Client, begun: Revocation): Promise<Revocation> {
     if (now.state === 'held_up' && now.obstacle) throw new CliError(now.obstacle.detail);
     await sleep(pollMs);
   }
-}
-
-/** An id as it is; a name is looked for among those of the team. */
-async function findId(client: Client, kind: 'project' | 'connection', name: string): Promise<string> {
-  if (/^(prj|conn)_[0-9a-z]{26}$/.test(name)) return name;
-  let cursor: string | null = '';
-  while (cursor !== null) {
-    const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
-    const page: { items: { id: string; name: string }[]; next_cursor: string | null } = await client.get(
-      `/v1/${kind}s?limit=200${query}`,
-    );
-    const found = page.items.find((item) => item.name === name);
-    if (found) return found.id;
-    cursor = page.next_cursor;
-  }
-  throw new CliError(`There is no ${kind} ${name} in this team.`);
 }
 
 async function storeReceipt(client: Client, { receipt_id }: Revocation, path: string): Promise<void> {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { KeyRotation } from '../../contract/key-rotation.ts';
 import { CliError } from '../cli-error.ts';
 import { clientFromEnvironment } from '../client.ts';
-import { findProject } from './build.ts';
+import { findProject } from '../find-by-name.ts';
 
 const pollMs = 1_000;
 const patienceMs = 5 * 60_000;

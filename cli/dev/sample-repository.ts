@@ -6,6 +6,8 @@ import { git } from './git.ts';
 
 const sample = fileURLToPath(new URL('../../examples/quickstart/sample/', import.meta.url));
 
+const developer = { name: 'Ebb Developer', email: 'developer@ebb.invalid' };
+
 /** A clone of the sample repository that commits and pushes like a developer. */
 export interface SampleRepository {
   /** Writes or changes a file. */
@@ -31,6 +33,9 @@ export async function createSampleRepository(options: {
     await cp(sample, cwd, { recursive: true });
     await git(['init', '--quiet', '--initial-branch=main'], { cwd });
   }
+  // Whoever tries it may have no name in git yet.
+  for (const [name, value] of Object.entries(developer))
+    await git(['config', `user.${name}`, value], { cwd });
   await git(['config', 'remote.origin.url', options.url], { cwd });
   await git(['config', 'remote.origin.fetch', '+refs/heads/*:refs/remotes/origin/*'], { cwd });
   await git(['config', 'core.sshCommand', sshCommand], { cwd });

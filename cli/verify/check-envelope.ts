@@ -27,8 +27,13 @@ export function checkEnvelope(
   jwks: unknown,
   note: Note,
 ): { key: ReceiptKey; payload: Buffer } {
-  if (!Value.Check(DsseEnvelope, envelope))
+  if (!Value.Check(DsseEnvelope, envelope)) {
+    const { seq, previous, end } = (envelope ?? {}) as { seq?: unknown; previous?: unknown; end?: unknown };
+    if (envelope === undefined) throw new FailedCheck('envelope', 'It is not JSON.');
+    if (end !== undefined || (seq !== undefined && previous !== undefined))
+      throw new FailedCheck('envelope', 'It is of an audit trail: ebb verify audit FILE checks that.');
     throw new FailedCheck('envelope', 'It is no whole DSSE envelope with an in-toto payload.');
+  }
   const payload = strictBase64(envelope.payload);
   const [signature, ...more] = envelope.signatures;
   if (!payload) throw new FailedCheck('envelope', 'Its payload is not base64.');

@@ -290,6 +290,7 @@ test('a line in another form, or that is none, is refused with its number', asyn
     [first.replace('{', '{"action":"project.deleted",'), /^line 1 is not in canonical form/],
     [first.slice(0, 40), /^line 1 is not JSON/],
     ['', /^line 1 is not JSON/],
+    ['{"envelope": {}}', /^line 1 is a receipt, not an entry of a trail: ebb verify FILE/],
     ['{}', /^line 1 is no audit entry/],
     ['"\\ud800"', /^line 1 is not in canonical form/],
     [canonicalJson({ ...at(trail, 1), more: true }), /^line 1 is no audit entry/],

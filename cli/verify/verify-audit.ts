@@ -89,10 +89,17 @@ function parseLine(text: string, at: string): unknown {
   } catch {
     throw new Broken(`${at} is not JSON.`);
   }
+  if (isReceipt(value))
+    throw new Broken(`${at} is a receipt, not an entry of a trail: ebb verify FILE checks it.`);
   if (isCanonical(value, text)) return value;
   throw new Broken(
     `${at} is not in canonical form (RFC 8785): it was edited, or written by another program.`,
   );
+}
+
+function isReceipt(value: unknown): boolean {
+  const { envelope, payloadType } = (value ?? {}) as { envelope?: unknown; payloadType?: unknown };
+  return envelope !== undefined || payloadType === DsseEnvelope.properties.payloadType.const;
 }
 
 function isCanonical(value: unknown, text: string): boolean {
@@ -173,7 +180,7 @@ function checkKeptHead(head: AuditHead, entry: AuditEntry, at: string): void {
 function requireReached(head: AuditHead, end: AuditHead): void {
   if (head.seq <= end.seq) return;
   throw new Broken(
-    `The kept head speaks of entry ${head.seq}, but the trail ends with entry ${end.seq}: its end was cut off, or an old copy was put back.`,
+    `The kept head speaks of entry ${head.seq}, but the trail ends with entry ${end.seq}: its end was cut off, or an old copy was put back. If the head is younger than the export: export again.`,
   );
 }
 

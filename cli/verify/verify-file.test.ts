@@ -62,10 +62,15 @@ describe('a file', () => {
     );
   });
 
+  test('that is of an audit trail is told which command it is for', () => {
+    const entry = JSON.stringify({ seq: 1, previous: '0'.repeat(64) });
+    assert.match(failedCheck(entry), /^envelope: It is of an audit trail: ebb verify audit FILE/);
+  });
+
   test('that was cut off anywhere does not hold', () => {
     const text = JSON.stringify(both[0]);
     for (let length = 1; length < text.length; length += 7) {
-      assert.match(failedCheck(text.slice(0, length)), /^envelope: .*no whole DSSE envelope/);
+      assert.match(failedCheck(text.slice(0, length)), /^envelope: It is not JSON/);
     }
     assert.match(failedCheck(lines.slice(0, -5)), /^envelope: /);
   });

@@ -125,6 +125,17 @@ test('a server that never answers well is given up', async (t) => {
   assert.equal(seen.length, 7);
 });
 
+test('a source host that does not answer Ebb is told after one more try', async (t) => {
+  const { client, seen } = await startApi(t, (_, response) => {
+    response.statusCode = 503;
+    response.setHeader('retry-after', '0');
+    response.end(JSON.stringify({ code: 'source_host_unreachable', detail: 'GitHub does not answer.' }));
+  });
+  const creation = client.request({ method: 'POST', path: '/v1/connections', body: '{}' });
+  await assert.rejects(creation, { message: 'GitHub does not answer.' });
+  assert.equal(seen.length, 2);
+});
+
 test('the token is not carried to where a redirect points', async (t) => {
   const { client } = await startApi(t, (_, response) => {
     response.writeHead(302, { location: 'http://127.0.0.1:1/elsewhere' });

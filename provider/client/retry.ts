@@ -20,6 +20,8 @@ export class RetryableError extends Error {
   readonly retryAfterMilliseconds: number | undefined;
   /** No failure, so it does not count as an attempt: there is something to wait for. */
   readonly waitsFor: WaitsFor | undefined;
+  /** How often it is tried in all, where that is less than usual. */
+  attempts: number | undefined;
 
   constructor(reason: ApiError | ApiUnreachableError, retryAfterMilliseconds?: number, waitsFor?: WaitsFor) {
     super(reason.message);
@@ -57,7 +59,10 @@ export async function retry<T>(operation: () => Promise<T>, parts: RetryParts): 
       const { waitsFor } = error;
       if (waitsFor) waited[waitsFor] += wait;
       else attempt += 1;
-      if (attempt > attempts || (waitsFor && waited[waitsFor] > longestWaitsMilliseconds[waitsFor])) {
+      if (
+        attempt > (error.attempts ?? attempts) ||
+        (waitsFor && waited[waitsFor] > longestWaitsMilliseconds[waitsFor])
+      ) {
         throw error.reason;
       }
       await sleep(wait, signal);
