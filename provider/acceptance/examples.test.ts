@@ -122,6 +122,43 @@ test('support access in HCL is given, prolonged and taken back alike', async (t)
   await grantAccess(t, folder);
 });
 
+/** A token that is in no file, whatever takes it. */
+async function handOnToken(t: TestContext, folder: string) {
+  const api = await startFakeApi();
+  t.after(api.close);
+  const environment = {
+    ...{ TF_CLI_CONFIG_FILE: cliConfig(), EBB_ENDPOINT: api.endpoint, EBB_API_KEY: api.apiKey },
+    ...{ TF_VAR_url: 'git@git.example.com:shop.git', NO_PROXY: '127.0.0.1' },
+    ...noNetwork,
+  };
+  const succeed = async (...words: string[]) => {
+    const { code, output } = await runTerraform([...words, '-no-color'], folder, environment);
+    assert.equal(code, 0, output);
+  };
+  await succeed('init');
+  await succeed('apply', '-auto-approve');
+  const token = /"value":"([^"]+)"/.exec(api.requests.find((line) => line.includes('EBB_TOKEN')) ?? '')?.[1];
+  assert.ok(token);
+  assert.ok(!(await readFile(join(folder, 'terraform.tfstate'))).includes(token));
+  assert.ok(api.requests.includes('POST /v1/token/revoke'));
+  await succeed('plan', '-detailed-exitcode');
+  await succeed('destroy', '-auto-approve');
+  assert.equal(api.items.size, 0);
+}
+
+test('a token is synthesized, handed on, revoked, and in no state', async (t) => {
+  const folder = join(root, 'token');
+  await mkdir(folder);
+  await promisify(execFile)(process.execPath, [join(examples, 'token/main.ts')], { cwd: folder });
+  await handOnToken(t, join(folder, 'cdktf.out/stacks/token'));
+});
+
+test('a token in HCL is handed on and revoked alike', async (t) => {
+  const folder = join(root, 'token-hcl');
+  await cp(join(examples, 'token/hcl'), folder, { recursive: true });
+  await handOnToken(t, folder);
+});
+
 test('the provider is not built again from the same sources', async () => {
   const steps: string[] = [];
   const { cached, executable } = await buildProvider({ ...order(), onProgress: (step) => steps.push(step) });

@@ -32,9 +32,16 @@ export async function startFakeApi(tls?: { key: string; cert: string }): Promise
     const index = interferences.findIndex(({ match }) => match.test(line));
     const [interference] = index < 0 ? [] : interferences.splice(index, 1);
     if (request.url === '/v1/token') return interference?.reply ?? issueToken(body, apiKey);
+    if (request.url?.startsWith('/v1/token/')) {
+      requests.push(line);
+      return interference?.reply ?? { status: 200, body: { expires_in: 900 } };
+    }
     requests.push(`${line} ${body}`.trim());
     if (interference) return interference.reply;
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'The token is not valid.');
+    if (request.url?.startsWith('/v1/builds?'))
+      return { status: 200, body: { items: [], next_cursor: null } };
+    if (request.url === '/.well-known/jwks.json') return { status: 200, body: { keys: [] } };
     return route(items, request, body);
   };
 

@@ -6,6 +6,7 @@ import { failure } from '../plugin/diagnostic.ts';
 import type { Action } from '../plugin/provider.ts';
 import { whatTheApiSaid } from '../resources/api-diagnostics.ts';
 import { inputAttributes } from '../resources/attributes.ts';
+import { validateProperties } from '../resources/validate.ts';
 
 const pollMilliseconds = 2_000;
 const under = new Set<string>([
@@ -23,6 +24,7 @@ export const buildAction: Action<Client> = {
       'Builds the head of a branch, or one commit, and waits for the end. A build that does not pass fails it.',
     attributes: inputAttributes(BuildCreation.properties),
   },
+  validate: (config) => validateProperties(BuildCreation.properties, config),
   async *invoke({ config, client, signal }) {
     const given = Object.entries(config).filter(([, value]) => value !== null);
     let build = await answered(client, {

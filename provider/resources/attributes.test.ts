@@ -28,11 +28,16 @@ test('lists, sets, maps and lists of objects have the types that Terraform has f
   ]);
 });
 
-test('a write-only field becomes a write-only attribute and its version', () => {
+test('a write-only field becomes a write-only attribute and its version, needed only to make a new one', () => {
   const { value, value_wo, value_wo_version } = resourceAttributes(secret);
   assert.equal(value, undefined);
-  assert.partialDeepStrictEqual(value_wo, { required: true, sensitive: true, writeOnly: true });
-  assert.partialDeepStrictEqual(value_wo_version, { required: true, type: 'number' });
+  assert.partialDeepStrictEqual(value_wo, {
+    requiredAtCreation: true,
+    optional: true,
+    sensitive: true,
+    writeOnly: true,
+  });
+  assert.partialDeepStrictEqual(value_wo_version, { requiredAtCreation: true, type: 'number' });
 });
 
 test('optional write-only fields and nullable ones keep their kind', () => {

@@ -1,3 +1,4 @@
+import type { TProperties } from 'typebox';
 import type { Resource } from '../../contract/resource.ts';
 import type { Diagnostic } from '../plugin/diagnostic.ts';
 import { isUnknown, type Value, type ValueMap } from '../plugin/value.ts';
@@ -7,11 +8,7 @@ import { judgeValue } from './judge-value.ts';
 
 /** Checks the configuration of a resource against the contract, so that mistakes show before anything is planned. */
 export function validateResource(resource: Resource, config: ValueMap): Diagnostic[] {
-  const open = Object.entries({ ...resource.fixed, ...resource.changeable }).flatMap(([name, schema]) =>
-    judgeValue(config[name] ?? null, jsonSchema(schema), [name]).map(({ path, problem, description }) =>
-      invalid(path, `${shown(config, path)}${problem}`, description),
-    ),
-  );
+  const open = validateProperties({ ...resource.fixed, ...resource.changeable }, config);
   const secret = Object.entries(resource.writeOnly).flatMap(([field, schema]) => {
     const name = writeOnlyName(field);
     return judgeValue(config[name] ?? null, jsonSchema(schema), [name]).map(
@@ -19,6 +16,15 @@ export function validateResource(resource: Resource, config: ValueMap): Diagnost
     );
   });
   return [...open, ...secret];
+}
+
+/** Checks values that may be shown against their schemas. */
+export function validateProperties(properties: TProperties, config: ValueMap): Diagnostic[] {
+  return Object.entries(properties).flatMap(([name, schema]) =>
+    judgeValue(config[name] ?? null, jsonSchema(schema), [name]).map(({ path, problem, description }) =>
+      invalid(path, `${shown(config, path)}${problem}`, description),
+    ),
+  );
 }
 
 function invalid(
