@@ -11,7 +11,7 @@ class Token extends TerraformStack {
     new EbbProvider(this, 'ebb');
 
     const connection = new Connection(this, 'local', { name: 'local', kind: 'local' });
-    const { project } = new CiProject(this, 'shop', { connection, name: 'shop' });
+    const { project } = new CiProject(this, 'shop', { connection, name: 'shop', test: ['./test.sh'] });
 
     // Good while Terraform runs, and revoked when it ends.
     const { token } = new EphemeralToken(this, 'builds', {

@@ -123,9 +123,17 @@ function computed(resource: Resource, id: string): object {
   const values = Object.entries(resource.computed).map(([name, schema]) => {
     const { type, format } = schema as { type?: string; format?: string };
     if (format === 'date-time') return [name, '2026-11-01T12:00:00Z'];
+    if (name === 'public_key') return [name, publicKey(id)];
     return [name, type === 'array' ? [`${name} of ${id}`] : `${name} of ${id}`];
   });
   return { ...Object.fromEntries(values), id, ...('team' in resource.computed && { team }) };
+}
+
+/** Has the form of an Ed25519 key in OpenSSH's format. */
+function publicKey(id: string): string {
+  const part = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+  const point = createHash('sha256').update(id).digest();
+  return `ssh-ed25519 ${Buffer.concat([part(Buffer.from('ssh-ed25519')), part(point)]).toString('base64')}`;
 }
 
 export function problem(

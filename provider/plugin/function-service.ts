@@ -25,7 +25,8 @@ export function functionService<Client>({ provider, log }: Session<Client>) {
         return { result: typedToWire(found.call(...given), returns) };
       } catch (error) {
         if (error instanceof FunctionFailure)
-          return { error: { text: error.message, function_argument: error.argument } };
+          // Terraform ends the sentence itself.
+          return { error: { text: error.message.replace(/\.$/, ''), function_argument: error.argument } };
         log.error('unexpected error', { function: name, stack: error instanceof Error ? error.stack : '' });
         return { error: { text: `${name} failed unexpectedly: ${error}. This is a bug in the provider.` } };
       }

@@ -36,7 +36,7 @@ test('a function is told, called, and says what is wrong with which argument', a
   const { result } = await call('CallFunction', { name: 'shout', arguments: [text('ho')] });
   assert.equal(decodeValue((result as { msgpack: Uint8Array }).msgpack, 'string'), 'HO');
   const { error } = await call('CallFunction', { name: 'shout', arguments: [text('')] });
-  assert.partialDeepStrictEqual(error, { text: 'There is nothing to shout.', function_argument: 0 });
+  assert.partialDeepStrictEqual(error, { text: 'There is nothing to shout', function_argument: 0 });
 });
 
 test('an ephemeral resource is opened, renewed with what it kept, and closed', async (t) => {

@@ -35,6 +35,7 @@ resource "ebb_project" "shop" {
   connection_id = ebb_connection.local.id
   name          = local.repository.name
   repository    = local.repository.repository
+  test          = ["./test.sh"]
 }
 
 resource "ebb_deploy_key" "shop" {
