@@ -17,7 +17,7 @@ import { OpenedSecret } from '../runner/custody/opened-secret.ts';
 import { createDeployKeyAgent } from '../runner/ssh/deploy-key-agent.ts';
 import { makeEd25519 } from '../runner/ssh/ed25519-for-tests.ts';
 import { wireString, wireUint32 } from '../runner/ssh/wire.ts';
-import { type Measure, report, rounded } from './report.ts';
+import { type Measure, median, report, rounded } from './report.ts';
 
 // Sealing, opening and signing as a build has them done, each beside the bare operations of node:crypto on the same bytes:
 // ECDH on P-256 with AES-256-GCM, and Ed25519. Both take turns, so that a busy machine is busy for both.
@@ -40,7 +40,6 @@ async function compare(ebb: Operation, bare: Operation): Promise<{ ebb: number; 
       if (round >= 0) times[name].push(each);
     }
   }
-  const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
   return { ebb: median(times.ebb), bare: median(times.bare) };
 }
 

@@ -5,7 +5,7 @@ import { createProgramCache } from '../runner/image/measured/measured-program.ts
 import { base } from '../runner/image/recipes.ts';
 import { bootLiveVm } from '../runner/vm/live-vm.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
-import { report, rounded } from './report.ts';
+import { median, report, rounded } from './report.ts';
 
 // What measured boot costs: from the launch of a VM to a login on it, and the check of its quote, each the median of
 // boots that take turns with boots without it.
@@ -58,8 +58,4 @@ async function boot(image: Image, measuredProgram?: ReturnType<typeof createProg
   await live.end();
   await driver.close();
   return { boot: up - start, check: checked - up };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

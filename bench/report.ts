@@ -16,6 +16,11 @@ export function report(measures: Measure[]): void {
   for (const measure of measures) console.log(JSON.stringify(measure));
 }
 
+/** The one in the middle. */
+export function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 export function rounded(value: number, digits = 2): number {
   return Number(value.toFixed(digits));
 }

@@ -17,7 +17,7 @@ import { buildImage } from '../runner/image/build-image.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
 import { startApi } from '../test/api-for-tests.ts';
 import { startPostgres } from '../test/postgres.ts';
-import { type Measure, report, rounded } from './report.ts';
+import { type Measure, median, report, rounded } from './report.ts';
 
 // How long `terraform destroy` takes, to the last proof that nothing is left: of many projects at once, and of one whose
 // build runs on a VM. The floors are `terraform destroy` of as many resources that do nothing, in the same run.
@@ -243,8 +243,4 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   const from = performance.now();
   await work();
   return (performance.now() - from) / 1000;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

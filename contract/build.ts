@@ -19,6 +19,9 @@ export const buildStates = [
 ] as const;
 export type BuildState = (typeof buildStates)[number];
 
+/** States that a build never leaves. */
+export const finalStates: readonly BuildState[] = ['passed', 'failed', 'errored', 'cancelled', 'timed_out'];
+
 /** Moments of a build that its runner reports, in the order they happen. */
 export const milestones = ['vm_ready', 'checkout_done', 'first_step', 'vm_gone'] as const;
 export const Milestone = Type.Enum([...milestones]);

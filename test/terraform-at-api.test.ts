@@ -121,7 +121,7 @@ test('an ephemeral token is limited as asked, is in no state, and is revoked whe
   assert.doesNotMatch(String(await workspace.read('terraform.tfstate')), /eyJhbGci/);
 });
 
-test('a scope that there is not is refused by its name, and a key without the scope too', async () => {
+test('a scope that there is not is refused by its name', async () => {
   await workspace.write('ephemeral "ebb_token" "ci" {\n  scopes = ["builds:destroy"]\n}\n');
   const { code, output } = await workspace.terraform('validate', '-no-color');
   assert.equal(code, 1);

@@ -106,9 +106,10 @@ async function issueToken(
   const isRenewed = asked.renewable === 'true';
   const jti = randomUUID();
   if (isRenewed) await beginRenewable(context, jti);
-  const access_token = isRenewed
-    ? await context.signer.signToken({ ...claims, jti, renewed: true }, longestLifetimeSeconds)
-    : await context.signer.signToken({ ...claims, jti }, lifetimeSeconds);
+  const access_token = await context.signer.signToken(
+    { ...claims, jti, ...(isRenewed && { renewed: true }) },
+    isRenewed ? longestLifetimeSeconds : lifetimeSeconds,
+  );
   await recordAudit(context, {
     ...{ teamId: key.team_id, action: 'token.issued', actor: key.id, subject: key.id },
     detail: { token: jti, scope, ...limit },

@@ -1,7 +1,8 @@
+import { finalStates } from '../../contract/build.ts';
 import type { BuildOutcome } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
-import { type BuildRow, finalStates, transition } from './state-machine.ts';
+import { type BuildRow, transition } from './state-machine.ts';
 
 const maxAttempts = 3;
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { finalStates } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import { readLog } from '../logs/read-log.ts';
-import { type BuildRow, finalStates } from './state-machine.ts';
+import type { BuildRow } from './state-machine.ts';
 import { findBuild, toBuild } from './store.ts';
 
 // Announcements wake the stream; the poll is a net for one that was lost.

@@ -1,10 +1,11 @@
+import { finalStates } from '../../contract/build.ts';
 import type { MilestoneReport } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { json } from '../db/database.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { signBuildReceipts } from '../receipts/sign-build-receipts.ts';
 import { requireAttempt } from './require-attempt.ts';
-import { type BuildRow, finalStates, transition } from './state-machine.ts';
+import { type BuildRow, transition } from './state-machine.ts';
 import { endVmUse, useVm } from './use-vm.ts';
 
 /**

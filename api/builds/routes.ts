@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Build, BuildCreation } from '../../contract/build.ts';
+import { Build, BuildCreation, finalStates } from '../../contract/build.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
 import { requireProject, requireScope, stillGood } from '../auth/require-scope.ts';
@@ -13,7 +13,6 @@ import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
-import { finalStates } from './state-machine.ts';
 import { findBuild, listBuilds, toBuild } from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });

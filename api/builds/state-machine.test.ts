@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BuildState, buildStates } from '../../contract/build.ts';
-import { type BuildEvent, finalStates, leads } from './state-machine.ts';
+import { type BuildState, buildStates, finalStates } from '../../contract/build.ts';
+import { type BuildEvent, leads } from './state-machine.ts';
 
 const events: BuildEvent[] = ['claim', 'vm_ready', 'lose', 'finish', 'end', 'cancel', 'refuse'];
 

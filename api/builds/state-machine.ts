@@ -29,9 +29,6 @@ const transitions = {
 export type BuildEvent = keyof typeof transitions;
 export type BuildRow = Selectable<Schema['build']>;
 
-/** States that a build never leaves. */
-export const finalStates: readonly BuildState[] = ['passed', 'failed', 'errored', 'cancelled', 'timed_out'];
-
 /** Whether `event` leads from one state to the other. */
 export function leads(from: BuildState, event: BuildEvent, to: BuildState): boolean {
   const { from: sources, to: targets } = transitions[event];

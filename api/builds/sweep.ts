@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { finalStates } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
 import { endAttempt } from './end-attempt.ts';
 import { enqueueBuild } from './enqueue-build.ts';
-import { type BuildRow, finalStates } from './state-machine.ts';
+import type { BuildRow } from './state-machine.ts';
 
 // What was accepted a moment ago may be on its way into the queue.
 const settledAfterMs = 5_000;

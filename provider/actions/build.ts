@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Build, BuildCreation } from '../../contract/build.ts';
+import { type Build, BuildCreation, finalStates } from '../../contract/build.ts';
 import type { Client } from '../client/client.ts';
 import { pathOf } from '../data-sources/builds.ts';
 import { failure } from '../plugin/diagnostic.ts';
@@ -9,12 +9,6 @@ import { inputAttributes } from '../resources/attributes.ts';
 import { validateProperties } from '../resources/validate.ts';
 
 const pollMilliseconds = 2_000;
-const under = new Set<string>([
-  'awaiting_approval',
-  'queued',
-  'starting',
-  'running',
-] satisfies Build['state'][]);
 
 /** Builds a branch or commit, and tells how it goes until the end. */
 export const buildAction: Action<Client> = {
@@ -36,7 +30,7 @@ export const buildAction: Action<Client> = {
       const line = `${name} is ${build.state.replaceAll('_', ' ')}${build.reason ? `: ${build.reason}` : ''}`;
       if (line !== told) yield line;
       told = line;
-      if (!under.has(build.state)) break;
+      if (finalStates.includes(build.state)) break;
       await sleep(pollMilliseconds, undefined, { signal });
       build = await answered(client, { method: 'GET', path: pathOf(build.id) });
     }

@@ -21,13 +21,19 @@ export class RetryableError extends Error {
   /** No failure, so it does not count as an attempt: there is something to wait for. */
   readonly waitsFor: WaitsFor | undefined;
   /** How often it is tried in all, where that is less than usual. */
-  attempts: number | undefined;
+  readonly attempts: number | undefined;
 
-  constructor(reason: ApiError | ApiUnreachableError, retryAfterMilliseconds?: number, waitsFor?: WaitsFor) {
+  constructor(
+    reason: ApiError | ApiUnreachableError,
+    retryAfterMilliseconds?: number,
+    waitsFor?: WaitsFor,
+    attempts?: number,
+  ) {
     super(reason.message);
     this.reason = reason;
     this.retryAfterMilliseconds = retryAfterMilliseconds;
     this.waitsFor = waitsFor;
+    this.attempts = attempts;
   }
 }
 

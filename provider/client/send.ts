@@ -35,10 +35,9 @@ export async function send(request: HttpRequest): Promise<HttpAnswer> {
   const waitsFor = waits[`${answer.status} ${error.problem.code}`];
   if (error.problem.code === needsAPerson) throw error;
   if (!waitsFor && !temporaryStatuses.has(answer.status)) throw error;
-  const retryable = new RetryableError(error, retryAfter(answer.retryAfter, new Date()), waitsFor);
   // Ebb tried several times itself, and the address may well be mistyped: the user should read it soon.
-  if (error.problem.code === 'source_host_unreachable') retryable.attempts = 2;
-  throw retryable;
+  const attempts = error.problem.code === 'source_host_unreachable' ? 2 : undefined;
+  throw new RetryableError(error, retryAfter(answer.retryAfter, new Date()), waitsFor, attempts);
 }
 
 /** Ebb goes on with it by itself, but it does not pass: the user should read now what is to be done. */

@@ -1,4 +1,5 @@
 import { Build } from '../../contract/build.ts';
+import { PageQuery } from '../../contract/page.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import { failure } from '../plugin/diagnostic.ts';
@@ -8,10 +9,9 @@ import { type Attributes, objectType } from '../plugin/schema.ts';
 import type { ValueMap } from '../plugin/value.ts';
 import { whatTheApiSaid } from '../resources/api-diagnostics.ts';
 import { readAttributes } from '../resources/attributes.ts';
+import { validateProperties } from '../resources/validate.ts';
 
-const { properties } = Build;
-const ofBuild = readAttributes(properties);
-const mostBuilds = 200;
+const ofBuild = readAttributes(Build.properties);
 
 /** One build by its id. */
 export const buildSource: DataSource<Client> = {
@@ -41,7 +41,7 @@ const listAttributes: Attributes = {
   project_id: { type: 'string', optional: true, description: 'Only builds of this project.' },
   limit: {
     ...{ type: 'number', optional: true },
-    description: `How many at most, from 1 to ${mostBuilds}. 50 when left out.`,
+    description: 'How many at most, from 1 to 200. 50 when left out.',
   },
   builds: {
     ...{ type: { nesting: 'list', attributes: ofBuild }, computed: true },
@@ -52,15 +52,7 @@ const listAttributes: Attributes = {
 /** The last builds of a team or of one project. */
 export const buildsSource: DataSource<Client> = {
   schema: { version: 0, description: 'Builds of the team or of one project.', attributes: listAttributes },
-  validate: ({ limit = null }) =>
-    typeof limit !== 'number' || (Number.isInteger(limit) && limit >= 1 && limit <= mostBuilds)
-      ? []
-      : [
-          {
-            ...{ severity: 'error', summary: 'Invalid value for limit', path: ['limit'] },
-            detail: `${limit} is not valid. It must be a whole number from 1 to ${mostBuilds}.`,
-          },
-        ],
+  validate: (config) => validateProperties({ limit: PageQuery.properties.limit }, config),
   async read({ config, client }) {
     const { project_id: projectId, limit } = config;
     const query = new URLSearchParams({

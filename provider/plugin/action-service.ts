@@ -1,12 +1,8 @@
-import { failure } from './diagnostic.ts';
-import { diagnosticsToWire, type Rpc, type StreamingRpc } from './rpc.ts';
+import type { Rpc, StreamingRpc } from './rpc.ts';
 import type { Session } from './session.ts';
+import { typesByName } from './types-by-name.ts';
 import { type DynamicValue, presentObject } from './wire-value.ts';
 
-interface ValidateRequest {
-  type_name: string;
-  config: DynamicValue | null;
-}
 interface ActionRequest {
   action_type: string;
   config: DynamicValue | null;
@@ -15,23 +11,11 @@ interface ActionRequest {
 /** What is done once when it is asked for, for Terraform 1.14 and newer. */
 export function actionService<Client>(session: Session<Client>) {
   const { actions = {} } = session.provider;
-  const find = (name: string) => {
-    const action = actions[name];
-    if (action) return action;
-    throw failure('Unknown action', `This provider has no action "${name}".`);
-  };
-
-  const ValidateActionConfig: Rpc<ValidateRequest> = {
-    attributes: ({ type_name }) => actions[type_name]?.schema.attributes,
-    run({ type_name, config }) {
-      const { schema, validate } = find(type_name);
-      const diagnostics = validate?.(presentObject(config, schema.attributes)) ?? [];
-      return { diagnostics: diagnosticsToWire(diagnostics, schema.attributes) };
-    },
-  };
+  const { find, attributes, validation } = typesByName(actions, 'action');
+  const attributesOf = ({ action_type }: ActionRequest) => attributes({ type_name: action_type });
 
   const PlanAction: Rpc<ActionRequest> = {
-    attributes: ({ action_type }) => actions[action_type]?.schema.attributes,
+    attributes: attributesOf,
     run({ action_type }) {
       find(action_type);
       return {};
@@ -39,7 +23,7 @@ export function actionService<Client>(session: Session<Client>) {
   };
 
   const InvokeAction: StreamingRpc<ActionRequest> = {
-    attributes: ({ action_type }) => actions[action_type]?.schema.attributes,
+    attributes: attributesOf,
     async *stream({ action_type, config }) {
       const { schema, invoke } = find(action_type);
       const wanted = { config: presentObject(config, schema.attributes) };
@@ -50,5 +34,5 @@ export function actionService<Client>(session: Session<Client>) {
     failed: (diagnostics) => ({ completed: { diagnostics } }),
   };
 
-  return { ValidateActionConfig, PlanAction, InvokeAction };
+  return { ValidateActionConfig: validation, PlanAction, InvokeAction };
 }

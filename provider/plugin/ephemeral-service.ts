@@ -1,7 +1,7 @@
-import { failure } from './diagnostic.ts';
 import type { Renewable } from './provider.ts';
-import { diagnosticsToWire, type Rpc } from './rpc.ts';
+import type { Rpc } from './rpc.ts';
 import type { Session } from './session.ts';
+import { typesByName } from './types-by-name.ts';
 import { type DynamicValue, presentObject, valueToWire } from './wire-value.ts';
 
 interface Typed {
@@ -17,27 +17,13 @@ interface PrivateRequest extends Typed {
 /** Values that exist while Terraform runs: opened, renewed as long as they are needed, closed. */
 export function ephemeralService<Client>(session: Session<Client>) {
   const { ephemeralResources = {} } = session.provider;
-  const find = ({ type_name }: Typed) => {
-    const type = ephemeralResources[type_name];
-    if (type) return type;
-    throw failure('Unknown ephemeral resource', `This provider has no ephemeral resource "${type_name}".`);
-  };
-  const attributes = ({ type_name }: Typed) => ephemeralResources[type_name]?.schema.attributes;
+  const { find, attributes, validation } = typesByName(ephemeralResources, 'ephemeral resource');
   const context = () => ({ client: session.client(), signal: session.stop.signal });
-
-  const ValidateEphemeralResourceConfig: Rpc<OpenRequest> = {
-    attributes,
-    run(request) {
-      const { schema, validate } = find(request);
-      const diagnostics = validate?.(presentObject(request.config, schema.attributes)) ?? [];
-      return { diagnostics: diagnosticsToWire(diagnostics, schema.attributes) };
-    },
-  };
 
   const OpenEphemeralResource: Rpc<OpenRequest> = {
     attributes,
     async run(request) {
-      const { schema, open } = find(request);
+      const { schema, open } = find(request.type_name);
       const config = presentObject(request.config, schema.attributes);
       const opened = await open({ config, ...context() });
       return { result: valueToWire(opened.result, schema.attributes), ...renewableToWire(opened) };
@@ -47,7 +33,7 @@ export function ephemeralService<Client>(session: Session<Client>) {
   const RenewEphemeralResource: Rpc<PrivateRequest> = {
     attributes,
     async run(request) {
-      const { renew } = find(request);
+      const { renew } = find(request.type_name);
       const known = { private: request.private, ...context() };
       return renew ? renewableToWire(await renew(known)) : {};
     },
@@ -56,7 +42,7 @@ export function ephemeralService<Client>(session: Session<Client>) {
   const CloseEphemeralResource: Rpc<PrivateRequest> = {
     attributes,
     async run(request) {
-      const { close } = find(request);
+      const { close } = find(request.type_name);
       // Asked to stop, Terraform still closes what is open: that must be able to end.
       const signal = new AbortController().signal;
       await close?.({ private: request.private, client: session.client(), signal });
@@ -65,7 +51,7 @@ export function ephemeralService<Client>(session: Session<Client>) {
   };
 
   return {
-    ValidateEphemeralResourceConfig,
+    ValidateEphemeralResourceConfig: validation,
     OpenEphemeralResource,
     RenewEphemeralResource,
     CloseEphemeralResource,

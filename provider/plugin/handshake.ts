@@ -11,7 +11,7 @@ export class HandshakeError extends Error {
 
 const protocolVersion = '6';
 /** Guards against being started by hand; not a secret. Terraform's constant. */
-const magicCookie = 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2';
+export const magicCookie = 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2';
 
 /**
  * Reads go-plugin's side of the handshake. Throws `HandshakeError` when this is not Terraform, or one that is too old.

@@ -30,6 +30,7 @@ export function identitySchemaToWire({ version, attributes }: Identity): object 
   };
 }
 
-function identityType({ attributes }: Identity): CtyType {
+/** The type of an identity's value. */
+export function identityType({ attributes }: Identity): CtyType {
   return ['object', Object.fromEntries(Object.entries(attributes).map(([name, { type }]) => [name, type]))];
 }

@@ -1,7 +1,8 @@
 import { failure } from './diagnostic.ts';
 import { identityToWire } from './identity.ts';
-import { diagnosticsToWire, type Rpc, type StreamingRpc } from './rpc.ts';
+import type { StreamingRpc } from './rpc.ts';
 import type { Session } from './session.ts';
+import { typesByName } from './types-by-name.ts';
 import { type DynamicValue, presentObject, valueToWire } from './wire-value.ts';
 import { withoutWriteOnly } from './write-only.ts';
 
@@ -15,37 +16,25 @@ interface ListRequest {
 /** What there is of a resource type, for `terraform query` of Terraform 1.14 and newer. */
 export function listService<Client>(session: Session<Client>) {
   const { listResources = {}, resources } = session.provider;
-  const find = ({ type_name }: { type_name: string }) => {
-    const list = listResources[type_name];
-    const resource = resources[type_name];
-    if (list && resource?.identity) return { list, resource: { ...resource, identity: resource.identity } };
-    throw failure('Unknown list resource', `This provider does not list "${type_name}".`);
-  };
-  const attributes = ({ type_name }: { type_name: string }) => listResources[type_name]?.schema.attributes;
-
-  const ValidateListResourceConfig: Rpc<ListRequest> = {
-    attributes,
-    run(request) {
-      const { schema, validate } = find(request).list;
-      const diagnostics = validate?.(presentObject(request.config, schema.attributes)) ?? [];
-      return { diagnostics: diagnosticsToWire(diagnostics, schema.attributes) };
-    },
-  };
+  const { find, attributes, validation } = typesByName(listResources, 'list resource');
+  const managed = typesByName(resources, 'resource type');
 
   const ListResource: StreamingRpc<ListRequest> = {
     attributes,
     async *stream(request) {
-      const { list, resource } = find(request);
-      const config = presentObject(request.config, list.schema.attributes);
+      const { type_name: name } = request;
+      const { schema, list } = find(name);
+      const { schema: of, identity } = managed.find(name);
+      if (!identity) throw failure('Unknown list resource', `"${name}" has no identity to list it by.`);
+      const config = presentObject(request.config, schema.attributes);
       let left = request.limit > 0 ? request.limit : Number.POSITIVE_INFINITY;
       const context = { client: session.client(), signal: session.stop.signal };
-      for await (const { displayName, state } of list.list({ config, ...context })) {
-        const { attributes: ofResource } = resource.schema;
+      for await (const { displayName, state } of list({ config, ...context })) {
         yield {
           display_name: displayName,
-          identity: identityToWire(resource.identity, state),
+          identity: identityToWire(identity, state),
           ...(request.include_resource_object && {
-            resource_object: valueToWire(withoutWriteOnly(state, ofResource), ofResource),
+            resource_object: valueToWire(withoutWriteOnly(state, of.attributes), of.attributes),
           }),
         };
         left -= 1;
@@ -55,5 +44,5 @@ export function listService<Client>(session: Session<Client>) {
     failed: (diagnostic) => ({ diagnostic }),
   };
 
-  return { ValidateListResourceConfig, ListResource };
+  return { ValidateListResourceConfig: validation, ListResource };
 }

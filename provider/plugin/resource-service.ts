@@ -6,6 +6,7 @@ import type { ResourceType, Stored } from './provider.ts';
 import { diagnosticsToWire, type Rpc } from './rpc.ts';
 import type { Attributes } from './schema.ts';
 import type { Session } from './session.ts';
+import { typesByName } from './types-by-name.ts';
 import type { Value, ValueMap } from './value.ts';
 import { type DynamicValue, objectFromWire, presentObject, valueToWire } from './wire-value.ts';
 import { withoutWriteOnly, writeOnlyInUse } from './write-only.ts';
@@ -43,18 +44,13 @@ interface ImportRequest extends Typed {
 /** The life of managed resources. Write-only values are kept out of every plan and state here, for all types. */
 export function resourceService<Client>(session: Session<Client>) {
   const { resources } = session.provider;
-  const find = (request: Typed) => {
-    const type = resources[request.type_name];
-    if (type) return type;
-    throw failure('Unknown resource type', `This provider has no resource type "${request.type_name}".`);
-  };
-  const attributes = (request: Typed) => resources[request.type_name]?.schema.attributes;
+  const { find, attributes } = typesByName(resources, 'resource type');
   const context = () => ({ client: session.client(), signal: session.stop.signal });
 
   const ValidateResourceConfig: Rpc<ValidateRequest> = {
     attributes,
     run(request) {
-      const { schema, validate } = find(request);
+      const { schema, validate } = find(request.type_name);
       const config = presentObject(request.config, schema.attributes);
       if (!request.client_capabilities?.write_only_attributes_allowed)
         refuseWriteOnly(config, schema.attributes);
@@ -69,7 +65,7 @@ export function resourceService<Client>(session: Session<Client>) {
       new_identity: request.current_identity,
     }),
     async run(request) {
-      const type = find(request);
+      const type = find(request.type_name);
       const state = objectFromWire(request.current_state, type.schema.attributes);
       const found = state && (await type.read({ state, private: request.private, ...context() }));
       const { state: new_state, private: kept, identity } = storedToWire(found, type, request.private);
@@ -80,7 +76,7 @@ export function resourceService<Client>(session: Session<Client>) {
   const PlanResourceChange: Rpc<PlanRequest> = {
     attributes,
     run(request) {
-      const { schema } = find(request);
+      const { schema } = find(request.type_name);
       const prior = objectFromWire(request.prior_state, schema.attributes);
       const config = objectFromWire(request.config, schema.attributes);
       if (prior === null && config) refuseMissing(config, schema.attributes);
@@ -101,7 +97,7 @@ export function resourceService<Client>(session: Session<Client>) {
       new_identity: request.planned_identity,
     }),
     async run(request) {
-      const type = find(request);
+      const type = find(request.type_name);
       const { stored, warnings = [] } = await apply(type, request, context());
       const { state, private: kept, identity } = storedToWire(stored, type, request.planned_private);
       const diagnostics = diagnosticsToWire(warnings, type.schema.attributes);
@@ -112,7 +108,7 @@ export function resourceService<Client>(session: Session<Client>) {
   const ImportResourceState: Rpc<ImportRequest> = {
     attributes,
     async run(request) {
-      const type = find(request);
+      const type = find(request.type_name);
       const identity = type.identity && identityFromWire(type.identity, request.identity);
       const wanted = identity ? { identity } : { id: request.id };
       const stored = await type.import({ ...wanted, ...context() });

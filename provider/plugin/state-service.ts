@@ -1,10 +1,11 @@
 import { failure } from './diagnostic.ts';
-import { identitySchemaToWire, identityToWire } from './identity.ts';
+import { identitySchemaToWire, identityToWire, identityType } from './identity.ts';
 import { type ExactJson, parseJson, valueFromJson } from './json-value.ts';
 import type { ResourceType } from './provider.ts';
 import type { Rpc } from './rpc.ts';
 import { type Attributes, objectType } from './schema.ts';
 import type { Session } from './session.ts';
+import { typesByName } from './types-by-name.ts';
 import type { ValueMap } from './value.ts';
 import { type DynamicValue, presentObject, typedToWire, valueToWire } from './wire-value.ts';
 import { withoutWriteOnly } from './write-only.ts';
@@ -37,12 +38,7 @@ interface GenerateRequest extends Typed {
 /** What becomes of stored states and identities: read, brought up to date, moved, and turned into configuration. */
 export function stateService<Client>({ provider }: Session<Client>) {
   const { resources } = provider;
-  const find = (name: string) => {
-    const type = resources[name];
-    if (type) return type;
-    throw failure('Unknown resource type', `This provider has no resource type "${name}".`);
-  };
-  const attributes = ({ type_name }: Typed) => resources[type_name]?.schema.attributes;
+  const { find, attributes } = typesByName(resources, 'resource type');
 
   const UpgradeResourceState: Rpc<UpgradeRequest> = {
     attributes,
@@ -71,8 +67,7 @@ export function stateService<Client>({ provider }: Session<Client>) {
     run({ type_name, version, raw_identity }) {
       const { identity } = find(type_name);
       if (!identity || version > identity.version) throw newerState(type_name);
-      const types = Object.entries(identity.attributes).map(([name, { type }]) => [name, type]);
-      const type = ['object', Object.fromEntries(types)] as const;
+      const type = identityType(identity);
       const value = valueFromJson(jsonOf(raw_identity), type);
       return { upgraded_identity: { identity_data: typedToWire(value, type) } };
     },

@@ -25,7 +25,12 @@ const provider = ebbProvider({});
 
 /** Folders that hold nothing but what is generated. */
 export const generatedFolders = [
-  ...['resources', 'data-sources', 'ephemeral-resources', 'functions', 'list-resources', 'actions'],
+  'resources',
+  'data-sources',
+  'ephemeral-resources',
+  'functions',
+  'list-resources',
+  'actions',
 ];
 
 /** Markdown by path below `docs/provider/`. Examples are blocks of the examples in HCL, the first that has one. */
