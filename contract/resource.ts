@@ -21,8 +21,10 @@ export interface ResourceDeclaration<
   fixed: Fixed;
   /** Declared, and may change in place. */
   changeable: Changeable;
-  /** Computed attributes that become new when a changeable one changes. */
-  renewedBy?: Partial<Record<keyof Changeable & string, readonly (keyof Computed & string)[]>>;
+  /** Computed attributes that become new when a changeable one changes, or a write-only one is sent again. */
+  renewedBy?: Partial<
+    Record<(keyof Changeable | keyof WriteOnly) & string, readonly (keyof Computed & string)[]>
+  >;
   /** Goes in, never comes out; `value` is `value_wo` with `value_wo_version` in Terraform. */
   writeOnly: WriteOnly;
 }

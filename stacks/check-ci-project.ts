@@ -5,7 +5,7 @@ import { hookBinding } from '../contract/hook-binding.ts';
 import { project } from '../contract/project.ts';
 import { secret } from '../contract/secret.ts';
 import { Token } from './cdktf.ts';
-import type { CiProjectProps, CiSecret } from './ci-project.ts';
+import type { CiProjectProps, CiSecret, WriteOnlyValue } from './ci-project.ts';
 
 /** Everything that is wrong with the props of a `CiProject`. */
 export class CiProjectError extends Error {
@@ -42,7 +42,8 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
     ...judge('branches', props.branches, hookBinding.changeable.branches),
     ...judge('tags', props.tags, hookBinding.changeable.tags),
     ...judge('events', props.events, hookBinding.changeable.events),
-    ...judge('deployKeyRotation', props.deployKeyRotation, deployKey.changeable.rotation),
+    ...judge('rotateDeployKeyWhen', props.rotateDeployKeyWhen, deployKey.changeable.rotate_when),
+    ...judgeDeployKey(props),
     ...Object.entries(secrets).flatMap(([name, value]) => judgeSecret(name, value, props)),
     ...judgeCommands(props),
   ];
@@ -70,22 +71,39 @@ function judgeEnvironmentNames(environment: CiProjectProps['environment'] = {}):
   );
 }
 
-function judgeSecret(name: string, { value, version, phases }: CiSecret, props: CiProjectProps): string[] {
+function judgeDeployKey({ deployKey: broughtAlong, rotateDeployKeyWhen }: CiProjectProps): string[] {
+  if (!broughtAlong) return [];
+  const problems = judgeWriteOnly('deployKey', broughtAlong);
+  if (rotateDeployKeyWhen) {
+    problems.push(
+      'rotateDeployKeyWhen has no meaning for a deployKey that you bring along: leave one of them out.',
+    );
+  }
+  return problems;
+}
+
+function judgeSecret(name: string, { phases, ...secretValue }: CiSecret, props: CiProjectProps): string[] {
   const where = `secrets.${name}`;
   const problems = [
     ...judge(`the name of ${where}`, name, secret.fixed.name),
     ...judge(`${where}.phases`, phases, secret.changeable.phases),
+    ...judgeWriteOnly(where, secretValue),
   ];
+  if (Object.hasOwn(props.environment ?? {}, name)) {
+    problems.push(`${name} is in both secrets and environment; leave it out of one of them.`);
+  }
+  return problems;
+}
+
+function judgeWriteOnly(where: string, { value, version }: WriteOnlyValue): string[] {
+  const problems: string[] = [];
   if (!holdsToken(value)) {
     problems.push(
       `${where}.value is a literal, which would be written into the synthesized program and the plan. Give a reference, such as the value of an EphemeralVariable.`,
     );
   }
-  if (version !== undefined && !Number.isInteger(version)) {
+  if (version !== undefined && !Token.isUnresolved(version) && !Number.isInteger(version)) {
     problems.push(`${where}.version must be a whole number; raise it when the value changes.`);
-  }
-  if (Object.hasOwn(props.environment ?? {}, name)) {
-    problems.push(`${name} is in both secrets and environment; leave it out of one of them.`);
   }
   return problems;
 }

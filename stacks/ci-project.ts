@@ -47,9 +47,15 @@ export interface CiProjectProps {
    */
   readonly events?: readonly HookEvent[];
   /**
-   * Any text; another one than before makes a new deploy key, which is there before the old one is removed.
+   * Any words; when one of them is another than before a new deploy key is made, which is there before the old one is
+   * removed.
    */
-  readonly deployKeyRotation?: string;
+  readonly rotateDeployKeyWhen?: { readonly [name: string]: string };
+  /**
+   * Private half of a deploy key that is brought along, Ed25519 as `ssh-keygen` writes it.
+   * @default Ebb makes the key
+   */
+  readonly deployKey?: WriteOnlyValue;
   /**
    * Minutes that a build may take, 1 to 360.
    * @default 60
@@ -69,8 +75,8 @@ export interface CiProjectProps {
   readonly image?: string;
 }
 
-/** A secret of a project. */
-export interface CiSecret {
+/** A value that is in no plan and no state. */
+export interface WriteOnlyValue {
   /**
    * A reference to where the value is at apply, best an `EphemeralVariable`. A literal is refused: it would be written
    * into the synthesized program and the plan.
@@ -81,6 +87,10 @@ export interface CiSecret {
    * @default 1
    */
   readonly version?: number;
+}
+
+/** A secret of a project. */
+export interface CiSecret extends WriteOnlyValue {
   /**
    * Phases whose commands see the secret.
    * @default all
@@ -110,12 +120,17 @@ export class CiProject extends Construct {
   constructor(scope: Construct, id: string, props: CiProjectProps) {
     super(scope, id);
     checkCiProject(this.node.path, props);
-    const { secrets = {}, branches, tags, events, deployKeyRotation: rotation } = props;
+    const { secrets = {}, branches, tags, events } = props;
+    const { rotateDeployKeyWhen: rotateWhen, deployKey: broughtAlong } = props;
     this.project = new Project(this, 'project', projectConfig(props));
     const projectId = this.project.id;
     this.deployKey = new DeployKey(this, 'deploy-key', {
       projectId,
-      ...(rotation !== undefined && { rotation }),
+      ...(rotateWhen && { rotateWhen: { ...rotateWhen } }),
+      ...(broughtAlong && {
+        privateKeyWo: broughtAlong.value,
+        privateKeyWoVersion: broughtAlong.version ?? 1,
+      }),
     });
     this.secrets = Object.fromEntries(
       Object.entries(secrets).map(([name, { value, version = 1, phases }]) => [

@@ -16,6 +16,7 @@ import { statements as additions } from './migrations/0014-additions.ts';
 import { statements as endsOfVms } from './migrations/0015-ends-of-vms.ts';
 import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import { statements as endsOfTokens } from './migrations/0017-ends-of-tokens.ts';
+import { statements as deployKeysOfTeams } from './migrations/0018-deploy-keys-of-teams.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -37,6 +38,7 @@ export const migrations = [
   { name: '0015-ends-of-vms', statements: endsOfVms },
   { name: '0016-key-releases', statements: keyReleases },
   { name: '0017-ends-of-tokens', statements: endsOfTokens },
+  { name: '0018-deploy-keys-of-teams', statements: deployKeysOfTeams },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

@@ -3,6 +3,7 @@ import type { Generated } from 'kysely';
 import type { GrantScope } from '../../contract/access-grant.ts';
 import type { BuildState, Milestone, Phase, Trigger } from '../../contract/build.ts';
 import type { Connection } from '../../contract/connection.ts';
+import type { DeployKey } from '../../contract/deploy-key.ts';
 import type { HookEvent } from '../../contract/hook-binding.ts';
 import type { KeyRotation } from '../../contract/key-rotation.ts';
 import type { Project } from '../../contract/project.ts';
@@ -59,7 +60,8 @@ export interface Schema {
     fingerprint: string;
     sealed_private_key: string;
     source_host_id: string | null;
-    rotation: string | null;
+    rotate_when: Record<string, string> | null;
+    made_by: DeployKey['made_by'];
     version: Generated<number>;
     created_at: Date;
     looked_at: Generated<Date | null>;

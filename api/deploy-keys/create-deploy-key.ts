@@ -7,24 +7,25 @@ import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
+import { checkDeclaredKey, type DeclaredKey, isAsDeclared } from './declared-key.ts';
 import { type DeployKeyRow, deployKeyOfProject, insertDeployKey } from './deploy-key-store.ts';
 import { forgetDeployKey } from './forget-deploy-key.ts';
 import { hostDeployKey, hostedDeployKey } from './hosted-deploy-key.ts';
-import { makeSealedKey } from './sealed-key.ts';
+import { makeSealedKey, type SealedKey } from './sealed-key.ts';
 
-interface Wanted {
+interface Wanted extends DeclaredKey {
   projectId: string;
   teamId: string;
-  rotation?: string | undefined;
   /** API key of who asks. */
   keyId: string;
 }
 
 /**
- * Makes the deploy key of a project and adds it at the source host. The row comes first: whatever crashes after it,
- * the next call finds it and adds the same key again, which the host answers with the same id.
+ * Makes the deploy key of a project, or takes the one that the team brings along, and adds it at the source host. The row
+ * comes first: whatever crashes after it, the next call finds it and adds the same key again, which the host answers
+ * with the same id.
  *
- * Throws problems: 404, 409 `deploy_key_exists`, and what the source host says.
+ * Throws problems: 404, 409 `deploy_key_exists`, 422 at what is declared, and what the source host says.
  */
 export async function createDeployKey(
   context: ApiContext,
@@ -33,10 +34,12 @@ export async function createDeployKey(
 ): Promise<DeployKeyRow> {
   const project = await projectAtHost(context, wanted);
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
+  checkDeclaredKey(wanted);
+  const made = await makeSealedKey(context, project, wanted.privateKey);
   try {
     await dropLostKey(context, project, wanted, signal);
-    const left = await deployKeyOfProject(context.database, project.id);
-    const row = left ?? (await newRow(context, project, wanted));
+    const left = await leftByAnother(context, project, wanted, made);
+    const row = left ?? (await newRow(context, project, wanted, made));
     if (row.source_host_id !== null) throw alreadyThere(project);
     return await addRow(context, { project, row, fresh: !left, keyId: wanted.keyId }, signal);
   } catch (error) {
@@ -59,27 +62,42 @@ async function dropLostKey(
   await forgetDeployKey(context, { project, key: row, keyId, why });
 }
 
+/** What an attempt that did not come to its end left; when it declared another key, that one makes room. */
+async function leftByAnother(
+  context: ApiContext,
+  project: ProjectAtHost,
+  wanted: Wanted,
+  made: SealedKey,
+): Promise<DeployKeyRow | undefined> {
+  const row = await deployKeyOfProject(context.database, project.id);
+  if (!row || row.source_host_id !== null || isAsDeclared(row, wanted, made)) return row;
+  const why = 'Another key was declared before it was complete.';
+  await forgetDeployKey(context, { project, key: row, keyId: wanted.keyId, why, mayRemain: true });
+  return undefined;
+}
+
 async function newRow(
   context: ApiContext,
   project: ProjectAtHost,
-  { rotation, keyId }: Wanted,
+  { rotateWhen, keyId }: Wanted,
+  made: SealedKey,
 ): Promise<DeployKeyRow> {
   const row = {
     id: newId('dk', context.now().getTime()),
     project_id: project.id,
-    ...(await makeSealedKey(context, project)),
+    ...made,
     source_host_id: null,
-    rotation: rotation ?? null,
+    rotate_when: rotateWhen,
     created_at: context.now(),
   };
   return await transact(context, async (inside) => {
-    const made = await insertDeployKey(inside.database, row, project.publicKey);
-    if (!made) throw alreadyThere(project);
+    const inserted = await insertDeployKey(inside.database, row, project.publicKey);
+    if (!inserted) throw alreadyThere(project);
     await recordAudit(inside, {
       ...{ teamId: project.teamId, action: 'deploy_key.created', actor: keyId, subject: row.id },
-      detail: { project: project.id, fingerprint: row.fingerprint },
+      detail: { project: project.id, fingerprint: row.fingerprint, made_by: row.made_by },
     });
-    return made;
+    return inserted;
   });
 }
 

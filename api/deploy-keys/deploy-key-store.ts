@@ -1,7 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { thumbprint } from '../../contract/custody/thumbprint.ts';
-import type { Database } from '../db/database.ts';
+import { type Database, json } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { conflict } from '../http/problem-error.ts';
@@ -49,7 +49,7 @@ export async function insertDeployKey(
     throw conflict('changed_meanwhile', "The project's key pair was rotated at the same moment. Try again.");
   return await transaction
     .insertInto('deploy_key')
-    .values(key)
+    .values({ ...key, rotate_when: key.rotate_when && json(key.rotate_when) })
     .onConflict((on) => on.column('project_id').doNothing())
     .returningAll()
     .executeTakeFirst();

@@ -219,12 +219,14 @@ async function sshKeygenFingerprint(line: string): Promise<string | undefined> {
   });
 }
 
-test('another word in rotation makes a new key, at the host before the old one goes', async () => {
+test('another word in rotate_when makes a new key, at the host before the old one goes', async () => {
   const first = (await create()).body;
   const order: string[] = [];
   setting.fault.before = (method) => void order.push(method);
   const path = `/v1/deploy-keys/${first.id}`;
-  const { status, body } = await setting.call(team.token, 'PATCH', path, { rotation: '2026-12' });
+  const { status, body } = await setting.call(team.token, 'PATCH', path, {
+    rotate_when: { month: '2026-12' },
+  });
   assert.equal(status, 200);
   assert.equal(body.id, first.id);
   assert.notEqual(body.fingerprint, first.fingerprint);
@@ -233,14 +235,16 @@ test('another word in rotation makes a new key, at the host before the old one g
   const hosted = await setting.host.findDeployKey(repository(), body.source_host_id, signal());
   assert.equal(hosted?.publicKey, body.public_key);
   assert.deepEqual((await setting.call(team.token, 'GET', path)).body, body);
-  const again = await setting.call(team.token, 'PATCH', path, { rotation: '2026-12' });
+  const again = await setting.call(team.token, 'PATCH', path, { rotate_when: { month: '2026-12' } });
   assert.equal(again.body.fingerprint, body.fingerprint);
 });
 
 test('the old key stays while a build that was given it has not checked out', async () => {
   const first = (await create()).body;
   const build = await startBuild();
-  const { body } = await setting.call(team.token, 'PATCH', `/v1/deploy-keys/${first.id}`, { rotation: 'x' });
+  const { body } = await setting.call(team.token, 'PATCH', `/v1/deploy-keys/${first.id}`, {
+    rotate_when: { why: 'x' },
+  });
   const old = () => setting.host.findDeployKey(repository(), first.source_host_id, signal());
   assert.ok(await old());
   await removeRetiredKeys(setting.context, signal(), projectId);
@@ -258,7 +262,9 @@ test('revoking removes a key that was rotated out, too', async () => {
   setting.fault.before = (method) => {
     if (method === 'removeDeployKey') throw new SourceHostError('unreachable', 'The host is away.');
   };
-  const { body } = await setting.call(team.token, 'PATCH', `/v1/deploy-keys/${first.id}`, { rotation: 'x' });
+  const { body } = await setting.call(team.token, 'PATCH', `/v1/deploy-keys/${first.id}`, {
+    rotate_when: { why: 'x' },
+  });
   assert.ok(await setting.host.findDeployKey(repository(), first.source_host_id, signal()));
   delete setting.fault.before;
   assert.equal((await setting.call(team.token, 'DELETE', `/v1/projects/${projectId}`)).status, 204);
@@ -273,7 +279,7 @@ test('a rotation that ends in the middle leaves the old key in use, and no new o
     if (method === 'addDeployKey') throw new SourceHostError('timeout', 'The host did not answer.');
   };
   const path = `/v1/deploy-keys/${first.id}`;
-  assert.equal((await setting.call(team.token, 'PATCH', path, { rotation: 'x' })).status, 503);
+  assert.equal((await setting.call(team.token, 'PATCH', path, { rotate_when: { why: 'x' } })).status, 503);
   delete setting.fault.after;
   assert.equal((await setting.call(team.token, 'GET', path)).body.fingerprint, first.fingerprint);
   const [pending] = await retiredKeysOfProject(setting.context.database, projectId);
@@ -291,7 +297,7 @@ test('a rotation that the host puts off leaves nothing to clear up, however ofte
   };
   const path = `/v1/deploy-keys/${first.id}`;
   for (let count = 0; count < 3; count += 1)
-    assert.equal((await setting.call(team.token, 'PATCH', path, { rotation: 'x' })).status, 503);
+    assert.equal((await setting.call(team.token, 'PATCH', path, { rotate_when: { why: 'x' } })).status, 503);
   assert.deepEqual(await retiredKeysOfProject(setting.context.database, projectId), []);
 });
 

@@ -72,7 +72,8 @@ export function representDeployKey(row: DeployKeyRow): DeployKey {
     fingerprint: row.fingerprint,
     source_host_id: row.source_host_id ?? '',
     state: stateAtHost(row),
-    ...(row.rotation === null ? {} : { rotation: row.rotation }),
+    made_by: row.made_by,
+    ...(row.rotate_when && { rotate_when: row.rotate_when }),
     created_at: row.created_at.toISOString(),
   };
 }

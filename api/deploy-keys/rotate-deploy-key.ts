@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
+import { json } from '../db/database.ts';
 import { conflict } from '../http/problem-error.ts';
 import { lockLiveProject } from '../projects/lock-live-project.ts';
 import { provesNothingHappened } from '../source-hosts/errors.ts';
@@ -8,29 +9,31 @@ import { noteAddition } from '../source-hosts/note-addition.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { checkDeclaredKey, type DeclaredKey, isAsDeclared } from './declared-key.ts';
 import type { DeployKeyRow } from './deploy-key-store.ts';
 import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
 import { deleteRetiredKey, insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
-import { makeSealedKey } from './sealed-key.ts';
+import { makeSealedKey, type SealedKey } from './sealed-key.ts';
 
 /**
- * Gives the project a new key when `rotation` is another word than before. The new key is at the source host before
- * builds get it; the old one stays there until no build can need it any more. The new key is noted before it is added,
+ * Gives the project a new key when another one is declared than before. The new key is at the source host before builds
+ * get it; the old one stays there until no build can need it any more. The new key is noted before it is added,
  * so that one which a crash leaves at the host is removed there later. Throws problems.
  */
 export async function rotateDeployKey(
   context: ApiContext,
   row: DeployKeyRow,
-  { rotation, keyId }: { rotation: string | undefined; keyId: string },
+  { keyId, ...declared }: DeclaredKey & { keyId: string },
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
-  if (row.rotation === (rotation ?? null)) return row;
+  checkDeclaredKey(declared, row);
   const project = await projectAtHost(context, { projectId: row.project_id });
+  const made = await makeSealedKey(context, project, declared.privateKey);
+  if (isAsDeclared(row, declared, made)) return row;
+  const { rotateWhen } = declared;
   try {
-    const made = await makeSealedKey(context, project);
-    const next = { ...made, rotation: rotation ?? null };
     const changed = await noteAddition(context, project.id, () =>
-      replaceKey(context, { project, row, next, keyId }, signal),
+      replaceKey(context, { project, row, made, rotateWhen, keyId }, signal),
     );
     // What cannot go yet, or when the host is away, goes later.
     await removeRetiredKeys(context, signal, row.project_id).catch(() => undefined);
@@ -43,7 +46,8 @@ export async function rotateDeployKey(
 interface Replacing {
   project: ProjectAtHost;
   row: DeployKeyRow;
-  next: Pick<DeployKeyRow, 'public_key' | 'fingerprint' | 'sealed_private_key' | 'rotation'>;
+  made: SealedKey;
+  rotateWhen: DeclaredKey['rotateWhen'];
   keyId: string;
 }
 
@@ -52,15 +56,15 @@ async function replaceKey(
   replacing: Replacing,
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
-  const { project, row, next } = replacing;
-  const pending = await insertRetiredKey(context, { ...row, ...next, source_host_id: null });
-  const hostedId = await addAtHost(project, next.public_key, signal).catch(async (error) => {
+  const { project, row, made } = replacing;
+  const pending = await insertRetiredKey(context, { ...row, ...made, source_host_id: null });
+  const hostedId = await addAtHost(project, made.public_key, signal).catch(async (error) => {
     if (provesNothingHappened(error)) await deleteRetiredKey(context.database, pending);
     throw error;
   });
   const changed = await swap(context, replacing, { hostedId, pending });
   if (changed) return changed;
-  await removeAndConfirm(hostedDeployKey(project, { ...next, source_host_id: hostedId }), signal);
+  await removeAndConfirm(hostedDeployKey(project, { ...made, source_host_id: hostedId }), signal);
   throw conflict(
     'changed_meanwhile',
     'The deploy key was rotated or removed at the same moment. Read it again.',
@@ -69,7 +73,7 @@ async function replaceKey(
 
 async function swap(
   context: ApiContext,
-  { project: { teamId }, row, next, keyId }: Replacing,
+  { project: { teamId }, row, made, rotateWhen, keyId }: Replacing,
   { hostedId, pending }: { hostedId: string; pending: string },
 ): Promise<DeployKeyRow | undefined> {
   const { database, now } = context;
@@ -80,7 +84,8 @@ async function swap(
       (await transaction
         .updateTable('deploy_key')
         .set({
-          ...{ ...next, source_host_id: hostedId },
+          ...{ ...made, source_host_id: hostedId },
+          rotate_when: rotateWhen && json(rotateWhen),
           ...{ looked_at: null, revoked_at_source_host_at: null, remove_again_at: null },
           version: sql<number>`version + 1`,
         })
@@ -98,7 +103,11 @@ async function swap(
         action: 'deploy_key.rotated',
         actor: keyId,
         subject: row.id,
-        detail: { old_fingerprint: row.fingerprint, new_fingerprint: changed.fingerprint },
+        detail: {
+          old_fingerprint: row.fingerprint,
+          new_fingerprint: changed.fingerprint,
+          made_by: changed.made_by,
+        },
       },
     );
     return changed;

@@ -29,14 +29,14 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
     '/v1/deploy-keys',
     { ...write, schema: { body: deployKey.creation, response: { 201: deployKey.representation } } },
     async (request, reply) => {
-      const { project_id: projectId, rotation } = request.body;
+      const { project_id: projectId, rotate_when, private_key } = request.body;
       const { teamId, keyId } = request.principal;
       requireProject(request.principal, projectId);
       const key = await once(context, request, reply, async () =>
         representDeployKey(
           await createDeployKey(
             context,
-            { projectId, teamId, rotation, keyId },
+            { projectId, teamId, rotateWhen: rotate_when ?? null, privateKey: private_key ?? null, keyId },
             AbortSignal.timeout(changeMs),
           ),
         ),
@@ -85,11 +85,12 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const row = await requireOwn(context, request.principal, request.params.id);
       requireMatch(request, representDeployKey(row));
-      const { rotation } = applyPatch(deployKey.changeable, representDeployKey(row), { ...request.body });
+      const { private_key: privateKey } = request.body as { private_key?: string | null };
+      const { rotate_when } = applyPatch(deployKey.changeable, representDeployKey(row), { ...request.body });
       const changed = await rotateDeployKey(
         context,
         row,
-        { rotation, keyId: request.principal.keyId },
+        { rotateWhen: rotate_when ?? null, privateKey, keyId: request.principal.keyId },
         AbortSignal.timeout(changeMs),
       );
       return sendRepresentation(reply, representDeployKey(changed));

@@ -20,6 +20,8 @@ export interface ApiRequest {
   path: string;
   body?: string;
   ifMatch?: string | undefined;
+  /** Ends this one alone; the client's own signal when absent. */
+  signal?: AbortSignal;
 }
 
 /** Speaks with Ebb's API: signs in, retries what is safe to repeat, gives up in time. */
@@ -43,8 +45,8 @@ const timeoutMilliseconds = 30_000;
 const deleteTimeoutMilliseconds = 300_000;
 
 export function createClient(options: ClientOptions): Client {
-  const { endpoint, signal, userAgent } = options;
-  const retryParts = { signal, ...(options.sleep && { sleep: options.sleep }) };
+  const { endpoint, userAgent } = options;
+  const retryParts = { signal: options.signal, ...(options.sleep && { sleep: options.sleep }) };
   const exchange = (more: Record<string, string> = {}) =>
     retry(() => exchangeKey(options, more), { ...retryParts, attempts: signInAttempts });
   const tokens = createTokenSource(() => exchange());
@@ -61,7 +63,7 @@ export function createClient(options: ClientOptions): Client {
       ...(request.method === 'POST' && { 'idempotency-key': idempotencyKey }),
       ...(request.ifMatch && { 'if-match': request.ifMatch }),
     };
-    const { method, path, body } = request;
+    const { method, path, body, signal = options.signal } = request;
     const timeout = method === 'DELETE' ? deleteTimeoutMilliseconds : timeoutMilliseconds;
     const call = { method, url: `${endpoint}${path}`, headers, timeoutMilliseconds: timeout, signal };
     try {
@@ -87,7 +89,9 @@ export function createClient(options: ClientOptions): Client {
     async request(request) {
       // One key for all attempts: what an earlier one made is answered again, not made twice.
       const idempotencyKey = randomUUID();
-      const once = () => retry(() => sendSigned(request, idempotencyKey), { ...retryParts, attempts });
+      const { signal = options.signal } = request;
+      const once = () =>
+        retry(() => sendSigned(request, idempotencyKey), { ...retryParts, signal, attempts });
       try {
         return await once();
       } catch (error) {

@@ -4,6 +4,7 @@ import type { CtyType } from '../plugin/cty-type.ts';
 import type { Attribute, Attributes } from '../plugin/schema.ts';
 import type { Value } from '../plugin/value.ts';
 import { type JsonSchema, jsonSchema, recordOf } from './json-schema.ts';
+import { timeoutsAttribute } from './timeouts.ts';
 
 /** Terraform's attributes of a resource of the contract. */
 export function resourceAttributes(resource: Resource): Attributes {
@@ -12,6 +13,7 @@ export function resourceAttributes(resource: Resource): Attributes {
     ...each(resource.fixed, (schema) => ({ ...declared(schema), requiresReplace: true })),
     ...each(resource.changeable, declared),
     ...writeOnlyAttributes(resource.writeOnly),
+    timeouts: timeoutsAttribute,
   };
 }
 
@@ -58,8 +60,10 @@ function asComputed(attributes: {
   return Object.fromEntries(pairs);
 }
 
-function computedAttributes({ computed, renewedBy = {} }: Resource): Attributes {
-  const renewers = Object.entries(renewedBy);
+function computedAttributes({ computed, writeOnly, renewedBy = {} }: Resource): Attributes {
+  const renewers = Object.entries(renewedBy).map(
+    ([name, renewed]) => [name in writeOnly ? versionName(name) : name, renewed] as const,
+  );
   const pairs = Object.entries(computed).map(([name, schema]): [string, Attribute] => {
     const by = renewers.filter(([, renewed]) => renewed?.includes(name)).map(([renewer]) => renewer);
     return [name, { ...typed(schema), computed: true, ...(by.length > 0 ? { renewedBy: by } : {}) }];

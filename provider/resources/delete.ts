@@ -7,21 +7,32 @@ import { itemPath } from './find.ts';
 import { spoken } from './words.ts';
 
 const pollMilliseconds = 1000;
-const polls = 600;
+const defaultLongestMs = 600_000;
+
+interface Deletion {
+  client: Client;
+  resource: Resource;
+  id: string;
+  signal: AbortSignal;
+  /** Milliseconds that it may take once it began. */
+  longestMs?: number | undefined;
+}
 
 /**
  * Deletes a resource and waits until it is gone; one that is gone already counts as deleted. What was revoked is told
  * with its receipt.
  */
-export async function deleteResource(
-  client: Client,
-  resource: Resource,
-  id: string,
-  signal: AbortSignal,
-): Promise<Diagnostic[]> {
+export async function deleteResource({
+  client,
+  resource,
+  id,
+  signal,
+  longestMs = defaultLongestMs,
+}: Deletion): Promise<Diagnostic[]> {
   const path = itemPath(resource, id);
   try {
-    for (let poll = 0; poll < polls; poll += 1) {
+    const until = performance.now() + longestMs;
+    while (performance.now() < until) {
       // Asked for again, it answers with the receipt once the revocation is complete.
       const { status, receipt } = await client.request({ method: 'DELETE', path });
       if (status !== 202) return receipt ? [revoked(resource, id, receipt)] : [];
@@ -31,7 +42,7 @@ export async function deleteResource(
     if (error instanceof ApiError && error.status === 404) return [];
     throw error;
   }
-  const detail = `Ebb accepted to delete the ${spoken(resource)} ${id}, but it is still there after ten minutes. Run terraform destroy again to go on waiting.`;
+  const detail = `Ebb accepted to delete the ${spoken(resource)} ${id}, but it is still there after ${Math.round(longestMs / 60_000)} minutes. Run terraform destroy again to go on waiting, or raise timeouts.delete.`;
   throw failure(`The ${spoken(resource)} is not gone yet`, detail);
 }
 

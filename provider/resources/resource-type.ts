@@ -10,6 +10,8 @@ import { type Found, getById, representation } from './find.ts';
 import { findToImport } from './import.ts';
 import { jsonSchema } from './json-schema.ts';
 import { creationBody } from './request-body.ts';
+import { stateUpgrades } from './state-upgrades.ts';
+import { type Bounded, inTime, timeoutOf, validateTimeouts } from './timeouts.ts';
 import { updateResource } from './update.ts';
 import { validateResource } from './validate.ts';
 import { spoken } from './words.ts';
@@ -17,7 +19,8 @@ import { spoken } from './words.ts';
 /** Terraform's resource type for a resource of the contract. */
 export function resourceTypeFor(resource: Resource): ResourceType<Client> {
   const attributes = resourceAttributes(resource);
-  const schema: Schema = { version: 0, description: resource.description, attributes };
+  const upgrades = stateUpgrades(resource.name);
+  const schema: Schema = { version: upgrades.length, description: resource.description, attributes };
   const told = <T>(verb: string, operation: () => Promise<T>) =>
     operation().catch((error: unknown) => {
       throw inTerraformsWords(error, `${verb} the ${spoken(resource)}`, resource);
@@ -25,36 +28,54 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
 
   return {
     schema,
+    upgrades,
     identity: identityOf(resource),
-    validate: (config) => validateResource(resource, config),
-    create: ({ config, planned, client }) =>
-      told('create', async () => {
-        const body = creationBody(resource, planned, config);
-        const answer = await client.request({ method: 'POST', path: resource.path, body });
-        return stored(resource, representation(answer, attributes), planned);
-      }),
+    validate: (config) => [
+      ...validateResource(resource, config),
+      ...validateTimeouts(config.timeouts ?? null),
+    ],
+    create: ({ config, planned, ...context }) =>
+      told('create', () =>
+        inTime({ ...context, ...bounds('create', planned) }, async ({ client }) => {
+          const body = creationBody(resource, planned, config);
+          const answer = await client.request({ method: 'POST', path: resource.path, body });
+          return stored(resource, representation(answer, attributes), planned);
+        }),
+      ),
     read: ({ state, client }) =>
       told('read', async () => {
         const found = await getById(client, resource, String(state.id), attributes);
         return found && stored(resource, found, state);
       }),
-    update: ({ private: kept, planned, ...change }) =>
-      told('update', async () => {
-        const etag = etagIn(kept);
-        return stored(
-          resource,
-          await updateResource({ ...change, planned, resource, attributes, etag }),
-          planned,
-        );
-      }),
-    delete: ({ prior, client, signal }) =>
-      told('delete', () => deleteResource(client, resource, String(prior.id), signal)),
+    update: ({ private: kept, config, prior, planned, ...context }) =>
+      told('update', () =>
+        inTime({ ...context, ...bounds('update', planned) }, async ({ client }) => {
+          const change = { client, config, prior, planned, resource, attributes, etag: etagIn(kept) };
+          return stored(resource, await updateResource(change), planned);
+        }),
+      ),
+    delete: ({ prior, ...context }) =>
+      told('delete', () =>
+        inTime({ ...context, ...bounds('delete', prior) }, ({ client, signal }) =>
+          deleteResource({
+            client,
+            resource,
+            id: String(prior.id),
+            signal,
+            longestMs: timeoutOf(prior.timeouts ?? null, 'delete'),
+          }),
+        ),
+      ),
     import: ({ client, ...wanted }) =>
       told('import', async () => {
         const id = 'id' in wanted ? wanted.id : String(wanted.identity.id);
         return stored(resource, await findToImport(client, resource, id, attributes), {});
       }),
   };
+}
+
+function bounds(operation: Bounded, { timeouts: declared = null }: ValueMap) {
+  return { operation, declared };
 }
 
 /** Ids are unique over all teams and never used again, so they identify for good. */
@@ -67,11 +88,11 @@ function identityOf(resource: Resource): Identity {
   };
 }
 
-/** State is what the API answered, plus the versions of write-only values, which only Terraform keeps. */
+/** State is what the API answered, plus what only Terraform keeps: versions of write-only values, and timeouts. */
 function stored(resource: Resource, { state, etag }: Found, kept: ValueMap): Stored {
-  const names = Object.keys(resource.writeOnly).map(versionName);
-  const versions = Object.fromEntries(names.map((name) => [name, kept[name] ?? null]));
-  return { state: { ...state, ...versions }, private: Buffer.from(JSON.stringify({ etag })) };
+  const names = ['timeouts', ...Object.keys(resource.writeOnly).map(versionName)];
+  const own = Object.fromEntries(names.map((name) => [name, kept[name] ?? null]));
+  return { state: { ...state, ...own }, private: Buffer.from(JSON.stringify({ etag })) };
 }
 
 function etagIn(kept: Uint8Array): string | undefined {

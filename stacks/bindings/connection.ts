@@ -42,6 +42,10 @@ export interface ConnectionConfig extends cdktf.TerraformMetaArguments {
   */
   readonly sshHostKeys?: string[];
   /**
+  * How long Terraform waits for Ebb, such as `30s`, `10m` or `1h30m`. Ebb goes on with what it has begun.
+  */
+  readonly timeouts?: ConnectionTimeouts;
+  /**
   * Access token for the source host, such as a fine-grained token of GitHub. Write-only: it is in no plan and no state. Raise `token_wo_version` to send it again.
   */
   readonly tokenWo?: string;
@@ -53,6 +57,166 @@ export interface ConnectionConfig extends cdktf.TerraformMetaArguments {
   * Address of the site, without a slash at the end, such as `https://git.example.com`. Left out for github.com and gitlab.com; needed for `gitea`.
   */
   readonly url?: string;
+}
+export interface ConnectionTimeouts {
+  /**
+  * Default: as long as the limits of the source host make it wait, at most about two hours.
+  */
+  readonly create?: string;
+  /**
+  * Default: `10m`, and as for `create` where Ebb cannot begin.
+  */
+  readonly delete?: string;
+  /**
+  * Default: as for `create`.
+  */
+  readonly update?: string;
+}
+
+export function connectionTimeoutsToTerraform(struct?: ConnectionTimeouts | cdktf.IResolvable): any {
+  if (!cdktf.canInspect(struct) || cdktf.Tokenization.isResolvable(struct)) { return struct; }
+  if (cdktf.isComplexElement(struct)) {
+    throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
+  }
+  return {
+    create: cdktf.stringToTerraform(struct!.create),
+    delete: cdktf.stringToTerraform(struct!.delete),
+    update: cdktf.stringToTerraform(struct!.update),
+  }
+}
+
+
+export function connectionTimeoutsToHclTerraform(struct?: ConnectionTimeouts | cdktf.IResolvable): any {
+  if (!cdktf.canInspect(struct) || cdktf.Tokenization.isResolvable(struct)) { return struct; }
+  if (cdktf.isComplexElement(struct)) {
+    throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
+  }
+  const attrs = {
+    create: {
+      value: cdktf.stringToHclTerraform(struct!.create),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+    delete: {
+      value: cdktf.stringToHclTerraform(struct!.delete),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+    update: {
+      value: cdktf.stringToHclTerraform(struct!.update),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+  };
+
+  // remove undefined attributes
+  return Object.fromEntries(Object.entries(attrs).filter(([_, value]) => value !== undefined && value.value !== undefined));
+}
+
+export class ConnectionTimeoutsOutputReference extends cdktf.ComplexObject {
+  private isEmptyObject = false;
+  private resolvableValue?: cdktf.IResolvable;
+
+  /**
+  * @param terraformResource The parent resource
+  * @param terraformAttribute The attribute on the parent resource this class is referencing
+  */
+  public constructor(terraformResource: cdktf.IInterpolatingParent, terraformAttribute: string) {
+    super(terraformResource, terraformAttribute, false);
+  }
+
+  public get internalValue(): ConnectionTimeouts | cdktf.IResolvable | undefined {
+    if (this.resolvableValue) {
+      return this.resolvableValue;
+    }
+    let hasAnyValues = this.isEmptyObject;
+    const internalValueResult: any = {};
+    if (this._create !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.create = this._create;
+    }
+    if (this._delete !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.delete = this._delete;
+    }
+    if (this._update !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.update = this._update;
+    }
+    return hasAnyValues ? internalValueResult : undefined;
+  }
+
+  public set internalValue(value: ConnectionTimeouts | cdktf.IResolvable | undefined) {
+    if (value === undefined) {
+      this.isEmptyObject = false;
+      this.resolvableValue = undefined;
+      this._create = undefined;
+      this._delete = undefined;
+      this._update = undefined;
+    }
+    else if (cdktf.Tokenization.isResolvable(value)) {
+      this.isEmptyObject = false;
+      this.resolvableValue = value;
+    }
+    else {
+      this.isEmptyObject = Object.keys(value).length === 0;
+      this.resolvableValue = undefined;
+      this._create = value.create;
+      this._delete = value.delete;
+      this._update = value.update;
+    }
+  }
+
+  // create - computed: false, optional: true, required: false
+  private _create?: string;
+  public get create() {
+    return this.getStringAttribute('create');
+  }
+  public set create(value: string) {
+    this._create = value;
+  }
+  public resetCreate() {
+    this._create = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get createInput() {
+    return this._create;
+  }
+
+  // delete - computed: false, optional: true, required: false
+  private _delete?: string;
+  public get delete() {
+    return this.getStringAttribute('delete');
+  }
+  public set delete(value: string) {
+    this._delete = value;
+  }
+  public resetDelete() {
+    this._delete = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get deleteInput() {
+    return this._delete;
+  }
+
+  // update - computed: false, optional: true, required: false
+  private _update?: string;
+  public get update() {
+    return this.getStringAttribute('update');
+  }
+  public set update(value: string) {
+    this._update = value;
+  }
+  public resetUpdate() {
+    this._update = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get updateInput() {
+    return this._update;
+  }
 }
 
 /**
@@ -114,6 +278,7 @@ export class Connection extends cdktf.TerraformResource {
     this._privateKeyWoVersion = config.privateKeyWoVersion;
     this._sshAddress = config.sshAddress;
     this._sshHostKeys = config.sshHostKeys;
+    this._timeouts.internalValue = config.timeouts;
     this._tokenWo = config.tokenWo;
     this._tokenWoVersion = config.tokenWoVersion;
     this._url = config.url;
@@ -265,6 +430,22 @@ export class Connection extends cdktf.TerraformResource {
     return this.getStringAttribute('team');
   }
 
+  // timeouts - computed: false, optional: true, required: false
+  private _timeouts = new ConnectionTimeoutsOutputReference(this, "timeouts");
+  public get timeouts() {
+    return this._timeouts;
+  }
+  public putTimeouts(value: ConnectionTimeouts) {
+    this._timeouts.internalValue = value;
+  }
+  public resetTimeouts() {
+    this._timeouts.internalValue = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get timeoutsInput() {
+    return this._timeouts.internalValue;
+  }
+
   // token_wo - computed: false, optional: true, required: false
   private _tokenWo?: string;
   public get tokenWo() {
@@ -327,6 +508,7 @@ export class Connection extends cdktf.TerraformResource {
       private_key_wo_version: cdktf.numberToTerraform(this._privateKeyWoVersion),
       ssh_address: cdktf.stringToTerraform(this._sshAddress),
       ssh_host_keys: cdktf.listMapper(cdktf.stringToTerraform, false)(this._sshHostKeys),
+      timeouts: connectionTimeoutsToTerraform(this._timeouts.internalValue),
       token_wo: cdktf.stringToTerraform(this._tokenWo),
       token_wo_version: cdktf.numberToTerraform(this._tokenWoVersion),
       url: cdktf.stringToTerraform(this._url),
@@ -382,6 +564,12 @@ export class Connection extends cdktf.TerraformResource {
         isBlock: false,
         type: "list",
         storageClassType: "stringList",
+      },
+      timeouts: {
+        value: connectionTimeoutsToHclTerraform(this._timeouts.internalValue),
+        isBlock: true,
+        type: "struct",
+        storageClassType: "ConnectionTimeouts",
       },
       token_wo: {
         value: cdktf.stringToHclTerraform(this._tokenWo),

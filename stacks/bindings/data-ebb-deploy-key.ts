@@ -107,6 +107,11 @@ export class DataEbbDeployKey extends cdktf.TerraformDataSource {
     return this._id;
   }
 
+  // made_by - computed: true, optional: false, required: false
+  public get madeBy() {
+    return this.getStringAttribute('made_by');
+  }
+
   // natural_id - computed: false, optional: true, required: false
   private _naturalId?: string;
   public get naturalId() {
@@ -133,9 +138,10 @@ export class DataEbbDeployKey extends cdktf.TerraformDataSource {
     return this.getStringAttribute('public_key');
   }
 
-  // rotation - computed: true, optional: false, required: false
-  public get rotation() {
-    return this.getStringAttribute('rotation');
+  // rotate_when - computed: true, optional: false, required: false
+  private _rotateWhen = new cdktf.StringMap(this, "rotate_when");
+  public get rotateWhen() {
+    return this._rotateWhen;
   }
 
   // source_host_id - computed: true, optional: false, required: false

@@ -10,13 +10,185 @@ import * as cdktf from '../cdktf.ts';
 
 export interface DeployKeyConfig extends cdktf.TerraformMetaArguments {
   /**
+  * Private half of an Ed25519 key that you bring along, without a passphrase, as `ssh-keygen` or `tls_private_key` write it. Left out, Ebb makes the key. It is sealed at once and cannot be read back. Write-only: it is in no plan and no state. Raise `private_key_wo_version` to send it again.
+  */
+  readonly privateKeyWo?: string;
+  /**
+  * Any number; another one than before sends `private_key_wo` again.
+  */
+  readonly privateKeyWoVersion?: number;
+  /**
   * Project that the key belongs to. A project has one key.
   */
   readonly projectId: string;
   /**
-  * Any word, such as a date. Another word makes a new key: it is added at the source host before the old one is removed, and builds under way keep the old one until they have checked out.
+  * Any words, such as a date or the id of something else. When one of them changes Ebb makes a new key: it is added at the source host before the old one is removed, and builds under way keep the old one until they have checked out. Not for a key that you bring along.
   */
-  readonly rotation?: string;
+  readonly rotateWhen?: { [key: string]: string };
+  /**
+  * How long Terraform waits for Ebb, such as `30s`, `10m` or `1h30m`. Ebb goes on with what it has begun.
+  */
+  readonly timeouts?: DeployKeyTimeouts;
+}
+export interface DeployKeyTimeouts {
+  /**
+  * Default: as long as the limits of the source host make it wait, at most about two hours.
+  */
+  readonly create?: string;
+  /**
+  * Default: `10m`, and as for `create` where Ebb cannot begin.
+  */
+  readonly delete?: string;
+  /**
+  * Default: as for `create`.
+  */
+  readonly update?: string;
+}
+
+export function deployKeyTimeoutsToTerraform(struct?: DeployKeyTimeouts | cdktf.IResolvable): any {
+  if (!cdktf.canInspect(struct) || cdktf.Tokenization.isResolvable(struct)) { return struct; }
+  if (cdktf.isComplexElement(struct)) {
+    throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
+  }
+  return {
+    create: cdktf.stringToTerraform(struct!.create),
+    delete: cdktf.stringToTerraform(struct!.delete),
+    update: cdktf.stringToTerraform(struct!.update),
+  }
+}
+
+
+export function deployKeyTimeoutsToHclTerraform(struct?: DeployKeyTimeouts | cdktf.IResolvable): any {
+  if (!cdktf.canInspect(struct) || cdktf.Tokenization.isResolvable(struct)) { return struct; }
+  if (cdktf.isComplexElement(struct)) {
+    throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
+  }
+  const attrs = {
+    create: {
+      value: cdktf.stringToHclTerraform(struct!.create),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+    delete: {
+      value: cdktf.stringToHclTerraform(struct!.delete),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+    update: {
+      value: cdktf.stringToHclTerraform(struct!.update),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+  };
+
+  // remove undefined attributes
+  return Object.fromEntries(Object.entries(attrs).filter(([_, value]) => value !== undefined && value.value !== undefined));
+}
+
+export class DeployKeyTimeoutsOutputReference extends cdktf.ComplexObject {
+  private isEmptyObject = false;
+  private resolvableValue?: cdktf.IResolvable;
+
+  /**
+  * @param terraformResource The parent resource
+  * @param terraformAttribute The attribute on the parent resource this class is referencing
+  */
+  public constructor(terraformResource: cdktf.IInterpolatingParent, terraformAttribute: string) {
+    super(terraformResource, terraformAttribute, false);
+  }
+
+  public get internalValue(): DeployKeyTimeouts | cdktf.IResolvable | undefined {
+    if (this.resolvableValue) {
+      return this.resolvableValue;
+    }
+    let hasAnyValues = this.isEmptyObject;
+    const internalValueResult: any = {};
+    if (this._create !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.create = this._create;
+    }
+    if (this._delete !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.delete = this._delete;
+    }
+    if (this._update !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.update = this._update;
+    }
+    return hasAnyValues ? internalValueResult : undefined;
+  }
+
+  public set internalValue(value: DeployKeyTimeouts | cdktf.IResolvable | undefined) {
+    if (value === undefined) {
+      this.isEmptyObject = false;
+      this.resolvableValue = undefined;
+      this._create = undefined;
+      this._delete = undefined;
+      this._update = undefined;
+    }
+    else if (cdktf.Tokenization.isResolvable(value)) {
+      this.isEmptyObject = false;
+      this.resolvableValue = value;
+    }
+    else {
+      this.isEmptyObject = Object.keys(value).length === 0;
+      this.resolvableValue = undefined;
+      this._create = value.create;
+      this._delete = value.delete;
+      this._update = value.update;
+    }
+  }
+
+  // create - computed: false, optional: true, required: false
+  private _create?: string;
+  public get create() {
+    return this.getStringAttribute('create');
+  }
+  public set create(value: string) {
+    this._create = value;
+  }
+  public resetCreate() {
+    this._create = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get createInput() {
+    return this._create;
+  }
+
+  // delete - computed: false, optional: true, required: false
+  private _delete?: string;
+  public get delete() {
+    return this.getStringAttribute('delete');
+  }
+  public set delete(value: string) {
+    this._delete = value;
+  }
+  public resetDelete() {
+    this._delete = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get deleteInput() {
+    return this._delete;
+  }
+
+  // update - computed: false, optional: true, required: false
+  private _update?: string;
+  public get update() {
+    return this.getStringAttribute('update');
+  }
+  public set update(value: string) {
+    this._update = value;
+  }
+  public resetUpdate() {
+    this._update = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get updateInput() {
+    return this._update;
+  }
 }
 
 /**
@@ -70,8 +242,11 @@ export class DeployKey extends cdktf.TerraformResource {
       connection: config.connection,
       forEach: config.forEach
     });
+    this._privateKeyWo = config.privateKeyWo;
+    this._privateKeyWoVersion = config.privateKeyWoVersion;
     this._projectId = config.projectId;
-    this._rotation = config.rotation;
+    this._rotateWhen = config.rotateWhen;
+    this._timeouts.internalValue = config.timeouts;
   }
 
   // ==========
@@ -93,6 +268,43 @@ export class DeployKey extends cdktf.TerraformResource {
     return this.getStringAttribute('id');
   }
 
+  // made_by - computed: true, optional: false, required: false
+  public get madeBy() {
+    return this.getStringAttribute('made_by');
+  }
+
+  // private_key_wo - computed: false, optional: true, required: false
+  private _privateKeyWo?: string;
+  public get privateKeyWo() {
+    return this.getStringAttribute('private_key_wo');
+  }
+  public set privateKeyWo(value: string) {
+    this._privateKeyWo = value;
+  }
+  public resetPrivateKeyWo() {
+    this._privateKeyWo = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get privateKeyWoInput() {
+    return this._privateKeyWo;
+  }
+
+  // private_key_wo_version - computed: false, optional: true, required: false
+  private _privateKeyWoVersion?: number;
+  public get privateKeyWoVersion() {
+    return this.getNumberAttribute('private_key_wo_version');
+  }
+  public set privateKeyWoVersion(value: number) {
+    this._privateKeyWoVersion = value;
+  }
+  public resetPrivateKeyWoVersion() {
+    this._privateKeyWoVersion = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get privateKeyWoVersionInput() {
+    return this._privateKeyWoVersion;
+  }
+
   // project_id - computed: false, optional: false, required: true
   private _projectId?: string;
   public get projectId() {
@@ -111,20 +323,20 @@ export class DeployKey extends cdktf.TerraformResource {
     return this.getStringAttribute('public_key');
   }
 
-  // rotation - computed: false, optional: true, required: false
-  private _rotation?: string;
-  public get rotation() {
-    return this.getStringAttribute('rotation');
+  // rotate_when - computed: false, optional: true, required: false
+  private _rotateWhen?: { [key: string]: string };
+  public get rotateWhen() {
+    return this.getStringMapAttribute('rotate_when');
   }
-  public set rotation(value: string) {
-    this._rotation = value;
+  public set rotateWhen(value: { [key: string]: string }) {
+    this._rotateWhen = value;
   }
-  public resetRotation() {
-    this._rotation = undefined;
+  public resetRotateWhen() {
+    this._rotateWhen = undefined;
   }
   // Temporarily expose input value. Use with caution.
-  public get rotationInput() {
-    return this._rotation;
+  public get rotateWhenInput() {
+    return this._rotateWhen;
   }
 
   // source_host_id - computed: true, optional: false, required: false
@@ -137,30 +349,67 @@ export class DeployKey extends cdktf.TerraformResource {
     return this.getStringAttribute('state');
   }
 
+  // timeouts - computed: false, optional: true, required: false
+  private _timeouts = new DeployKeyTimeoutsOutputReference(this, "timeouts");
+  public get timeouts() {
+    return this._timeouts;
+  }
+  public putTimeouts(value: DeployKeyTimeouts) {
+    this._timeouts.internalValue = value;
+  }
+  public resetTimeouts() {
+    this._timeouts.internalValue = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get timeoutsInput() {
+    return this._timeouts.internalValue;
+  }
+
   // =========
   // SYNTHESIS
   // =========
 
   protected synthesizeAttributes(): { [name: string]: any } {
     return {
+      private_key_wo: cdktf.stringToTerraform(this._privateKeyWo),
+      private_key_wo_version: cdktf.numberToTerraform(this._privateKeyWoVersion),
       project_id: cdktf.stringToTerraform(this._projectId),
-      rotation: cdktf.stringToTerraform(this._rotation),
+      rotate_when: cdktf.hashMapper(cdktf.stringToTerraform)(this._rotateWhen),
+      timeouts: deployKeyTimeoutsToTerraform(this._timeouts.internalValue),
     };
   }
 
   protected synthesizeHclAttributes(): { [name: string]: any } {
     const attrs = {
+      private_key_wo: {
+        value: cdktf.stringToHclTerraform(this._privateKeyWo),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
+      private_key_wo_version: {
+        value: cdktf.numberToHclTerraform(this._privateKeyWoVersion),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "number",
+      },
       project_id: {
         value: cdktf.stringToHclTerraform(this._projectId),
         isBlock: false,
         type: "simple",
         storageClassType: "string",
       },
-      rotation: {
-        value: cdktf.stringToHclTerraform(this._rotation),
+      rotate_when: {
+        value: cdktf.hashMapperHcl(cdktf.stringToHclTerraform)(this._rotateWhen),
         isBlock: false,
-        type: "simple",
-        storageClassType: "string",
+        type: "map",
+        storageClassType: "stringMap",
+      },
+      timeouts: {
+        value: deployKeyTimeoutsToHclTerraform(this._timeouts.internalValue),
+        isBlock: true,
+        type: "struct",
+        storageClassType: "DeployKeyTimeouts",
       },
     };
 

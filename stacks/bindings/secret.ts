@@ -22,6 +22,10 @@ export interface SecretConfig extends cdktf.TerraformMetaArguments {
   */
   readonly projectId: string;
   /**
+  * How long Terraform waits for Ebb, such as `30s`, `10m` or `1h30m`. Ebb goes on with what it has begun.
+  */
+  readonly timeouts?: SecretTimeouts;
+  /**
   * The value. It is sealed at once and cannot be read back. Write-only: it is in no plan and no state. Raise `value_wo_version` to send it again.
   */
   readonly valueWo?: string;
@@ -29,6 +33,166 @@ export interface SecretConfig extends cdktf.TerraformMetaArguments {
   * Any number; another one than before sends `value_wo` again.
   */
   readonly valueWoVersion?: number;
+}
+export interface SecretTimeouts {
+  /**
+  * Default: as long as the limits of the source host make it wait, at most about two hours.
+  */
+  readonly create?: string;
+  /**
+  * Default: `10m`, and as for `create` where Ebb cannot begin.
+  */
+  readonly delete?: string;
+  /**
+  * Default: as for `create`.
+  */
+  readonly update?: string;
+}
+
+export function secretTimeoutsToTerraform(struct?: SecretTimeouts | cdktf.IResolvable): any {
+  if (!cdktf.canInspect(struct) || cdktf.Tokenization.isResolvable(struct)) { return struct; }
+  if (cdktf.isComplexElement(struct)) {
+    throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
+  }
+  return {
+    create: cdktf.stringToTerraform(struct!.create),
+    delete: cdktf.stringToTerraform(struct!.delete),
+    update: cdktf.stringToTerraform(struct!.update),
+  }
+}
+
+
+export function secretTimeoutsToHclTerraform(struct?: SecretTimeouts | cdktf.IResolvable): any {
+  if (!cdktf.canInspect(struct) || cdktf.Tokenization.isResolvable(struct)) { return struct; }
+  if (cdktf.isComplexElement(struct)) {
+    throw new Error("A complex element was used as configuration, this is not supported: https://cdk.tf/complex-object-as-configuration");
+  }
+  const attrs = {
+    create: {
+      value: cdktf.stringToHclTerraform(struct!.create),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+    delete: {
+      value: cdktf.stringToHclTerraform(struct!.delete),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+    update: {
+      value: cdktf.stringToHclTerraform(struct!.update),
+      isBlock: false,
+      type: "simple",
+      storageClassType: "string",
+    },
+  };
+
+  // remove undefined attributes
+  return Object.fromEntries(Object.entries(attrs).filter(([_, value]) => value !== undefined && value.value !== undefined));
+}
+
+export class SecretTimeoutsOutputReference extends cdktf.ComplexObject {
+  private isEmptyObject = false;
+  private resolvableValue?: cdktf.IResolvable;
+
+  /**
+  * @param terraformResource The parent resource
+  * @param terraformAttribute The attribute on the parent resource this class is referencing
+  */
+  public constructor(terraformResource: cdktf.IInterpolatingParent, terraformAttribute: string) {
+    super(terraformResource, terraformAttribute, false);
+  }
+
+  public get internalValue(): SecretTimeouts | cdktf.IResolvable | undefined {
+    if (this.resolvableValue) {
+      return this.resolvableValue;
+    }
+    let hasAnyValues = this.isEmptyObject;
+    const internalValueResult: any = {};
+    if (this._create !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.create = this._create;
+    }
+    if (this._delete !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.delete = this._delete;
+    }
+    if (this._update !== undefined) {
+      hasAnyValues = true;
+      internalValueResult.update = this._update;
+    }
+    return hasAnyValues ? internalValueResult : undefined;
+  }
+
+  public set internalValue(value: SecretTimeouts | cdktf.IResolvable | undefined) {
+    if (value === undefined) {
+      this.isEmptyObject = false;
+      this.resolvableValue = undefined;
+      this._create = undefined;
+      this._delete = undefined;
+      this._update = undefined;
+    }
+    else if (cdktf.Tokenization.isResolvable(value)) {
+      this.isEmptyObject = false;
+      this.resolvableValue = value;
+    }
+    else {
+      this.isEmptyObject = Object.keys(value).length === 0;
+      this.resolvableValue = undefined;
+      this._create = value.create;
+      this._delete = value.delete;
+      this._update = value.update;
+    }
+  }
+
+  // create - computed: false, optional: true, required: false
+  private _create?: string;
+  public get create() {
+    return this.getStringAttribute('create');
+  }
+  public set create(value: string) {
+    this._create = value;
+  }
+  public resetCreate() {
+    this._create = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get createInput() {
+    return this._create;
+  }
+
+  // delete - computed: false, optional: true, required: false
+  private _delete?: string;
+  public get delete() {
+    return this.getStringAttribute('delete');
+  }
+  public set delete(value: string) {
+    this._delete = value;
+  }
+  public resetDelete() {
+    this._delete = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get deleteInput() {
+    return this._delete;
+  }
+
+  // update - computed: false, optional: true, required: false
+  private _update?: string;
+  public get update() {
+    return this.getStringAttribute('update');
+  }
+  public set update(value: string) {
+    this._update = value;
+  }
+  public resetUpdate() {
+    this._update = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get updateInput() {
+    return this._update;
+  }
 }
 
 /**
@@ -85,6 +249,7 @@ export class Secret extends cdktf.TerraformResource {
     this._name = config.name;
     this._phases = config.phases;
     this._projectId = config.projectId;
+    this._timeouts.internalValue = config.timeouts;
     this._valueWo = config.valueWo;
     this._valueWoVersion = config.valueWoVersion;
   }
@@ -145,6 +310,22 @@ export class Secret extends cdktf.TerraformResource {
     return this._projectId;
   }
 
+  // timeouts - computed: false, optional: true, required: false
+  private _timeouts = new SecretTimeoutsOutputReference(this, "timeouts");
+  public get timeouts() {
+    return this._timeouts;
+  }
+  public putTimeouts(value: SecretTimeouts) {
+    this._timeouts.internalValue = value;
+  }
+  public resetTimeouts() {
+    this._timeouts.internalValue = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get timeoutsInput() {
+    return this._timeouts.internalValue;
+  }
+
   // value_wo - computed: false, optional: true, required: false
   private _valueWo?: string;
   public get valueWo() {
@@ -186,6 +367,7 @@ export class Secret extends cdktf.TerraformResource {
       name: cdktf.stringToTerraform(this._name),
       phases: cdktf.listMapper(cdktf.stringToTerraform, false)(this._phases),
       project_id: cdktf.stringToTerraform(this._projectId),
+      timeouts: secretTimeoutsToTerraform(this._timeouts.internalValue),
       value_wo: cdktf.stringToTerraform(this._valueWo),
       value_wo_version: cdktf.numberToTerraform(this._valueWoVersion),
     };
@@ -210,6 +392,12 @@ export class Secret extends cdktf.TerraformResource {
         isBlock: false,
         type: "simple",
         storageClassType: "string",
+      },
+      timeouts: {
+        value: secretTimeoutsToHclTerraform(this._timeouts.internalValue),
+        isBlock: true,
+        type: "struct",
+        storageClassType: "SecretTimeouts",
       },
       value_wo: {
         value: cdktf.stringToHclTerraform(this._valueWo),
