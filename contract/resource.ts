@@ -1,4 +1,5 @@
 import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox';
+import { isOptional } from './is-optional.ts';
 
 /** What a resource of Ebb is, said once: API schemas, the Terraform schema and the reference come from it. */
 export interface ResourceDeclaration<
@@ -72,9 +73,4 @@ function nullable(properties: TProperties): TProperties {
       return [name, Type.Optional(plain)];
     }),
   );
-}
-
-/** Whether a declared attribute may be left out. */
-export function isOptional(schema: TSchema): boolean {
-  return '~optional' in schema;
 }

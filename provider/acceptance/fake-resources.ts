@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Value } from 'typebox/value';
-import { isOptional, type Resource } from '../../contract/resource.ts';
+import { isOptional } from '../../contract/is-optional.ts';
+import type { Resource } from '../../contract/resource.ts';
 import { declarableResources } from '../../contract/resources.ts';
 
 export type Item = Record<string, unknown> & { id: string };

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { contractAsData } from './contract-as-data.ts';
 import { runTool } from './run-tool.ts';
 
 const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -23,6 +24,7 @@ export async function bundleProvider(): Promise<Uint8Array> {
     minifyWhitespace: true,
     legalComments: 'none',
     logLevel: 'silent',
+    plugins: [contractAsData],
   });
   const [file] = outputFiles;
   if (!file) throw new Error('esbuild wrote no bundle.');

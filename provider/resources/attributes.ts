@@ -1,5 +1,6 @@
 import type { TProperties, TSchema } from 'typebox';
-import { isOptional, type Resource } from '../../contract/resource.ts';
+import { isOptional } from '../../contract/is-optional.ts';
+import type { Resource } from '../../contract/resource.ts';
 import type { CtyType } from '../plugin/cty-type.ts';
 import type { Attribute, Attributes } from '../plugin/schema.ts';
 import type { Value } from '../plugin/value.ts';
