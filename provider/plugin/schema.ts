@@ -35,10 +35,17 @@ export interface Attribute {
   default?: Value;
 }
 
+const objectTypes = new WeakMap<Attributes, CtyType>();
+
 /** The type of an object with these attributes. */
 export function objectType(attributes: Attributes): CtyType {
+  const known = objectTypes.get(attributes);
+  if (known) return known;
   const types = Object.entries(attributes).map(([name, attribute]) => [name, attributeType(attribute)]);
-  return ['object', Object.fromEntries(types)];
+  const type: CtyType = ['object', Object.fromEntries(types)];
+  // Each call of Terraform needs it several times.
+  objectTypes.set(attributes, type);
+  return type;
 }
 
 export function attributeType({ type }: Attribute): CtyType {
