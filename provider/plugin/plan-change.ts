@@ -1,6 +1,14 @@
 import type { ValuePath } from './diagnostic.ts';
 import { type Attribute, type Attributes, isNested } from './schema.ts';
-import { equalValues, isValueMap, unknown, type Value, type ValueMap } from './value.ts';
+import {
+  equalValues,
+  isUnknown,
+  isValueMap,
+  ownMember,
+  unknown,
+  type Value,
+  type ValueMap,
+} from './value.ts';
 
 export interface PlannedChange {
   planned: Value;
@@ -20,10 +28,8 @@ export function planChange(prior: Value, config: Value, attributes: Attributes):
   const priorObject = isValueMap(prior) ? prior : null;
   const planned = planObject(priorObject, config, attributes);
   if (!priorObject) return { planned, requiresReplace: [] };
-  const changes = (name: string) => !equalValues(priorObject[name] ?? null, planned[name] ?? null);
-  for (const [name, { renewedBy = [] }] of Object.entries(attributes)) {
-    if (renewedBy.some(changes)) planned[name] = unknown;
-  }
+  const changes = (name: string) => !equalValues(ownMember(priorObject, name) ?? null, planned[name] ?? null);
+  renew(planned, config, attributes, changes);
   const requiresReplace = Object.keys(attributes)
     .filter((name) => attributes[name]?.requiresReplace)
     .filter(changes)
@@ -31,11 +37,29 @@ export function planChange(prior: Value, config: Value, attributes: Attributes):
   return { planned, requiresReplace };
 }
 
+/** Makes unknown what is renewed by a change and not configured; what is renewed renews others in turn. */
+function renew(
+  planned: ValueMap,
+  config: ValueMap,
+  attributes: Attributes,
+  changes: (name: string) => boolean,
+): void {
+  const due = Object.keys(attributes).filter(
+    (name) =>
+      !isUnknown(planned[name]) &&
+      (ownMember(config, name) ?? null) === null &&
+      attributes[name]?.renewedBy?.some(changes),
+  );
+  if (due.length === 0) return;
+  for (const name of due) planned[name] = unknown;
+  renew(planned, config, attributes, changes);
+}
+
 function planObject(prior: ValueMap | null, config: ValueMap, attributes: Attributes): ValueMap {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, attribute]) => {
-      const before = prior === null ? undefined : (prior[name] ?? null);
-      return [name, planAttribute(before, config[name] ?? null, attribute)];
+      const before = prior === null ? undefined : (ownMember(prior, name) ?? null);
+      return [name, planAttribute(before, ownMember(config, name) ?? null, attribute)];
     }),
   );
 }
@@ -67,6 +91,6 @@ function planNested(
   if (!isValueMap(config)) return config;
   const before = isValueMap(prior) ? prior : {};
   return Object.fromEntries(
-    Object.entries(config).map(([key, item]) => [key, planElement(before[key], item)]),
+    Object.entries(config).map(([key, item]) => [key, planElement(ownMember(before, key), item)]),
   );
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { selfSignedCertificate } from './certificate.ts';
+import { decodeValue } from './decode-value.ts';
+import { encodeValue } from './encode-value.ts';
 import { createLog } from './log.ts';
-import { decodeValue, encodeValue } from './msgpack.ts';
 import type { Provider } from './provider.ts';
 import { objectType, type Schema } from './schema.ts';
 import { startServer } from './server.ts';
