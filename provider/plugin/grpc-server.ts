@@ -5,9 +5,10 @@ import {
   type Http2SecureServer,
   type Http2Session,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo, ListenOptions } from 'node:net';
+import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Log } from './log.ts';
 
 /** Serves one method: takes the bytes of its request, gives those of each message of its answer. */
@@ -33,6 +34,8 @@ export interface GrpcServer {
 const maximumMessageBytes = 256 * 1024 * 1024;
 const windowBytes = 4 * 1024 * 1024;
 const prefixBytes = 5;
+const contentType = 'application/grpc';
+const longestStatusMessage = 1000;
 
 /** Of https://github.com/grpc/grpc/blob/master/doc/statuscodes.md, those that are answered here. */
 const status = { ok: 0, resourceExhausted: 8, unimplemented: 12, internal: 13 } as const;
@@ -67,6 +70,13 @@ export function createGrpcServer(parts: GrpcServerParts): GrpcServer {
     maxSessionMemory: 1024,
   });
   const sessions = new Set<Http2Session>();
+  // Those without a session too: closing waits for every one.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('error', (error) => log.debug('server failed', { reason: error.message }));
   server.on('session', (session) => {
     sessions.add(session);
     session.setLocalWindowSize?.(windowBytes);
@@ -99,6 +109,7 @@ export function createGrpcServer(parts: GrpcServerParts): GrpcServer {
       new Promise((resolve) => {
         const force = setTimeout(() => {
           for (const session of sessions) session.destroy();
+          for (const socket of sockets) socket.destroy();
         }, graceMilliseconds);
         server.close(() => {
           clearTimeout(force);
@@ -124,22 +135,48 @@ async function serve(
   headers: IncomingHttpHeaders,
   handlers: GrpcServerParts['handlers'],
 ): Promise<void> {
+  if (!headers['content-type']?.startsWith(contentType)) return notGrpc(stream);
   const path = headers[constants.HTTP2_HEADER_PATH] as string;
   const handler = handlers.get(path);
   if (!handler) throw new StatusError(status.unimplemented, `This plugin does not serve ${path}.`);
   const request = await readMessage(stream);
   for await (const message of handler(request)) {
-    if (stream.destroyed) return;
-    if (!stream.headersSent) {
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': status.ok }));
-    }
+    if (isGone(stream)) return;
+    if (!stream.headersSent) begin(stream);
     const prefix = Buffer.alloc(prefixBytes);
     prefix.writeUInt32BE(message.length, 1);
     stream.write(prefix);
-    if (!stream.write(message)) await once(stream, 'drain');
+    if (!stream.write(message)) await drained(stream);
   }
+  if (isGone(stream)) return;
+  // An answer of no messages has its headers too.
+  if (!stream.headersSent) begin(stream);
+  end(stream, { 'grpc-status': status.ok });
+}
+
+/** Once it was reset or its connection lost, nothing can be written to it, not even headers. */
+function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
+}
+
+function begin(stream: ServerHttp2Stream): void {
+  stream.respond({ ':status': 200, 'content-type': contentType }, { waitForTrailers: true });
+}
+
+function end(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
+  stream.once('wantTrailers', () => stream.sendTrailers(trailers));
   stream.end();
+}
+
+/** Resolves when more may be written, or nothing ever again. */
+async function drained(stream: ServerHttp2Stream): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]);
+  } finally {
+    settled.abort();
+  }
 }
 
 async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
@@ -161,18 +198,25 @@ async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
   return body.subarray(prefixBytes);
 }
 
-/** Answers without a message, in the trailers alone. */
+/** Tells why there is no answer, or no more of it: in the trailers alone where nothing was answered yet. */
 function refuse(stream: ServerHttp2Stream, error: unknown): void {
-  if (stream.destroyed || stream.headersSent) return;
+  if (isGone(stream)) return;
   const code = error instanceof StatusError ? error.status : status.internal;
   const message = error instanceof Error ? error.message : String(error);
-  stream.respond(
-    {
-      ':status': 200,
-      'content-type': 'application/grpc',
-      'grpc-status': code,
-      'grpc-message': encodeURIComponent(message),
-    },
-    { endStream: true },
-  );
+  const trailers = { 'grpc-status': code, 'grpc-message': percentEncoded(message) };
+  // What is still sent has to be taken, for the call to end; nobody keeps it.
+  stream.resume();
+  if (stream.headersSent) end(stream, trailers);
+  else stream.respond({ ':status': 200, 'content-type': contentType, ...trailers }, { endStream: true });
+}
+
+/** As the protocol has it for calls that are not gRPC. */
+function notGrpc(stream: ServerHttp2Stream): void {
+  stream.resume();
+  stream.respond({ ':status': 415 }, { endStream: true });
+}
+
+/** Short enough for headers, whatever the message quotes. */
+function percentEncoded(message: string): string {
+  return encodeURIComponent(message.slice(0, longestStatusMessage).toWellFormed());
 }

@@ -28,7 +28,8 @@ export function planChange(prior: Value, config: Value, attributes: Attributes):
   const priorObject = isValueMap(prior) ? prior : null;
   const planned = planObject(priorObject, config, attributes);
   if (!priorObject) return { planned, requiresReplace: [] };
-  const changes = (name: string) => !equalValues(ownMember(priorObject, name) ?? null, planned[name] ?? null);
+  const changes = (name: string) =>
+    !equalValues(ownMember(priorObject, name) ?? null, ownMember(planned, name) ?? null);
   renew(planned, config, attributes, changes);
   const requiresReplace = Object.keys(attributes)
     .filter((name) => attributes[name]?.requiresReplace)
@@ -46,7 +47,7 @@ function renew(
 ): void {
   const due = Object.keys(attributes).filter(
     (name) =>
-      !isUnknown(planned[name]) &&
+      !isUnknown(ownMember(planned, name)) &&
       (ownMember(config, name) ?? null) === null &&
       attributes[name]?.renewedBy?.some(changes),
   );
@@ -84,9 +85,14 @@ function planNested(
     isValueMap(element) ? planObject(isValueMap(before) ? before : null, element, attributes) : element;
   if (nesting === 'single') return planElement(prior, config);
   if (Array.isArray(config)) {
-    // Elements of a set cannot be paired with their prior selves.
-    const before = nesting === 'list' && Array.isArray(prior) ? prior : [];
-    return config.map((element, index) => planElement(before[index], element));
+    const before = Array.isArray(prior) ? prior : [];
+    if (nesting === 'list') return config.map((element, index) => planElement(before[index], element));
+    const left = [...before];
+    return config.map((element) => {
+      // Elements of a set have no names: one that is there already is known by staying as it is.
+      const same = left.findIndex((one) => equalValues(planElement(one, element), one));
+      return planElement(same < 0 ? undefined : left.splice(same, 1)[0], element);
+    });
   }
   if (!isValueMap(config)) return config;
   const before = isValueMap(prior) ? prior : {};
