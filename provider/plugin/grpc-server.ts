@@ -1,20 +1,9 @@
-import { once } from 'node:events';
-import {
-  constants,
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2Session,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
+import { type GrpcHandler, refuseCall, serveCall } from './grpc-call.ts';
 import type { Log } from './log.ts';
 
-/** Serves one method: takes the bytes of its request, gives those of each message of its answer. */
-export type GrpcHandler = (request: Buffer) => AsyncIterable<Buffer>;
-
-export interface GrpcServerParts {
+interface GrpcServerParts {
   /** By path, `/package.Service/Method`. */
   handlers: ReadonlyMap<string, GrpcHandler>;
   /** PEM of the server's certificate and its key, and of the only client that may connect. */
@@ -31,24 +20,7 @@ export interface GrpcServer {
   close(graceMilliseconds: number): Promise<void>;
 }
 
-const maximumMessageBytes = 256 * 1024 * 1024;
 const windowBytes = 4 * 1024 * 1024;
-const prefixBytes = 5;
-const contentType = 'application/grpc';
-const longestStatusMessage = 1000;
-
-/** Of https://github.com/grpc/grpc/blob/master/doc/statuscodes.md, those that are answered here. */
-const status = { ok: 0, resourceExhausted: 8, unimplemented: 12, internal: 13 } as const;
-
-/** Why a call has no answer, in gRPC's terms. */
-class StatusError extends Error {
-  readonly status: number;
-
-  constructor(code: number, message: string) {
-    super(message);
-    this.status = code;
-  }
-}
 
 /**
  * A gRPC server for calls with one uncompressed request message, over mutual TLS: all that plugins of Terraform are
@@ -86,7 +58,7 @@ export function createGrpcServer(parts: GrpcServerParts): GrpcServer {
   server.on('tlsClientError', (error) => log.debug('client refused', { reason: error.message }));
   server.on('stream', (stream, headers) => {
     stream.on('error', (error) => log.debug('call failed', { reason: error.message }));
-    serve(stream, headers, handlers).catch((error) => refuse(stream, error));
+    serveCall(stream, headers, handlers).catch((error) => refuseCall(stream, error));
   });
   return {
     async listen(at) {
@@ -128,95 +100,4 @@ function listening(server: Http2SecureServer, at: ListenOptions): Promise<void> 
       resolve();
     });
   });
-}
-
-async function serve(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  handlers: GrpcServerParts['handlers'],
-): Promise<void> {
-  if (!headers['content-type']?.startsWith(contentType)) return notGrpc(stream);
-  const path = headers[constants.HTTP2_HEADER_PATH] as string;
-  const handler = handlers.get(path);
-  if (!handler) throw new StatusError(status.unimplemented, `This plugin does not serve ${path}.`);
-  const request = await readMessage(stream);
-  for await (const message of handler(request)) {
-    if (isGone(stream)) return;
-    if (!stream.headersSent) begin(stream);
-    const prefix = Buffer.alloc(prefixBytes);
-    prefix.writeUInt32BE(message.length, 1);
-    stream.write(prefix);
-    if (!stream.write(message)) await drained(stream);
-  }
-  if (isGone(stream)) return;
-  // An answer of no messages has its headers too.
-  if (!stream.headersSent) begin(stream);
-  end(stream, { 'grpc-status': status.ok });
-}
-
-/** Once it was reset or its connection lost, nothing can be written to it, not even headers. */
-function isGone(stream: ServerHttp2Stream): boolean {
-  return stream.destroyed || stream.closed;
-}
-
-function begin(stream: ServerHttp2Stream): void {
-  stream.respond({ ':status': 200, 'content-type': contentType }, { waitForTrailers: true });
-}
-
-function end(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
-  stream.once('wantTrailers', () => stream.sendTrailers(trailers));
-  stream.end();
-}
-
-/** Resolves when more may be written, or nothing ever again. */
-async function drained(stream: ServerHttp2Stream): Promise<void> {
-  const settled = new AbortController();
-  const { signal } = settled;
-  try {
-    await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]);
-  } finally {
-    settled.abort();
-  }
-}
-
-async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  // What is wrong with it is answered, so the stream stays open.
-  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > maximumMessageBytes + prefixBytes) {
-      throw new StatusError(status.resourceExhausted, `A message has at most ${maximumMessageBytes} bytes.`);
-    }
-  }
-  const [body] = chunks.length === 1 ? chunks : [Buffer.concat(chunks)];
-  if (!body || length < prefixBytes || body.readUInt32BE(1) !== length - prefixBytes) {
-    throw new StatusError(status.internal, 'The call must carry one whole message.');
-  }
-  if (body[0] !== 0) throw new StatusError(status.unimplemented, 'Compressed messages are not served.');
-  return body.subarray(prefixBytes);
-}
-
-/** Tells why there is no answer, or no more of it: in the trailers alone where nothing was answered yet. */
-function refuse(stream: ServerHttp2Stream, error: unknown): void {
-  if (isGone(stream)) return;
-  const code = error instanceof StatusError ? error.status : status.internal;
-  const message = error instanceof Error ? error.message : String(error);
-  const trailers = { 'grpc-status': code, 'grpc-message': percentEncoded(message) };
-  // What is still sent has to be taken, for the call to end; nobody keeps it.
-  stream.resume();
-  if (stream.headersSent) end(stream, trailers);
-  else stream.respond({ ':status': 200, 'content-type': contentType, ...trailers }, { endStream: true });
-}
-
-/** As the protocol has it for calls that are not gRPC. */
-function notGrpc(stream: ServerHttp2Stream): void {
-  stream.resume();
-  stream.respond({ ':status': 415 }, { endStream: true });
-}
-
-/** Short enough for headers, whatever the message quotes. */
-function percentEncoded(message: string): string {
-  return encodeURIComponent(message.slice(0, longestStatusMessage).toWellFormed());
 }

@@ -67,5 +67,5 @@ export async function connect(t: TestContext, provider: Provider<string>) {
     terraform_version: '1.11.4',
     config: { msgpack: encodeValue({ key: null }, ['object', { key: 'string' }]) },
   });
-  return { call, stream: call.stream, server, lines, shutdown: shutdown.promise };
+  return { call, stream: call.stream, server, client, lines, shutdown: shutdown.promise };
 }
