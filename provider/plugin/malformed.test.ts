@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { anyRequest, planted } from './malformed-requests-for-tests.ts';
 import { codecOf, providerMethods } from './protocol.ts';
@@ -10,7 +8,6 @@ import { connect, open, thing, wire } from './serve-for-tests.ts';
 import { wholeProvider } from './whole-provider-for-tests.ts';
 
 const timeout = 120_000;
-const megabyte = 1_000_000;
 
 async function served(t: TestContext) {
   const connected = await connect(t, wholeProvider);
@@ -55,30 +52,3 @@ for (const [method, { request, response }] of Object.entries(providerMethods)) {
     await isWell();
   });
 }
-
-test('twenty thousand malformed calls leave no more memory in use than a few', { timeout }, async (t) => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  const { send, lines, isWell } = await served(t);
-  const methods = Object.entries(providerMethods);
-  const requests = methods.flatMap(([method, { request }]) =>
-    fc.sample(anyRequest(request), 20).map((message) => ({ method, message })),
-  );
-  const used = () => {
-    collect();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
-  const round = async (calls: number) => {
-    for (let sent = 0; sent < calls; sent += 100) {
-      const some = Array.from({ length: 100 }, (_, index) => requests[(sent + index) % requests.length]);
-      await Promise.all(some.map((one) => one && send(one.method, one.message)));
-      lines.length = 0;
-    }
-  };
-  await round(2_000);
-  const before = used();
-  await round(20_000);
-  assert.ok(used() - before < 32 * megabyte, `${(used() - before) / megabyte} MB more`);
-  await isWell();
-});
