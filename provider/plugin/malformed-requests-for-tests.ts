@@ -98,7 +98,7 @@ function anyMessage(message: string): fc.Arbitrary<Record<string, unknown>> {
 }
 
 function anyItem(type: string): fc.Arbitrary<unknown> {
-  if (type === 'string') return fc.string({ unit: 'binary', maxLength: 20 });
+  if (type === 'string') return fc.string({ maxLength: 20 });
   if (type === 'bytes') return bytes;
   if (type === 'bool') return fc.boolean();
   if (type === 'int32' || type === 'int64') return fc.oneof(fc.constantFrom(0, 1, -1), fc.maxSafeInteger());

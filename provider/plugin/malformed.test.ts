@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { failure } from './diagnostic.ts';
 import { anyRequest, planted } from './malformed-requests-for-tests.ts';
 import { codecOf, providerMethods } from './protocol.ts';
 import { connectRaw, framed, pathOf, type RawAnswer, rawCall } from './raw-client-for-tests.ts';
-import { connect, open, thing, wire } from './serve-for-tests.ts';
+import { connect, open, testProvider, thing, wire } from './serve-for-tests.ts';
 import { wholeProvider } from './whole-provider-for-tests.ts';
 
 const timeout = 120_000;
@@ -34,6 +35,48 @@ function messagesOf({ body }: RawAnswer, response: string): object[] {
   return messages;
 }
 
+test('what a failed call keeps of a state has no write-only value, and nothing that cannot be read', {
+  timeout,
+}, async (t) => {
+  const fail = () => Promise.reject(failure('Not now', 'Try again.'));
+  const { call } = await connect(t, testProvider({ read: fail, update: fail }));
+  const leaky = wire({ ...thing, secret_wo: planted });
+  const broken = { msgpack: Buffer.concat([leaky.msgpack, Buffer.of(0)]) };
+  const requests = (state: object): [string, object][] => [
+    ['ReadResource', { current_state: state }],
+    ['ApplyResourceChange', { prior_state: state, planned_state: wire(thing), config: wire(thing) }],
+  ];
+  const kept = async (state: object) => {
+    const calls = requests(state).map(([method, request]) =>
+      call(method, { type_name: 'test_thing', ...request }),
+    );
+    return (await Promise.all(calls)).map(({ new_state }) => open(new_state));
+  };
+  assert.deepEqual(await kept(leaky), [thing, thing]);
+  assert.deepEqual(await kept(broken), [null, null]);
+});
+
+test('state of a time when a value was not write-only yet is brought up without it', {
+  timeout,
+}, async (t) => {
+  const { call } = await connect(t, wholeProvider);
+  const raw_state = { json: Buffer.from(JSON.stringify({ ...thing, secret_wo: planted })) };
+  const answer = await call('UpgradeResourceState', { type_name: 'test_thing', version: 0, raw_state });
+  assert.deepEqual(open(answer.upgraded_state), thing);
+});
+
+test("types and functions with names of JavaScript's own are ones that there are not", {
+  timeout,
+}, async (t) => {
+  const { call } = await connect(t, wholeProvider);
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    const { diagnostics } = await call('ReadDataSource', { type_name: name, config: wire(thing) });
+    assert.partialDeepStrictEqual(diagnostics, [{ summary: 'Unknown data source' }]);
+    const { error } = await call('CallFunction', { name });
+    assert.match((error as { text: string }).text, /has no function/);
+  }
+});
+
 for (const [method, { request, response }] of Object.entries(providerMethods)) {
   test(`${method} answers whatever it is sent, tells no secret of it, and goes on`, {
     timeout,
@@ -47,7 +90,7 @@ for (const [method, { request, response }] of Object.entries(providerMethods)) {
         const told = `${answer.body.toString('latin1')}${answer.grpcMessage}${lines.splice(0).join('')}`;
         assert.ok(!told.includes(planted), told);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
     await isWell();
   });

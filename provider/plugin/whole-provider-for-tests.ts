@@ -2,8 +2,9 @@ import type { Provider } from './provider.ts';
 import { schema, testProvider, thing } from './serve-for-tests.ts';
 import type { ValueMap } from './value.ts';
 
-const id = { type: 'string' as const, description: '', required: true };
-const open = { id: { ...schema.attributes.id, description: '' }, name: schema.attributes.name } as const;
+const text = { type: 'string', description: '' } as const;
+const id = { ...text, required: true };
+const open = { id: { ...text, computed: true }, name: { ...text, required: true } };
 
 /** A provider with one of each kind, which does what it is asked, and tells back what it is given. */
 export const wholeProvider: Provider<string> = testProvider(
@@ -21,7 +22,7 @@ export const wholeProvider: Provider<string> = testProvider(
   {
     dataSources: {
       test_thing: {
-        schema: { ...schema, attributes: open as never },
+        schema: { ...schema, attributes: open },
         read: async ({ config }) => config,
       },
     },
