@@ -25,7 +25,10 @@ export function asCtyType(json: unknown, depth = 0): CtyType {
   if (kind === 'list' || kind === 'set' || kind === 'map') return [kind, asCtyType(of, depth + 1)];
   if (kind === 'tuple' && Array.isArray(of)) return [kind, of.map((item) => asCtyType(item, depth + 1))];
   if (kind === 'object' && typeof of === 'object' && of !== null && !Array.isArray(of)) {
-    const attributes = Object.entries(of).map(([name, item]) => [name, asCtyType(item, depth + 1)]);
+    const attributes = Object.entries(of).map(([name, item]) => [
+      name.toWellFormed(),
+      asCtyType(item, depth + 1),
+    ]);
     return [kind, Object.fromEntries(attributes)];
   }
   throw new TypeError('A dynamic value came with something that is no type.');

@@ -45,8 +45,8 @@ function toWire(value: Value, type: CtyType): unknown {
   if (value === null || value instanceof Unknown) return value;
   if (type === 'dynamic') {
     if (!(value instanceof Dynamic)) throw mismatch(type, value);
-    const json = new TextEncoder().encode(JSON.stringify(value.type));
-    return [json, toWire(value.value, asCtyType(value.type))];
+    const inner = asCtyType(value.type);
+    return [new TextEncoder().encode(JSON.stringify(inner)), toWire(value.value, inner)];
   }
   if (typeof type === 'string') return primitiveToWire(value, type);
   switch (type[0]) {

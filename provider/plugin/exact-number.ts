@@ -13,6 +13,8 @@ export function exactNumber(text: string): ExactNumber {
   const significant = trimZeros(digits);
   if (significant.text === '') return 0;
   const power = Number(exponent) - fraction.length + significant.droppedAtEnd;
+  if (!Number.isSafeInteger(power))
+    throw new TypeError('A number has an exponent that is beyond all bounds.');
   if (significant.text.length + Math.abs(power) > longestWrittenOut)
     return `${sign}${significant.text}e${power}`;
   const decimal = `${sign}${shifted(significant.text, power)}`;

@@ -89,6 +89,11 @@ test('half a surrogate pair becomes the replacement character, in values and in 
       assert.equal(decodeValue(encodeValue(text, 'string'), 'string'), whole);
       const type: CtyType = ['map', 'string'];
       assert.deepEqual(decodeValue(encodeValue({ [text]: text }, type), type), { [whole]: whole });
+      const object = decodeValue(
+        encodeValue(new Dynamic(['object', { [text]: 'bool' }], {}), 'dynamic'),
+        'dynamic',
+      );
+      assert.deepEqual(object, new Dynamic(['object', { [whole]: 'bool' }], { [whole]: null }));
     }),
     { numRuns },
   );
@@ -161,6 +166,7 @@ test('what msgpack knows and Terraform does not is refused', () => {
     [hex(encode([1, 2])), ['tuple', ['number']]],
     [hex(encode('five')), 'number'],
     [hex(encode(Number.NaN)), 'number'],
+    [hex(encode(`5e${'9'.repeat(40)}`)), 'number'],
     ['a1ff', 'string'],
     ['0101', 'number'],
     [hex(encode([Buffer.from('["strings"]'), 'x'])), 'dynamic'],
