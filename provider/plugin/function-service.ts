@@ -2,6 +2,7 @@ import { FunctionFailure, type Parameter, type ProviderFunction } from './provid
 import type { Rpc } from './rpc.ts';
 import { markdown } from './schema.ts';
 import type { Session } from './session.ts';
+import { ownMember } from './value.ts';
 import { type DynamicValue, typedFromWire, typedToWire } from './wire-value.ts';
 
 interface CallRequest {
@@ -17,7 +18,7 @@ export function functionService<Client>({ provider, log }: Session<Client>) {
 
   const CallFunction: Rpc<CallRequest> = {
     run({ name, arguments: values }) {
-      const found = functions[name];
+      const found = ownMember(functions, name);
       if (!found) return { error: { text: `This provider has no function "${name}".` } };
       try {
         const { parameters, returns } = found;

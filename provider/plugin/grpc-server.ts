@@ -1,19 +1,9 @@
-import { once } from 'node:events';
-import {
-  constants,
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2Session,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { AddressInfo, ListenOptions } from 'node:net';
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
+import type { AddressInfo, ListenOptions, Socket } from 'node:net';
+import { type GrpcHandler, refuseCall, serveCall } from './grpc-call.ts';
 import type { Log } from './log.ts';
 
-/** Serves one method: takes the bytes of its request, gives those of each message of its answer. */
-export type GrpcHandler = (request: Buffer) => AsyncIterable<Buffer>;
-
-export interface GrpcServerParts {
+interface GrpcServerParts {
   /** By path, `/package.Service/Method`. */
   handlers: ReadonlyMap<string, GrpcHandler>;
   /** PEM of the server's certificate and its key, and of the only client that may connect. */
@@ -30,22 +20,7 @@ export interface GrpcServer {
   close(graceMilliseconds: number): Promise<void>;
 }
 
-const maximumMessageBytes = 256 * 1024 * 1024;
 const windowBytes = 4 * 1024 * 1024;
-const prefixBytes = 5;
-
-/** Of https://github.com/grpc/grpc/blob/master/doc/statuscodes.md, those that are answered here. */
-const status = { ok: 0, resourceExhausted: 8, unimplemented: 12, internal: 13 } as const;
-
-/** Why a call has no answer, in gRPC's terms. */
-class StatusError extends Error {
-  readonly status: number;
-
-  constructor(code: number, message: string) {
-    super(message);
-    this.status = code;
-  }
-}
 
 /**
  * A gRPC server for calls with one uncompressed request message, over mutual TLS: all that plugins of Terraform are
@@ -67,6 +42,13 @@ export function createGrpcServer(parts: GrpcServerParts): GrpcServer {
     maxSessionMemory: 1024,
   });
   const sessions = new Set<Http2Session>();
+  // Those without a session too: closing waits for every one.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('error', (error) => log.debug('server failed', { reason: error.message }));
   server.on('session', (session) => {
     sessions.add(session);
     session.setLocalWindowSize?.(windowBytes);
@@ -76,7 +58,7 @@ export function createGrpcServer(parts: GrpcServerParts): GrpcServer {
   server.on('tlsClientError', (error) => log.debug('client refused', { reason: error.message }));
   server.on('stream', (stream, headers) => {
     stream.on('error', (error) => log.debug('call failed', { reason: error.message }));
-    serve(stream, headers, handlers).catch((error) => refuse(stream, error));
+    serveCall(stream, headers, handlers).catch((error) => refuseCall(stream, error));
   });
   return {
     async listen(at) {
@@ -99,6 +81,7 @@ export function createGrpcServer(parts: GrpcServerParts): GrpcServer {
       new Promise((resolve) => {
         const force = setTimeout(() => {
           for (const session of sessions) session.destroy();
+          for (const socket of sockets) socket.destroy();
         }, graceMilliseconds);
         server.close(() => {
           clearTimeout(force);
@@ -117,62 +100,4 @@ function listening(server: Http2SecureServer, at: ListenOptions): Promise<void> 
       resolve();
     });
   });
-}
-
-async function serve(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  handlers: GrpcServerParts['handlers'],
-): Promise<void> {
-  const path = headers[constants.HTTP2_HEADER_PATH] as string;
-  const handler = handlers.get(path);
-  if (!handler) throw new StatusError(status.unimplemented, `This plugin does not serve ${path}.`);
-  const request = await readMessage(stream);
-  for await (const message of handler(request)) {
-    if (stream.destroyed) return;
-    if (!stream.headersSent) {
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': status.ok }));
-    }
-    const prefix = Buffer.alloc(prefixBytes);
-    prefix.writeUInt32BE(message.length, 1);
-    stream.write(prefix);
-    if (!stream.write(message)) await once(stream, 'drain');
-  }
-  stream.end();
-}
-
-async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  // What is wrong with it is answered, so the stream stays open.
-  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > maximumMessageBytes + prefixBytes) {
-      throw new StatusError(status.resourceExhausted, `A message has at most ${maximumMessageBytes} bytes.`);
-    }
-  }
-  const [body] = chunks.length === 1 ? chunks : [Buffer.concat(chunks)];
-  if (!body || length < prefixBytes || body.readUInt32BE(1) !== length - prefixBytes) {
-    throw new StatusError(status.internal, 'The call must carry one whole message.');
-  }
-  if (body[0] !== 0) throw new StatusError(status.unimplemented, 'Compressed messages are not served.');
-  return body.subarray(prefixBytes);
-}
-
-/** Answers without a message, in the trailers alone. */
-function refuse(stream: ServerHttp2Stream, error: unknown): void {
-  if (stream.destroyed || stream.headersSent) return;
-  const code = error instanceof StatusError ? error.status : status.internal;
-  const message = error instanceof Error ? error.message : String(error);
-  stream.respond(
-    {
-      ':status': 200,
-      'content-type': 'application/grpc',
-      'grpc-status': code,
-      'grpc-message': encodeURIComponent(message),
-    },
-    { endStream: true },
-  );
 }

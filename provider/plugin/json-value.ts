@@ -1,5 +1,6 @@
-import type { CtyType } from './cty-type.ts';
-import { Dynamic, isValueMap, type Value } from './value.ts';
+import { asCtyType, type CtyType } from './cty-type.ts';
+import { canonicalNumber, exactNumber } from './exact-number.ts';
+import { Dynamic, isValueMap, ownMember, type Value } from './value.ts';
 
 /** What `parseJson` gives: JSON with every number as its source text, so that none is rounded. */
 export type ExactJson = null | boolean | string | JsonNumber | ExactJson[] | { [name: string]: ExactJson };
@@ -13,12 +14,17 @@ export class JsonNumber {
   }
 }
 
-/** Parses JSON without rounding a number. Throws `SyntaxError`. */
+/** Parses JSON without rounding a number. Throws `SyntaxError`, which tells nothing of the text: there may be secrets in it. */
 export function parseJson(text: string): ExactJson {
   const exact = (_: string, value: unknown, context: { source: string }) =>
     typeof value === 'number' ? new JsonNumber(context.source) : value;
-  // lib.es2024 does not know the third argument of a reviver yet.
-  return JSON.parse(text, exact as (key: string, value: unknown) => unknown);
+  try {
+    // lib.es2024 does not know the third argument of a reviver yet.
+    return JSON.parse(text, exact as (key: string, value: unknown) => unknown);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new SyntaxError('The text is not JSON.');
+    throw error;
+  }
 }
 
 /**
@@ -39,7 +45,7 @@ export function valueFromJson(json: ExactJson | undefined, type: CtyType): Value
       return mapEntries(asObject(json, type), (_, item) => valueFromJson(item, type[1]));
     case 'object': {
       const object = asObject(json, type);
-      return mapEntries(type[1], (name, attribute) => valueFromJson(object[name], attribute));
+      return mapEntries(type[1], (name, attribute) => valueFromJson(ownMember(object, name), attribute));
     }
   }
 }
@@ -50,9 +56,11 @@ export function valueFromJson(json: ExactJson | undefined, type: CtyType): Value
  */
 export function valueToJson(value: Value): unknown {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
-  if (typeof value === 'number') return value;
-  // lib.es2024 does not know JSON.rawJSON yet.
-  if (typeof value === 'bigint') return (JSON as unknown as RawJson).rawJSON(value.toString());
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    const number = canonicalNumber(value);
+    // lib.es2024 does not know JSON.rawJSON yet.
+    return typeof number === 'bigint' ? (JSON as unknown as RawJson).rawJSON(number.toString()) : number;
+  }
   if (Array.isArray(value)) return value.map(valueToJson);
   if (value instanceof Dynamic) return valueToJson(value.value);
   if (isValueMap(value)) return mapEntries(value, (_, item) => valueToJson(item));
@@ -66,19 +74,15 @@ interface RawJson {
 function primitiveFromJson(json: ExactJson, type: 'string' | 'number' | 'bool'): Value {
   if (type === 'string' && typeof json === 'string') return json;
   if (type === 'bool' && typeof json === 'boolean') return json;
-  if (type === 'number' && json instanceof JsonNumber) {
-    if (!/^-?\d+$/.test(json.source)) return json.source;
-    const number = Number(json.source);
-    return Number.isSafeInteger(number) ? number : BigInt(json.source);
-  }
+  if (type === 'number' && json instanceof JsonNumber) return exactNumber(json.source);
   throw mismatch(json, type);
 }
 
 /** State files hold a dynamic value as `{"type": …, "value": …}`. */
 function dynamicFromJson(json: ExactJson): Value {
   const object = asObject(json, 'dynamic');
-  const type = JSON.parse(JSON.stringify(object.type)) as CtyType;
-  return new Dynamic(type, valueFromJson(object.value, type));
+  const type = asCtyType(ownMember(object, 'type'));
+  return new Dynamic(type, valueFromJson(ownMember(object, 'value'), type));
 }
 
 function asArray(json: ExactJson, type: CtyType): ExactJson[] {

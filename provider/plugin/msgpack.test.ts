@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import type { CtyType } from './cty-type.ts';
-import { decodeValue, encodeValue } from './msgpack.ts';
+import { decodeValue } from './decode-value.ts';
+import { encodeValue } from './encode-value.ts';
 import { Dynamic, isUnknown, Unknown, unknown, type Value } from './value.ts';
 
 const roundTrip = (value: Value, type: CtyType) => decodeValue(encodeValue(value, type), type);

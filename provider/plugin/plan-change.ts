@@ -1,6 +1,14 @@
 import type { ValuePath } from './diagnostic.ts';
 import { type Attribute, type Attributes, isNested } from './schema.ts';
-import { equalValues, isValueMap, unknown, type Value, type ValueMap } from './value.ts';
+import {
+  equalValues,
+  isUnknown,
+  isValueMap,
+  ownMember,
+  unknown,
+  type Value,
+  type ValueMap,
+} from './value.ts';
 
 export interface PlannedChange {
   planned: Value;
@@ -20,10 +28,9 @@ export function planChange(prior: Value, config: Value, attributes: Attributes):
   const priorObject = isValueMap(prior) ? prior : null;
   const planned = planObject(priorObject, config, attributes);
   if (!priorObject) return { planned, requiresReplace: [] };
-  const changes = (name: string) => !equalValues(priorObject[name] ?? null, planned[name] ?? null);
-  for (const [name, { renewedBy = [] }] of Object.entries(attributes)) {
-    if (renewedBy.some(changes)) planned[name] = unknown;
-  }
+  const changes = (name: string) =>
+    !equalValues(ownMember(priorObject, name) ?? null, ownMember(planned, name) ?? null);
+  renew(planned, config, attributes, changes);
   const requiresReplace = Object.keys(attributes)
     .filter((name) => attributes[name]?.requiresReplace)
     .filter(changes)
@@ -31,11 +38,29 @@ export function planChange(prior: Value, config: Value, attributes: Attributes):
   return { planned, requiresReplace };
 }
 
+/** Makes unknown what is renewed by a change and not configured; what is renewed renews others in turn. */
+function renew(
+  planned: ValueMap,
+  config: ValueMap,
+  attributes: Attributes,
+  changes: (name: string) => boolean,
+): void {
+  const due = Object.keys(attributes).filter(
+    (name) =>
+      !isUnknown(ownMember(planned, name)) &&
+      (ownMember(config, name) ?? null) === null &&
+      attributes[name]?.renewedBy?.some(changes),
+  );
+  if (due.length === 0) return;
+  for (const name of due) planned[name] = unknown;
+  renew(planned, config, attributes, changes);
+}
+
 function planObject(prior: ValueMap | null, config: ValueMap, attributes: Attributes): ValueMap {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, attribute]) => {
-      const before = prior === null ? undefined : (prior[name] ?? null);
-      return [name, planAttribute(before, config[name] ?? null, attribute)];
+      const before = prior === null ? undefined : (ownMember(prior, name) ?? null);
+      return [name, planAttribute(before, ownMember(config, name) ?? null, attribute)];
     }),
   );
 }
@@ -60,13 +85,18 @@ function planNested(
     isValueMap(element) ? planObject(isValueMap(before) ? before : null, element, attributes) : element;
   if (nesting === 'single') return planElement(prior, config);
   if (Array.isArray(config)) {
-    // Elements of a set cannot be paired with their prior selves.
-    const before = nesting === 'list' && Array.isArray(prior) ? prior : [];
-    return config.map((element, index) => planElement(before[index], element));
+    const before = Array.isArray(prior) ? prior : [];
+    if (nesting === 'list') return config.map((element, index) => planElement(before[index], element));
+    const left = [...before];
+    return config.map((element) => {
+      // Elements of a set have no names: one that is there already is known by staying as it is.
+      const same = left.findIndex((one) => equalValues(planElement(one, element), one));
+      return planElement(same < 0 ? undefined : left.splice(same, 1)[0], element);
+    });
   }
   if (!isValueMap(config)) return config;
   const before = isValueMap(prior) ? prior : {};
   return Object.fromEntries(
-    Object.entries(config).map(([key, item]) => [key, planElement(before[key], item)]),
+    Object.entries(config).map(([key, item]) => [key, planElement(ownMember(before, key), item)]),
   );
 }

@@ -46,6 +46,16 @@ export function resourceService<Client>(session: Session<Client>) {
   const { resources } = session.provider;
   const { find, attributes } = typesByName(resources, 'resource type');
   const context = () => ({ client: session.client(), signal: session.stop.signal });
+  /** What stays of a state when an operation failed; Terraform keeps its own where there is none. */
+  const kept = (name: string, state: DynamicValue | null) => {
+    try {
+      const { attributes: known } = find(name).schema;
+      return valueToWire(withoutWriteOnly(objectFromWire(state, known), known), known);
+    } catch {
+      // What cannot be read may hold anything, so it is not sent back.
+      return undefined;
+    }
+  };
 
   const ValidateResourceConfig: Rpc<ValidateRequest> = {
     attributes,
@@ -61,15 +71,15 @@ export function resourceService<Client>(session: Session<Client>) {
   const ReadResource: Rpc<ReadRequest> = {
     attributes,
     whenFailed: (request) => ({
-      ...{ new_state: request.current_state, private: request.private },
+      ...{ new_state: kept(request.type_name, request.current_state), private: request.private },
       new_identity: request.current_identity,
     }),
     async run(request) {
       const type = find(request.type_name);
       const state = objectFromWire(request.current_state, type.schema.attributes);
       const found = state && (await type.read({ state, private: request.private, ...context() }));
-      const { state: new_state, private: kept, identity } = storedToWire(found, type, request.private);
-      return { new_state, private: kept, new_identity: identity };
+      const { state: new_state, identity, ...rest } = storedToWire(found, type, request.private);
+      return { new_state, private: rest.private, new_identity: identity };
     },
   };
 
@@ -93,15 +103,15 @@ export function resourceService<Client>(session: Session<Client>) {
   const ApplyResourceChange: Rpc<ApplyRequest> = {
     attributes,
     whenFailed: (request) => ({
-      ...{ new_state: request.prior_state, private: request.planned_private },
+      ...{ new_state: kept(request.type_name, request.prior_state), private: request.planned_private },
       new_identity: request.planned_identity,
     }),
     async run(request) {
       const type = find(request.type_name);
       const { stored, warnings = [] } = await apply(type, request, context());
-      const { state, private: kept, identity } = storedToWire(stored, type, request.planned_private);
+      const { state, identity, ...rest } = storedToWire(stored, type, request.planned_private);
       const diagnostics = diagnosticsToWire(warnings, type.schema.attributes);
-      return { new_state: state, private: kept, new_identity: identity, diagnostics };
+      return { new_state: state, private: rest.private, new_identity: identity, diagnostics };
     },
   };
 

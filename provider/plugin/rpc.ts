@@ -1,6 +1,6 @@
 import { pathToWire } from './attribute-path.ts';
 import { type Diagnostic, DiagnosticError } from './diagnostic.ts';
-import type { GrpcHandler } from './grpc-server.ts';
+import type { GrpcHandler } from './grpc-call.ts';
 import type { Log } from './log.ts';
 import { codecOf } from './protocol.ts';
 import type { Attributes } from './schema.ts';

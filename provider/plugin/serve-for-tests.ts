@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { selfSignedCertificate } from './certificate.ts';
+import { decodeValue } from './decode-value.ts';
+import { encodeValue } from './encode-value.ts';
 import { createLog } from './log.ts';
-import { decodeValue, encodeValue } from './msgpack.ts';
 import type { Provider } from './provider.ts';
 import { objectType, type Schema } from './schema.ts';
 import { startServer } from './server.ts';
@@ -66,5 +67,5 @@ export async function connect(t: TestContext, provider: Provider<string>) {
     terraform_version: '1.11.4',
     config: { msgpack: encodeValue({ key: null }, ['object', { key: 'string' }]) },
   });
-  return { call, stream: call.stream, server, lines, shutdown: shutdown.promise };
+  return { call, stream: call.stream, server, client, lines, shutdown: shutdown.promise };
 }

@@ -3,7 +3,8 @@ import { selfSignedCertificate } from './certificate.ts';
 import { dataSourceService } from './data-source-service.ts';
 import { ephemeralService } from './ephemeral-service.ts';
 import { functionService } from './function-service.ts';
-import { createGrpcServer, type GrpcHandler, type GrpcServer } from './grpc-server.ts';
+import type { GrpcHandler } from './grpc-call.ts';
+import { createGrpcServer, type GrpcServer } from './grpc-server.ts';
 import { listService } from './list-service.ts';
 import type { Log } from './log.ts';
 import {

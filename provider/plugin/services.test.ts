@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeValue } from './decode-value.ts';
 import { failure } from './diagnostic.ts';
+import { encodeValue } from './encode-value.ts';
 import { JsonNumber } from './json-value.ts';
-import { decodeValue, encodeValue } from './msgpack.ts';
 import { FunctionFailure, type Identity } from './provider.ts';
 import { connect, open, schema, testProvider, thing, wire } from './serve-for-tests.ts';
 import type { Value } from './value.ts';

@@ -49,7 +49,7 @@ export function stateService<Client>({ provider }: Session<Client>) {
       // Members that the schema does not know any more are left out; those that it did not know before are null.
       const object = objectType(schema.attributes);
       const state = valueFromJson(upgraded(type, version, jsonOf(raw_state), type_name), object);
-      return { upgraded_state: typedToWire(state, object) };
+      return { upgraded_state: typedToWire(withoutWriteOnly(state, schema.attributes), object) };
     },
   };
 

@@ -1,7 +1,7 @@
 import { type Diagnostic, failure } from './diagnostic.ts';
 import { diagnosticsToWire, type Rpc } from './rpc.ts';
 import type { Schema } from './schema.ts';
-import type { ValueMap } from './value.ts';
+import { ownMember, type ValueMap } from './value.ts';
 import { type DynamicValue, presentObject } from './wire-value.ts';
 
 interface OfType {
@@ -23,11 +23,11 @@ interface Configurable {
  */
 export function typesByName<T extends Configurable>(types: { readonly [name: string]: T }, kind: string) {
   const find = (name: string): T => {
-    const type = types[name];
+    const type = ownMember(types, name);
     if (type) return type;
     throw failure(`Unknown ${kind}`, `This provider has no ${kind} "${name}".`);
   };
-  const attributes = ({ type_name }: OfType) => types[type_name]?.schema.attributes;
+  const attributes = ({ type_name }: OfType) => ownMember(types, type_name)?.schema.attributes;
   const validation: Rpc<ConfigOfType> = {
     attributes,
     run({ type_name, config }) {

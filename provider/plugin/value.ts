@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
+
 /**
  * A Terraform value in JavaScript.
  *
- * Strings, booleans and null are themselves. A number is a `number` when that is exact, a `bigint` when it is a
- * larger integer, and a decimal `string` when it is a fraction that a double cannot hold. Lists, sets and tuples are
- * arrays; maps and objects are plain objects, where an object has every attribute of its type.
+ * Strings, booleans and null are themselves. A number is a `number` when that is exact, a `bigint` when it is an integer
+ * beyond the safe range, and a decimal `string` when it is a fraction that a double cannot hold, or too long to write
+ * out. Lists, sets and tuples are arrays; maps and objects are plain objects, where an object has every attribute of
+ * its type.
  */
 export type Value = null | boolean | string | number | bigint | Unknown | Dynamic | Value[] | ValueMap;
 export type ValueMap = { [name: string]: Value };
@@ -28,6 +31,11 @@ export class Dynamic {
     this.type = type;
     this.value = value;
   }
+}
+
+/** A member by its name; nothing that JavaScript's own objects have, such as `constructor`, is one. */
+export function ownMember<T>(object: { readonly [name: string]: T }, name: string): T | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 export function isUnknown(value: Value | undefined): value is Unknown {
@@ -60,12 +68,12 @@ export function equalValues(a: Value, b: Value): boolean {
     return a.length === b.length && a.every((item, index) => equalValues(item, b[index] ?? null));
   }
   if (a instanceof Dynamic && b instanceof Dynamic) {
-    return JSON.stringify(a.type) === JSON.stringify(b.type) && equalValues(a.value, b.value);
+    return isDeepStrictEqual(a.type, b.type) && equalValues(a.value, b.value);
   }
   if (isValueMap(a) && isValueMap(b)) {
     const names = Object.keys(a);
     if (names.length !== Object.keys(b).length) return false;
-    return names.every((name) => name in b && equalValues(a[name] ?? null, b[name] ?? null));
+    return names.every((name) => Object.hasOwn(b, name) && equalValues(a[name] ?? null, b[name] ?? null));
   }
   return a === b || (isInteger(a) && isInteger(b) && BigInt(a) === BigInt(b));
 }

@@ -1,6 +1,7 @@
 import type { CtyType } from './cty-type.ts';
+import { decodeValue } from './decode-value.ts';
+import { encodeValue } from './encode-value.ts';
 import { parseJson, valueFromJson } from './json-value.ts';
-import { decodeValue, encodeValue } from './msgpack.ts';
 import { type Attributes, objectType } from './schema.ts';
 import { isValueMap, type Value, type ValueMap } from './value.ts';
 
