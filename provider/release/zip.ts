@@ -9,14 +9,14 @@ export interface ZipEntry {
 }
 
 const regularFile = 0o100000;
-/** The archive's clock starts here. It has local time, so this is the same whatever the time zone. */
-const noTime = new Date(1980, 0, 1);
 
 /** A ZIP archive that has nothing of the time or machine that made it. */
 export async function zipOf(entries: ZipEntry[]): Promise<Buffer> {
   const zip = new ZipFile();
+  // Any fixed time will do. Archives have local time, so that this gives the same bytes whatever the time zone.
+  const mtime = new Date(2000, 0, 1);
   for (const { name, content, mode } of entries)
-    zip.addBuffer(content, name, { mode: regularFile | mode, mtime: noTime, forceDosTimestamp: true });
+    zip.addBuffer(content, name, { mode: regularFile | mode, mtime, forceDosTimestamp: true });
   zip.end();
   return buffer(zip.outputStream);
 }
