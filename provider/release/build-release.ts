@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleProvider, makeBlob, putIntoNode } from './executable.ts';
 import { fetchNode } from './fetch-node.ts';
 import { platformName } from './mirror.ts';
 import { type ReleaseTarget, releaseTargets } from './node-builds.ts';
 import { clearRelease, completeRelease, packExecutable } from './release-files.ts';
+import { forgetUnfinished, unfinishedFolder } from './unfinished.ts';
 
 export interface ReleaseOrder {
   /** Gets the files of the release, about 300 MB; those of an earlier one are removed. */
@@ -17,37 +18,31 @@ export interface ReleaseOrder {
   onProgress?: (step: string) => void;
 }
 
-const workPrefix = 'building-';
+/** Where packages of Node.js are kept. */
+const nodeFolder = (cacheDir: string) => join(cacheDir, 'node');
 
 /**
- * Builds the provider's release for all platforms. Killed at any point, another run makes it whole; of two at a time
- * the first fails. Throws on other machines than Linux on x64, which run the Node.js that prepares the executables.
+ * Builds the provider's release for all platforms. Killed at any point, another run makes it whole; run one at a time.
+ * Throws on other machines than Linux on x64, which run the Node.js that prepares the executables.
  */
 export async function buildRelease(order: ReleaseOrder): Promise<void> {
   const { outDir, cacheDir, targets = releaseTargets } = order;
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Error('A release is built on Linux on x64.');
   await clearRelease(outDir);
-  await clearWork(cacheDir);
+  for (const parent of [cacheDir, nodeFolder(cacheDir)]) await forgetUnfinished(parent);
   const bundle = await bundleProvider();
   const archives: string[] = [];
   for (const target of targets) archives.push(await buildTarget(target, bundle, order));
   await completeRelease(outDir, archives);
 }
 
-/** What runs that were killed have left. */
-async function clearWork(cacheDir: string): Promise<void> {
-  await mkdir(cacheDir, { recursive: true });
-  const left = (await readdir(cacheDir)).filter((name) => name.startsWith(workPrefix));
-  await Promise.all(left.map((name) => rm(join(cacheDir, name), { recursive: true, force: true })));
-}
-
 async function buildTarget(target: ReleaseTarget, bundle: Uint8Array, order: ReleaseOrder): Promise<string> {
   const { cacheDir, outDir, signal, onProgress } = order;
   const { system, processor } = target;
-  const folder = await mkdtemp(join(cacheDir, workPrefix));
+  const folder = await unfinishedFolder(cacheDir);
   try {
-    const fetching = { folder, cacheDir: join(cacheDir, 'node'), signal, ...(onProgress && { onProgress }) };
+    const fetching = { folder, cacheDir: nodeFolder(cacheDir), signal, ...(onProgress && { onProgress }) };
     const node = await fetchNode(target.node, fetching);
     const builder = target.builder === target.node ? node : await fetchNode(target.builder, fetching);
     onProgress?.(`building for ${platformName(system, processor)} with Node.js ${target.node.version}`);

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { NodeBuild } from './node-builds.ts';
 import { runTool } from './run-tool.ts';
+import { unfinishedFolder } from './unfinished.ts';
 
 const downloadMilliseconds = 900_000;
 
@@ -40,9 +41,7 @@ export async function fetchNode(build: NodeBuild, order: NodeFetch): Promise<Fet
 }
 
 async function download(build: NodeBuild, kept: string, signal: AbortSignal): Promise<void> {
-  const folder = join(kept, '..');
-  await mkdir(folder, { recursive: true });
-  const temporary = await mkdtemp(join(folder, 'fetching-'));
+  const temporary = await unfinishedFolder(dirname(kept));
   try {
     const words = ['pack', `${build.package}@${build.version}`, '--silent', '--pack-destination', temporary];
     await runTool('npm', words, signal, { timeoutMilliseconds: downloadMilliseconds });

@@ -22,7 +22,7 @@ import {
 } from './load-commands.ts';
 import { removeSignature } from './remove-signature.ts';
 
-/** Apple's tools start a signature at a multiple of this. */
+/** Apple's tools have a signature start and end at a multiple of this. */
 const signatureAlignment = 16;
 /** The larger page of the two processors: 16 KiB on arm64. */
 const memoryPage = 0x4000;
@@ -35,13 +35,15 @@ const memoryPage = 0x4000;
  * @see https://github.com/apple-oss-distributions/xnu/blob/main/osfmk/kern/cs_blobs.h
  */
 export function signAdHoc(executable: Buffer, identifier: string): Buffer {
-  const unsigned = removeSignature(executable);
-  const padding = -unsigned.length & (signatureAlignment - 1);
-  const code = Buffer.concat([unsigned, Buffer.alloc(padding)]);
+  const code = padded(removeSignature(executable));
   const { text } = readMachO(code);
-  const size = signatureOf(code, text, identifier).length;
-  announceSignature(code, size);
-  return Buffer.concat([code, signatureOf(code, text, identifier)]);
+  const { length } = padded(signatureOf(code, text, identifier));
+  announceSignature(code, length);
+  return Buffer.concat([code, padded(signatureOf(code, text, identifier))]);
+}
+
+function padded(bytes: Buffer): Buffer {
+  return Buffer.concat([bytes, Buffer.alloc(-bytes.length & (signatureAlignment - 1))]);
 }
 
 /** Writes the load command of a signature at the end of the file and has `__LINKEDIT` reach over it. */
