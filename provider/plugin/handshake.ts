@@ -9,7 +9,7 @@ export class HandshakeError extends Error {
   readonly code = 'handshake';
 }
 
-const protocolVersion = '6';
+export const protocolVersion = '6';
 /** Guards against being started by hand; not a secret. Terraform's constant. */
 export const magicCookie = 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2';
 

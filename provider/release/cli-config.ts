@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { providerAddress, registryHosts } from './mirror.ts';
+import { writeWhole } from './write-whole.ts';
 
 /**
  * Writes a CLI configuration for Terraform and OpenTofu (`TF_CLI_CONFIG_FILE`): Ebb's provider comes from the mirror
@@ -27,10 +26,7 @@ export async function writeCliConfig({
   }
 }
 `;
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  await writeFile(temporary, text);
-  await rename(temporary, path);
+  await writeWhole(path, text);
 }
 
 /** A quoted string without templates. */

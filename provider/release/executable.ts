@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { contractAsData } from './contract-as-data.ts';
 import { runTool } from './run-tool.ts';
+import { sign, unsign } from './signature.ts';
 
 const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url));
 
@@ -31,6 +32,18 @@ export async function bundleProvider(): Promise<Uint8Array> {
   return file.contents;
 }
 
+/** An executable to be made. */
+export interface ExecutableOrder {
+  /** What {@link makeBlob} wrote with the same version of Node.js. */
+  blob: string;
+  /** The Node.js that is to run it; stays as it is. */
+  node: string;
+  /** Node's name of the system that it is for. */
+  system: string;
+  /** Path of the result. */
+  executable: string;
+}
+
 /**
  * Writes an executable that holds the bundle and the Node.js that runs this.
  *
@@ -43,24 +56,46 @@ export async function makeExecutable(
   folder: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const [main, output, config, executable] = ['main.cjs', 'program.blob', 'sea.json', 'executable'].map(
-    (name) => join(folder, name),
-  ) as [string, string, string, string];
-  await writeFile(main, bundle);
-  await writeFile(config, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
-  await runTool(process.execPath, ['--experimental-sea-config', config], signal);
-  await copyFile(process.execPath, executable);
-  await chmod(executable, 0o755);
-  if (process.platform === 'darwin') await runTool('codesign', ['--remove-signature', executable], signal);
-  await inject(executable, output, signal);
-  if (process.platform === 'darwin') await runTool('codesign', ['--sign', '-', executable], signal);
+  const blob = await makeBlob(process.execPath, bundle, folder, signal);
+  const executable = join(folder, 'executable');
+  await putIntoNode({ blob, node: process.execPath, system: process.platform, executable }, signal);
   return executable;
 }
 
+/**
+ * Writes the bundle in the form that a single executable of this version of Node.js holds, for whatever platform.
+ *
+ * @param node runs on this machine
+ * @param folder takes the parts and the result, and leaves no trace in it
+ * @returns path of the result
+ */
+export async function makeBlob(
+  node: string,
+  bundle: Uint8Array,
+  folder: string,
+  signal: AbortSignal,
+): Promise<string> {
+  await writeFile(join(folder, 'main.cjs'), bundle);
+  const config = { main: 'main.cjs', output: 'program.blob', disableExperimentalSEAWarning: true };
+  await writeFile(join(folder, 'sea.json'), JSON.stringify(config));
+  await runTool(node, ['--experimental-sea-config', 'sea.json'], signal, { cwd: folder });
+  return join(folder, config.output);
+}
+
+/** Copies a Node.js and puts a blob into the copy. */
+export async function putIntoNode(order: ExecutableOrder, signal: AbortSignal): Promise<void> {
+  const { blob, node, system, executable } = order;
+  await copyFile(node, executable);
+  await chmod(executable, 0o755);
+  await unsign(executable, system, signal);
+  await inject(executable, blob, system, signal);
+  await sign(executable, system, signal);
+}
+
 /** In a process of its own: it holds the whole binary in memory and cannot be interrupted. */
-function inject(executable: string, blob: string, signal: AbortSignal): Promise<void> {
+function inject(executable: string, blob: string, system: string, signal: AbortSignal): Promise<void> {
   const postject = join(dirname(createRequire(import.meta.url).resolve('postject')), 'cli.js');
-  const section = process.platform === 'darwin' ? ['--macho-segment-name', 'NODE_SEA'] : [];
+  const section = system === 'darwin' ? ['--macho-segment-name', 'NODE_SEA'] : [];
   const words = [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', sentinelFuse, ...section];
   return runTool(process.execPath, words, signal);
 }
