@@ -30,7 +30,7 @@ export async function buildProvider(order: ProviderBuild): Promise<BuiltProvider
   const { outDir, cacheDir, signal, onProgress } = order;
   const bundle = await bundleProvider();
   signal.throwIfAborted();
-  const platform = `${process.version} ${process.platform} ${process.arch}`;
+  const platform = `${process.version} ${process.platform} ${process.arch} with code cache`;
   const digest = createHash('sha256').update(bundle).update(platform).digest('hex');
   const kept = join(cacheDir, `terraform-provider-ebb-${digest}`);
   const cached = await exists(kept);

@@ -25,6 +25,7 @@ export async function bundleProvider(): Promise<Uint8Array> {
     minifyWhitespace: true,
     legalComments: 'none',
     logLevel: 'silent',
+    mainFields: ['module', 'main'],
     plugins: [contractAsData],
   });
   const [file] = outputFiles;
@@ -56,14 +57,15 @@ export async function makeExecutable(
   folder: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const blob = await makeBlob(process.execPath, bundle, folder, signal);
+  const blob = await makeBlob(process.execPath, bundle, folder, signal, { useCodeCache: true });
   const executable = join(folder, 'executable');
   await putIntoNode({ blob, node: process.execPath, system: process.platform, executable }, signal);
   return executable;
 }
 
 /**
- * Writes the bundle in the form that a single executable of this version of Node.js holds, for whatever platform.
+ * Writes the bundle in the form that a single executable of this version of Node.js holds, for whatever platform; with
+ * `useCodeCache` for this one alone, compiled already.
  *
  * @param node runs on this machine
  * @param folder takes the parts and the result, and leaves no trace in it
@@ -74,9 +76,11 @@ export async function makeBlob(
   bundle: Uint8Array,
   folder: string,
   signal: AbortSignal,
+  { useCodeCache = false } = {},
 ): Promise<string> {
   await writeFile(join(folder, 'main.cjs'), bundle);
-  const config = { main: 'main.cjs', output: 'program.blob', disableExperimentalSEAWarning: true };
+  const files = { main: 'main.cjs', output: 'program.blob' };
+  const config = { ...files, useCodeCache, disableExperimentalSEAWarning: true };
   await writeFile(join(folder, 'sea.json'), JSON.stringify(config));
   await runTool(node, ['--experimental-sea-config', 'sea.json'], signal, { cwd: folder });
   return join(folder, config.output);

@@ -50,13 +50,13 @@ test('sha256sum finds every archive and the manifest among the checksums', async
   assert.deepEqual(right, others.map((name) => `${name}: OK`).sort());
 });
 
-test('an archive has the executable, which may be executed, and both licenses', async () => {
+test('an archive has the executable, which may be executed, and the licenses of all in it', async () => {
   await release(folder);
   for (const { system, processor } of releaseTargets) {
     const archive = await readFile(join(folder, releaseNames.zip({ system, processor })));
     const executable = `terraform-provider-ebb_v${providerVersion}${system === 'win32' ? '.exe' : ''}`;
     const contents = unzip(archive);
-    assert.deepEqual([...contents.keys()], ['LICENSE', 'LICENSE.nodejs', executable]);
+    assert.deepEqual([...contents.keys()], ['LICENSE', 'LICENSE.msgpack', 'LICENSE.nodejs', executable]);
     assert.equal(contents.get(executable)?.toString(), `${system} ${processor}`);
     assert.match(String(contents.get('LICENSE')), /Apache License/);
     assert.equal(permissionsOf(archive, executable), 0o755);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { protocolVersion } from '../plugin/handshake.ts';
 import { providerVersion } from '../version.ts';
 import { executableName, platformName } from './mirror.ts';
@@ -9,6 +10,11 @@ import { writeWhole } from './write-whole.ts';
 import { zipOf } from './zip.ts';
 
 const ebbLicense = new URL('../../LICENSE', import.meta.url);
+/** Of the one package that the provider's bundle has code of. */
+const msgpackLicense = join(
+  dirname(createRequire(import.meta.url).resolve('@msgpack/msgpack/package.json')),
+  'LICENSE',
+);
 const typeName = 'terraform-provider-ebb';
 
 export interface PlatformExecutable extends Platform {
@@ -36,6 +42,7 @@ export async function clearRelease(outDir: string): Promise<void> {
 export async function packExecutable(outDir: string, packed: PlatformExecutable): Promise<string> {
   const entries = [
     { name: 'LICENSE', content: await readFile(ebbLicense), mode: 0o644 },
+    { name: 'LICENSE.msgpack', content: await readFile(msgpackLicense), mode: 0o644 },
     { name: 'LICENSE.nodejs', content: await readFile(packed.nodeLicense), mode: 0o644 },
     { name: executableName(packed.system), content: await readFile(packed.executable), mode: 0o755 },
   ];
