@@ -8,6 +8,7 @@ import { runTerraform } from '../provider/acceptance/terraform.ts';
 import { createClient } from '../provider/client/client.ts';
 import { buildProvider } from '../provider/release/build-provider.ts';
 import { writeCliConfig } from '../provider/release/cli-config.ts';
+import { makeExecutable } from '../provider/release/executable.ts';
 import { findTerraformMirror } from '../test/terraform-mirror.ts';
 import { watchPeakMemory } from './peak-memory.ts';
 import { startTimes } from './provider-start.ts';
@@ -50,6 +51,7 @@ async function startMeasures(executable: string): Promise<Measure[]> {
   const own = median(await startTimes(executable, [], 15));
   const aws = awsProvider();
   const peer = aws && median(await startTimes(aws, [], 5));
+  const empty = median(await startTimes(await emptyExecutable(), [], 15));
   return [
     {
       ...{
@@ -58,12 +60,19 @@ async function startMeasures(executable: string): Promise<Measure[]> {
         value: rounded(own),
         unit: 'ms',
       },
-      against:
-        peer === undefined ? 'hashicorp/aws: not on this machine' : `hashicorp/aws: ${rounded(peer)} ms`,
+      against: `hashicorp/aws: ${peer === undefined ? 'not on this machine' : `${rounded(peer)} ms`}; the same Node.js with an empty program: ${rounded(empty)} ms`,
       ratio: peer === undefined ? null : rounded(own / peer),
       ...{ target: `<= ${targetStartMs} ms`, met: own <= targetStartMs },
     },
   ];
+}
+
+/** What no program in this Node.js can be faster than. */
+async function emptyExecutable(): Promise<string> {
+  const folder = join(root, 'empty');
+  await mkdir(folder);
+  const program = "process.stdout.write('started\\n'); setInterval(() => {}, 60_000);";
+  return await makeExecutable(Buffer.from(program), folder, signal);
 }
 
 function awsProvider(): string | undefined {
