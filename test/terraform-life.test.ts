@@ -8,6 +8,7 @@ import { declarableResources } from '../contract/resources.ts';
 import type { Workspace } from '../provider/acceptance/terraform.ts';
 import { ApiError } from '../provider/client/api-error.ts';
 import { type Client, createClient } from '../provider/client/client.ts';
+import { hasNoBody, isObject } from '../provider/client/send.ts';
 import { type Life, lives } from './terraform-lives.ts';
 import { explains, startTerraformSetting, succeeds, type TerraformSetting } from './terraform-setting.ts';
 
@@ -48,7 +49,7 @@ const changes = 2;
 async function liveThrough(life: Life, path: string, workspace: Workspace): Promise<void> {
   const address = `${life.type}.it`;
   const itemOf = async (id: unknown): Promise<Record<string, unknown>> =>
-    JSON.parse((await client.request({ method: 'GET', path: `${path}/${id}` })).text);
+    JSON.parse((await client.request({ method: 'GET', path: `${path}/${id}`, isAnswer: isObject })).text);
   const plan = async (expected: number) => {
     const { code, output } = await workspace.terraform('plan', '-detailed-exitcode', '-no-color');
     assert.equal(code, expected, output);
@@ -74,7 +75,9 @@ async function liveThrough(life: Life, path: string, workspace: Workspace): Prom
   assert.deepEqual(withoutVersions(await stateOf(workspace, address)), withoutVersions(changed));
   await becomes(life.changed);
 
-  await client.request({ method: 'PATCH', path: `${path}/${made.id}`, body: JSON.stringify(life.drift) });
+  await client.request({
+    ...{ method: 'PATCH', path: `${path}/${made.id}`, body: JSON.stringify(life.drift), isAnswer: isObject },
+  });
   assert.match(await plan(changes), new RegExp(`${address} will be updated in-place`));
   await becomes(life.changed);
   assert.partialDeepStrictEqual(await itemOf(made.id), life.changedAtApi);
@@ -83,7 +86,7 @@ async function liveThrough(life: Life, path: string, workspace: Workspace): Prom
   assert.notEqual(replaced.id, made.id, 'another one takes its place');
   await isGone(() => itemOf(made.id));
 
-  await client.request({ method: 'DELETE', path: `${path}/${replaced.id}` });
+  await client.request({ method: 'DELETE', path: `${path}/${replaced.id}`, isAnswer: hasNoBody });
   assert.match(await plan(changes), new RegExp(`${address} will be created`));
   await becomes(life.replaced);
 

@@ -66,6 +66,7 @@ describeApi('connections', (given) => {
     const { body } = await create({});
     const again = await create({ name: body.name });
     assert.deepEqual([again.status, again.body.code], [409, 'name_taken']);
+    assert.match(again.body.detail, /terraform import ebb_connection\.NAME \S+\/\S+\)/);
   });
 
   test('a connection that has projects stays until they are destroyed', async () => {

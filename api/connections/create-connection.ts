@@ -1,11 +1,13 @@
-import type { Connection, connection } from '../../contract/connection.ts';
+import { type Connection, connection } from '../../contract/connection.ts';
 import type { Creation } from '../../contract/resource.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
+import { howToImport } from '../http/how-to-import.ts';
 import { conflict, ProblemError } from '../http/problem-error.ts';
+import { teamName } from '../teams/team-name.ts';
 import { checkConnection } from './check-connection.ts';
 import { pinHostKeys } from './connect.ts';
 import { sealCredential } from './credential.ts';
@@ -49,7 +51,8 @@ export async function createConnection(
     },
   );
   await transact(context, async (inside) => {
-    if (!(await insertConnection(inside.database, row))) throw nameTaken(name);
+    if (!(await insertConnection(inside.database, row)))
+      throw nameTaken(await teamName(inside.database, teamId), name);
     const detail = { name, kind, url: row.url };
     await recordAudit(inside, { teamId, action: 'connection.created', actor: keyId, subject: id, detail });
   });
@@ -58,10 +61,7 @@ export async function createConnection(
   return toConnection(made);
 }
 
-function nameTaken(name: string): ProblemError {
-  return conflict(
-    'name_taken',
-    `The team has a connection ${name} already. Choose another name, or import it.`,
-    'name',
-  );
+function nameTaken(team: string, name: string): ProblemError {
+  const detail = `The team has a connection ${name} already. ${howToImport(connection, team, { name })} or choose another name.`;
+  return conflict('name_taken', detail, 'name');
 }

@@ -1,7 +1,9 @@
+import { deployKey } from '../../contract/deploy-key.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
+import { howToImport } from '../http/how-to-import.ts';
 import { conflict } from '../http/problem-error.ts';
 import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
@@ -126,9 +128,10 @@ async function addRow(
 
 function alreadyThere(project: ProjectAtHost) {
   const name = `${project.teamName}/${project.name}`;
+  const how = howToImport(deployKey, project.teamName, { project: project.name });
   return conflict(
     'deploy_key_exists',
-    `The project ${name} has a deploy key already. Import it (terraform import ebb_deploy_key.NAME ${name}) or delete it first.`,
+    `The project ${name} has a deploy key already. ${how} or delete it first.`,
     'project_id',
   );
 }

@@ -1,7 +1,9 @@
+import { hookBinding } from '../../contract/hook-binding.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
+import { howToImport } from '../http/how-to-import.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { noteBaseline } from '../reconciler/note-baseline.ts';
 import { provesNothingHappened } from '../source-hosts/errors.ts';
@@ -138,9 +140,10 @@ export function requireEvents(project: ProjectAtHost, { events }: Pick<Binding, 
 
 function alreadyThere(project: ProjectAtHost) {
   const name = `${project.teamName}/${project.name}`;
+  const how = howToImport(hookBinding, project.teamName, { project: project.name });
   return conflict(
     'hook_binding_exists',
-    `The project ${name} has a hook binding already. Import it (terraform import ebb_hook_binding.NAME ${name}) or delete it first.`,
+    `The project ${name} has a hook binding already. ${how} or delete it first.`,
     'project_id',
   );
 }

@@ -1,14 +1,16 @@
 import { collectSoon } from '../../contract/collect-garbage.ts';
-import type { Project, ProjectCreation } from '../../contract/project.ts';
+import { type Project, type ProjectCreation, project } from '../../contract/project.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { Principal } from '../auth/principal.ts';
 import { findConnection } from '../connections/store.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
+import { howToImport } from '../http/how-to-import.ts';
 import { conflict, invalidField, ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
+import { teamName } from '../teams/team-name.ts';
 import { checkImage } from './check-image.ts';
 import { checkEnvironment } from './environment-names.ts';
 import { findProject, insertProject, toProject } from './store.ts';
@@ -33,7 +35,8 @@ export async function createProject(
     ...{ public_key: key.publicKey, wrapped_private_key: key.wrappedPrivateKey },
   };
   await transact(context, async (inside) => {
-    if (!(await insertProject(inside.database, made))) throw nameTaken(made.name);
+    if (!(await insertProject(inside.database, made)))
+      throw nameTaken(await teamName(inside.database, teamId), made.name);
     const { name, repository, connection_id: connection } = made;
     const detail = { name, repository, connection, environment: Object.keys(made.environment).sort() };
     await recordAudit(inside, { teamId, action: 'project.created', actor: keyId, subject: id, detail });
@@ -43,12 +46,9 @@ export async function createProject(
   return toProject(row);
 }
 
-function nameTaken(name: string): ProblemError {
-  return conflict(
-    'name_taken',
-    `The team has a project ${name} already. Choose another name, or import it.`,
-    'name',
-  );
+function nameTaken(team: string, name: string): ProblemError {
+  const detail = `The team has a project ${name} already. ${howToImport(project, team, { name })} or choose another name.`;
+  return conflict('name_taken', detail, 'name');
 }
 
 /** Gives the repository's id at the source host, where it has one. */

@@ -10,13 +10,14 @@ import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
+import { howToImport } from '../http/how-to-import.ts';
 import { once } from '../http/idempotency.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { conflict, invalidField, notFound, type ProblemError } from '../http/problem-error.ts';
 import { checkEnvironmentName } from '../projects/environment-names.ts';
-import { findProject } from '../projects/store.ts';
+import { findProject, type ProjectRow } from '../projects/store.ts';
 import {
   deleteSecret,
   findSecret,
@@ -81,7 +82,8 @@ export const secretRoutes: Routes = async (app, { context }) => {
             "The project's key pair was rotated at the same moment. Try again.",
           );
         if (result === 'project_revoked') throw noLiveProject(project_id);
-        if (result === 'name_taken') throw nameTaken(name);
+        if (result === 'name_taken')
+          throw nameTaken(await findProject(database, request.principal.teamId, project_id), name);
         return toSecret(await find(request.principal, row.id));
       }),
   );
@@ -160,8 +162,10 @@ function secretEntry(
   return { teamId, action, actor: keyId, subject: id, detail: { name, project: project_id } };
 }
 
-function nameTaken(name: string): ProblemError {
-  const detail = `The project has a secret ${name} already. Choose another name, or import it.`;
+function nameTaken(project: ProjectRow | undefined, name: string): ProblemError {
+  if (!project) return conflict('project_revoked', 'The project is being revoked.', 'project_id');
+  const how = howToImport(secret, project.team, { project: project.name, name });
+  const detail = `The project has a secret ${name} already. ${how} or choose another name.`;
   return conflict('name_taken', detail, 'name');
 }
 

@@ -71,6 +71,7 @@ function respond(response: ServerResponse, { status, body, headers }: Reply): vo
 }
 
 function issueToken(form: string, apiKey: string): Reply {
-  if (new URLSearchParams(form).get('client_secret') !== apiKey) return { status: 401, body: {} };
+  if (new URLSearchParams(form).get('client_secret') !== apiKey)
+    return { status: 401, body: { error: 'invalid_client' } };
   return { status: 200, body: { access_token: token, token_type: 'Bearer', expires_in: 300, scope: '' } };
 }

@@ -144,6 +144,13 @@ export function problem(
 ): Reply {
   return {
     status,
-    body: { title: 'Refused', status, detail, request_id: 'req_test', ...(errors && { errors }) },
+    body: {
+      title: 'Refused',
+      status,
+      code: 'refused',
+      detail,
+      request_id: 'req_test',
+      ...(errors && { errors }),
+    },
   };
 }

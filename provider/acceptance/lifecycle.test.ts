@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FakeApi } from './fake-api.ts';
+import { problem } from './fake-resources.ts';
 import { createSetting, projectConfiguration } from './setting.ts';
 import type { Workspace } from './terraform.ts';
 
@@ -88,7 +89,7 @@ test('what is gone already counts as destroyed; a deletion that takes time is wa
   const path = new RegExp(`DELETE /v1/projects/${id}`);
   api.interfere(path, { status: 202 }, { status: 202 });
   api.interfere(path, { status: 204, headers: { 'ebb-receipt': 'rct_1' } });
-  api.interfere(/DELETE \/v1\/connections/, { status: 404 });
+  api.interfere(/DELETE \/v1\/connections/, problem(404, 'It is gone.'));
   const { code, output } = await workspace.terraform('destroy', '-auto-approve', '-no-color');
   assert.equal(code, 0, output);
   assert.equal(api.requests.filter((line) => path.test(line)).length, 3);

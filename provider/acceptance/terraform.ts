@@ -10,12 +10,20 @@ export interface TerraformRun {
   output: string;
 }
 
+/** Terraform at work. Its code is -1 when it was killed. */
+export interface TerraformProcess {
+  pid: number;
+  done: Promise<TerraformRun>;
+}
+
 /** A folder with a configuration, and the real Terraform run in it with the provider bundled from its sources. */
 export interface Workspace {
   folder: string;
   write(configuration: string): Promise<void>;
   read(file: string): Promise<Buffer>;
   terraform(...words: string[]): Promise<TerraformRun>;
+  /** Starts Terraform, for a test that interrupts or kills it. */
+  start(...words: string[]): TerraformProcess;
   remove(): Promise<void>;
 }
 
@@ -51,16 +59,25 @@ export async function createWorkspace(environment: Record<string, string>): Prom
     write: (configuration) => writeFile(join(folder, 'main.tf'), providerBlock + configuration),
     read: (file) => readFile(join(folder, file)),
     terraform: (...words) => runTerraform(words, folder, variables),
+    start: (...words) => startTerraform(words, folder, variables),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
 /** Runs Terraform in a folder, with nothing of this process's environment but the path. */
-export function runTerraform(
+export async function runTerraform(
   words: string[],
   cwd: string,
   environment: Record<string, string>,
 ): Promise<TerraformRun> {
+  const run = await startTerraform(words, cwd, environment).done;
+  if (run.code === killed) throw new Error(`Terraform was killed, or took too long.\n${run.output}`);
+  return run;
+}
+
+const killed = -1;
+
+function startTerraform(words: string[], cwd: string, environment: Record<string, string>): TerraformProcess {
   const env = {
     PATH: process.env.PATH,
     HOME: cwd,
@@ -69,10 +86,10 @@ export function runTerraform(
     ...environment,
   };
   const options = { cwd, env, timeout: commandTimeoutMilliseconds, maxBuffer: 64 * 1024 * 1024 };
-  return new Promise((resolve, reject) => {
-    execFile('terraform', words, options, (error, stdout, stderr) => {
-      if (error && typeof error.code !== 'number') return reject(error);
-      resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr });
-    });
+  const { promise: done, resolve, reject } = Promise.withResolvers<TerraformRun>();
+  const child = execFile('terraform', words, options, (error, stdout, stderr) => {
+    if (typeof error?.code === 'string') return reject(error);
+    resolve({ code: error ? (error.code ?? killed) : 0, output: stdout + stderr });
   });
+  return { pid: child.pid ?? 0, done };
 }

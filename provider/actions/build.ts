@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Build, BuildCreation, finalStates } from '../../contract/build.ts';
-import type { Client } from '../client/client.ts';
+import type { ApiRequest, Client } from '../client/client.ts';
+import { hasMember } from '../client/send.ts';
 import { pathOf } from '../data-sources/builds.ts';
 import { failure } from '../plugin/diagnostic.ts';
 import type { Action } from '../plugin/provider.ts';
@@ -39,9 +40,9 @@ export const buildAction: Action<Client> = {
   },
 };
 
-async function answered(client: Client, request: Parameters<Client['request']>[0]): Promise<Build> {
+async function answered(client: Client, request: Omit<ApiRequest, 'isAnswer'>): Promise<Build> {
   try {
-    return JSON.parse((await client.request(request)).text);
+    return JSON.parse((await client.request({ ...request, isAnswer: hasMember('state') })).text);
   } catch (error) {
     throw whatTheApiSaid(error, 'Cannot build');
   }

@@ -14,7 +14,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The API did not answer: no connection, no valid certificate, or no answer in time. */
+/** The API did not answer: no connection, no valid certificate, no answer in time, or something else in its place. */
 export class ApiUnreachableError extends Error {
   readonly code = 'api_unreachable';
 

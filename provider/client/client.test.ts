@@ -1,42 +1,7 @@
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { ApiError, ApiUnreachableError } from './api-error.ts';
-import { createClient } from './client.ts';
-
-type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
-
-/** An API whose token endpoint works; `handler` answers the rest and is told how many requests there were. */
-async function startApi(t: TestContext, handler: Handler) {
-  const seen: { line: string; headers: IncomingMessage['headers']; body: string }[] = [];
-  const forms: string[] = [];
-  const server = createServer(async (request, response) => {
-    const body = await text(request);
-    if (request.url === '/v1/token') {
-      forms.push(body);
-      response.end(JSON.stringify({ access_token: `token ${forms.length}`, expires_in: 600 }));
-      return;
-    }
-    seen.push({ line: `${request.method} ${request.url}`, headers: request.headers, body });
-    handler(request, response, seen.length);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const controller = new AbortController();
-  const client = createClient({
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    apiKey: 'ebb_id_secret',
-    userAgent: 'test',
-    signal: controller.signal,
-    sleep: async () => {},
-  });
-  return { client, controller, seen, forms };
-}
+import { startApi } from './api-for-tests.ts';
 
 test('the API key is exchanged once and the token sent with every request', async (t) => {
   const { client, seen, forms } = await startApi(t, (_, response) => response.end('{}'));
@@ -52,13 +17,13 @@ test('the API key is exchanged once and the token sent with every request', asyn
 test('a refused token is renewed and the request repeated, once', async (t) => {
   const { client, seen } = await startApi(t, (request, response) => {
     response.statusCode = request.headers.authorization === 'Bearer token 2' ? 200 : 401;
-    response.end('{}');
+    response.end('{"code":"unauthorized"}');
   });
   assert.equal((await client.request({ method: 'GET', path: '/' })).status, 200);
   assert.equal(seen.length, 2);
   const hopeless = await startApi(t, (_, response) => {
     response.statusCode = 401;
-    response.end('{"detail":"The key is revoked."}');
+    response.end('{"code":"unauthorized","detail":"The key is revoked."}');
   });
   await assert.rejects(hopeless.client.request({ method: 'GET', path: '/' }), /The key is revoked/);
   assert.equal(hopeless.seen.length, 2);
@@ -105,7 +70,8 @@ test('two creations have different idempotency keys', async (t) => {
 test('a problem that does not pass is thrown at once with its document', async (t) => {
   const { client, seen } = await startApi(t, (_, response) => {
     response.statusCode = 422;
-    response.end('{"detail":"The name is wrong.","errors":[{"pointer":"#/name","detail":"Too long."}]}');
+    const errors = [{ pointer: '#/name', detail: 'Too long.' }];
+    response.end(JSON.stringify({ code: 'validation_failed', detail: 'The name is wrong.', errors }));
   });
   await assert.rejects(client.request({ method: 'POST', path: '/', body: '{}' }), (error) => {
     assert.ok(error instanceof ApiError);

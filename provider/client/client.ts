@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from './api-error.ts';
 import { type RetryParts, retry } from './retry.ts';
-import { type HttpAnswer, type HttpRequest, send } from './send.ts';
+import { type AnswerCheck, type HttpAnswer, type HttpRequest, hasMember, isObject, send } from './send.ts';
 import { createTokenSource, type IssuedToken } from './token-source.ts';
 
 export interface ClientOptions {
@@ -22,6 +22,8 @@ export interface ApiRequest {
   ifMatch?: string | undefined;
   /** Ends this one alone; the client's own signal when absent. */
   signal?: AbortSignal;
+  /** What is not, counts as no answer, and is asked for again. */
+  isAnswer: AnswerCheck;
 }
 
 /** Speaks with Ebb's API: signs in, retries what is safe to repeat, gives up in time. */
@@ -50,8 +52,10 @@ export function createClient(options: ClientOptions): Client {
   const exchange = (more: Record<string, string> = {}) =>
     retry(() => exchangeKey(options, more), { ...retryParts, attempts: signInAttempts });
   const tokens = createTokenSource(() => exchange());
-  const withHeld = (path: string, token: string, signal = options.signal) =>
-    retry(() => sendForm({ ...options, signal }, path, { token }), { ...retryParts, signal, attempts });
+  const withHeld = (path: string, token: string, isAnswer: AnswerCheck, signal = options.signal) =>
+    retry(() => sendForm({ ...options, signal }, path, { token }, isAnswer), {
+      ...{ ...retryParts, signal, attempts },
+    });
 
   const sendSigned = async (request: ApiRequest, idempotencyKey: string) => {
     const token = await tokens.current();
@@ -63,9 +67,10 @@ export function createClient(options: ClientOptions): Client {
       ...(request.method === 'POST' && { 'idempotency-key': idempotencyKey }),
       ...(request.ifMatch && { 'if-match': request.ifMatch }),
     };
-    const { method, path, body, signal = options.signal } = request;
+    const { method, path, body, isAnswer, signal = options.signal } = request;
     const timeout = method === 'DELETE' ? deleteTimeoutMilliseconds : timeoutMilliseconds;
-    const call = { method, url: `${endpoint}${path}`, headers, timeoutMilliseconds: timeout, signal };
+    const url = `${endpoint}${path}`;
+    const call = { method, url, headers, isAnswer, timeoutMilliseconds: timeout, signal };
     try {
       return await send(body === undefined ? call : { ...call, body });
     } catch (error) {
@@ -81,10 +86,10 @@ export function createClient(options: ClientOptions): Client {
     issueToken: ({ scope, projectId }) =>
       exchange({ renewable: 'true', ...(scope && { scope }), ...(projectId && { project_id: projectId }) }),
     renewToken: async (token) =>
-      Number(JSON.parse((await withHeld('/v1/token/renew', token)).text).expires_in),
+      Number(JSON.parse((await withHeld('/v1/token/renew', token, hasMember('expires_in'))).text).expires_in),
     async revokeToken(token) {
       // Also after everything else was stopped.
-      await withHeld('/v1/token/revoke', token, AbortSignal.timeout(timeoutMilliseconds));
+      await withHeld('/v1/token/revoke', token, isObject, AbortSignal.timeout(timeoutMilliseconds));
     },
     async request(request) {
       // One key for all attempts: what an earlier one made is answered again, not made twice.
@@ -104,13 +109,11 @@ export function createClient(options: ClientOptions): Client {
 
 /** @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */
 async function exchangeKey(options: ClientOptions, more: Record<string, string>): Promise<IssuedToken> {
-  const { apiKey, endpoint } = options;
+  const { apiKey } = options;
   const form = { grant_type: 'client_credentials', client_id: 'api-key', client_secret: apiKey, ...more };
-  const answer = await sendForm(options, '/v1/token', form);
-  const token = tokenIn(answer.text);
-  if (!token) {
-    throw new ApiError(answer.status, { detail: `${endpoint} answered, but not as Ebb's API does.` });
-  }
+  const isAnswer: AnswerCheck = (_, json) => tokenIn(json) !== undefined;
+  const token = tokenIn(JSON.parse((await sendForm(options, '/v1/token', form, isAnswer)).text));
+  if (!token) throw new TypeError('The answer holds no token.');
   return token;
 }
 
@@ -118,10 +121,10 @@ function sendForm(
   { endpoint, userAgent, signal }: ClientOptions,
   path: string,
   form: Record<string, string>,
+  isAnswer: AnswerCheck,
 ): Promise<HttpAnswer> {
   return send({
-    method: 'POST',
-    url: `${endpoint}${path}`,
+    ...{ method: 'POST', url: `${endpoint}${path}`, isAnswer },
     headers: {
       accept: 'application/json',
       'content-type': 'application/x-www-form-urlencoded',
@@ -133,12 +136,8 @@ function sendForm(
   });
 }
 
-function tokenIn(text: string): IssuedToken | undefined {
-  try {
-    const json = JSON.parse(text);
-    if (typeof json?.access_token !== 'string' || typeof json?.expires_in !== 'number') return undefined;
-    return { accessToken: json.access_token, expiresInSeconds: json.expires_in };
-  } catch {
-    return undefined;
-  }
+function tokenIn(json: unknown): IssuedToken | undefined {
+  const { access_token: token, expires_in: seconds } = (json ?? {}) as Record<string, unknown>;
+  if (typeof token !== 'string' || typeof seconds !== 'number') return undefined;
+  return { accessToken: token, expiresInSeconds: seconds };
 }

@@ -8,6 +8,8 @@ export interface HttpRequest {
   url: string;
   headers: Record<string, string>;
   body?: string;
+  /** Tells a successful answer of Ebb from that of something in between. */
+  isAnswer: AnswerCheck;
   timeoutMilliseconds: number;
   /** Ends waiting for an answer; a request that changes something gets a grace to tell its result. */
   signal: AbortSignal;
@@ -21,17 +23,36 @@ export interface HttpAnswer {
   text: string;
 }
 
+/** Judges the status and the JSON of an answer; undefined stands for a body that is none. */
+export type AnswerCheck = (status: number, json: unknown) => boolean;
+
+/** Accepts any object. */
+export const isObject: AnswerCheck = (_, json) => typeof json === 'object' && json !== null;
+
+/** Accepts an object with this member. */
+export const hasMember =
+  (name: string): AnswerCheck =>
+  (_, json) =>
+    typeof json === 'object' && json !== null && name in json;
+
+/** An answer that says nothing but that it is done, or begun. */
+export const hasNoBody: AnswerCheck = (status) => status === 202 || status === 204;
+
 const graceMilliseconds = 15_000;
 const temporaryStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
  * Sends one request. Throws `ApiError` on an answer without success, `RetryableError` when that, or the lack of an
- * answer, may be temporary, and the signal's reason when it was aborted.
+ * answer of Ebb, may be temporary, and the signal's reason when it was aborted.
  */
 export async function send(request: HttpRequest): Promise<HttpAnswer> {
   const answer = await exchange(request);
-  if (answer.ok) return answer;
-  const error = new ApiError(answer.status, problemOf(answer.text));
+  const json = parsed(answer.text);
+  if (answer.ok && request.isAnswer(answer.status, json)) return answer;
+  const problem = answer.ok ? undefined : problemOf(json);
+  if (!problem)
+    throw new RetryableError(foreignAnswer(request, answer), retryAfter(answer.retryAfter, new Date()));
+  const error = new ApiError(answer.status, problem);
   const waitsFor = waits[`${answer.status} ${error.problem.code}`];
   if (error.problem.code === needsAPerson) throw error;
   if (!waitsFor && !temporaryStatuses.has(answer.status)) throw error;
@@ -62,7 +83,8 @@ async function exchange({ method, url, headers, body, timeoutMilliseconds, signa
       etag: response.headers.get('etag'),
       receipt: response.headers.get('ebb-receipt'),
       retryAfter: response.headers.get('retry-after'),
-      text: await response.text(),
+      type: response.headers.get('content-type'),
+      text: await readText(response),
     };
   } catch (error) {
     if (stop.signal.aborted) throw signal.reason;
@@ -86,14 +108,40 @@ function abortedLater(signal: AbortSignal, milliseconds: number) {
   return { signal: controller.signal, release };
 }
 
-/** The problem document of an answer; empty when something else than the API answered. */
-function problemOf(text: string): Partial<Problem> {
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json !== 'object' || json === null) return {};
-    // The token endpoint answers as OAuth does: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
-    return 'error_description' in json ? { detail: String(json.error_description) } : json;
-  } catch {
-    return {};
+/** Far more than Ebb answers: what has no end must not fill the memory. */
+const longestAnswerBytes = 32 * 1024 * 1024;
+
+async function readText({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > longestAnswerBytes) throw new Error(`the answer is longer than ${longestAnswerBytes} bytes`);
   }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function foreignAnswer(
+  { method, url }: HttpRequest,
+  { status, type }: { status: number; type: string | null },
+): ApiUnreachableError {
+  const cause = `the answer, with status ${status} and ${type ?? 'no content type'}, is not Ebb's, or not whole`;
+  return new ApiUnreachableError(`${method} ${url}`, new Error(cause));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The problem document of an answer; undefined when something else than the API answered. */
+function problemOf(json: unknown): Partial<Problem> | undefined {
+  if (typeof json !== 'object' || json === null) return undefined;
+  // The token endpoint answers as OAuth does: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+  if ('error' in json) return 'error_description' in json ? { detail: String(json.error_description) } : {};
+  return 'code' in json ? (json as Partial<Problem>) : undefined;
 }

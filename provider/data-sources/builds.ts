@@ -2,6 +2,7 @@ import { Build } from '../../contract/build.ts';
 import { PageQuery } from '../../contract/page.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
+import { hasMember } from '../client/send.ts';
 import { failure } from '../plugin/diagnostic.ts';
 import { type ExactJson, parseJson, valueFromJson } from '../plugin/json-value.ts';
 import type { DataSource } from '../plugin/provider.ts';
@@ -25,7 +26,11 @@ export const buildSource: DataSource<Client> = {
   },
   async read({ config, client }) {
     try {
-      const { text } = await client.request({ method: 'GET', path: pathOf(String(config.id)) });
+      const { text } = await client.request({
+        method: 'GET',
+        path: pathOf(String(config.id)),
+        isAnswer: hasMember('id'),
+      });
       return valueFromJson(parseJson(text), objectType(ofBuild)) as ValueMap;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) {
@@ -60,7 +65,11 @@ export const buildsSource: DataSource<Client> = {
       ...(typeof projectId === 'string' && { project_id: projectId }),
     });
     try {
-      const { text } = await client.request({ method: 'GET', path: `/v1/builds?${query}` });
+      const { text } = await client.request({
+        method: 'GET',
+        path: `/v1/builds?${query}`,
+        isAnswer: hasMember('items'),
+      });
       const { items } = parseJson(text) as { items: ExactJson[] };
       return { ...config, builds: items.map((item) => valueFromJson(item, objectType(ofBuild))) };
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Client } from '../client/client.ts';
+import { hasMember } from '../client/send.ts';
 import { parseJson, valueFromJson } from '../plugin/json-value.ts';
 import type { DataSource } from '../plugin/provider.ts';
 import { type Attributes, objectType } from '../plugin/schema.ts';
@@ -36,7 +37,11 @@ export const jwksSource: DataSource<Client> = {
   },
   async read({ client }) {
     try {
-      const { text: json } = await client.request({ method: 'GET', path: '/.well-known/jwks.json' });
+      const { text: json } = await client.request({
+        method: 'GET',
+        path: '/.well-known/jwks.json',
+        isAnswer: hasMember('keys'),
+      });
       const document = valueFromJson(parseJson(json), objectType(attributes)) as ValueMap;
       return { ...document, json };
     } catch (error) {

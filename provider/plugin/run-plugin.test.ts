@@ -58,11 +58,25 @@ test('it listens where only its user comes in, and leaves nothing there', {
   assert.deepEqual(await readdir(folder), []);
 });
 
+const quoted = [process.execPath, ...words].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+
 test('it ends when the process that started it was killed', async () => {
-  const quoted = [process.execPath, ...words].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   const parent = spawn('/bin/sh', ['-c', `${quoted} & wait`], { env: environment() });
   await firstLine(parent);
   parent.kill('SIGKILL');
   // The pipe is closed when the last process that holds it is gone.
+  await once(parent.stdout, 'close');
+});
+
+test('it ends when nobody reads what it logs any more', { timeout: 20_000 }, async (t) => {
+  const script = `{ ${quoted} 2>&1 1>&3 | true; } 3>&1`;
+  const parent = spawn('/bin/sh', ['-c', script], { env: environment(), detached: true });
+  const everyone = -(parent.pid ?? 0);
+  t.after(() => {
+    if (parent.stdout.readable) process.kill(everyone, 'SIGKILL');
+  });
+  await firstLine(parent);
+  process.kill(everyone, 'SIGINT');
+  parent.kill('SIGKILL');
   await once(parent.stdout, 'close');
 });

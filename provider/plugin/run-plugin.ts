@@ -16,6 +16,8 @@ export async function runPlugin<Client>(provider: Provider<Client>, environment:
   const log = createLog((line) => process.stderr.write(line));
   try {
     const { clientCertificate } = readHandshake(environment);
+    // Nobody reads any more: logged as an error, it would fail again, and so on.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     // What a handler throws becomes a diagnostic; this is for what nobody awaits.
     process.on('uncaughtException', (error) => log.error('uncaught', { stack: error.stack }));
     // Terraform gets the same signal, and tells the provider by StopProvider what to do.

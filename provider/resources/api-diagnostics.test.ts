@@ -23,6 +23,11 @@ test('each error of a problem document is told at its attribute', () => {
   assert.deepEqual(second?.path, ['environment', 'A/B']);
 });
 
+test('what is in the way may be what Terraform is about to replace', () => {
+  const [key] = diagnostics(new ApiError(409, { code: 'deploy_key_exists', detail: 'It has one already.' }));
+  assert.match(key?.detail ?? '', /^It has one already\.\n\n.* remove create_before_destroy\.$/);
+});
+
 test('a write-only field is told at its attribute in Terraform', () => {
   const error = new ApiError(422, { errors: [{ pointer: '#/value', detail: 'Too long.' }] });
   assert.deepEqual(diagnostics(error, secret)[0]?.path, ['value_wo']);

@@ -20,14 +20,25 @@ export function whatTheApiSaid(error: unknown, summary: string, writeOnly: objec
   }
   if (!(error instanceof ApiError)) return error;
   const { problem } = error;
+  const hint = replacementHints[problem.code ?? ''] ?? '';
   const request = problem.request_id ? `\n\nRequest ${problem.request_id}, status ${error.status}.` : '';
   const located = (problem.errors ?? []).map(({ pointer, detail }): Diagnostic => {
     const path = pathOf(pointer, writeOnly);
-    return { severity: 'error', summary, detail: `${detail}${request}`, ...(path && { path }) };
+    return { severity: 'error', summary, detail: `${detail}${hint}${request}`, ...(path && { path }) };
   });
   if (located.length > 0) return new DiagnosticError(located);
-  return failure(summary, `${error.message}${request}`);
+  return failure(summary, `${error.message}${hint}${request}`);
 }
+
+const firstMade =
+  '\n\nWhere it is replaced with create_before_destroy, the old one is still there: remove create_before_destroy';
+
+/** By the code of a refusal: what Ebb cannot know, namely that Terraform is about to destroy what is in the way. */
+const replacementHints: Record<string, string> = {
+  name_taken: `${firstMade}, or choose another name.`,
+  deploy_key_exists: `${firstMade}.`,
+  hook_binding_exists: `${firstMade}.`,
+};
 
 /**
  * A JSON Pointer of a request body as a path of the configuration.

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Resource } from '../../contract/resource.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
+import { hasNoBody } from '../client/send.ts';
 import { type Diagnostic, failure } from '../plugin/diagnostic.ts';
 import { itemPath } from './find.ts';
 import { spoken } from './words.ts';
@@ -34,7 +35,7 @@ export async function deleteResource({
     const until = performance.now() + longestMs;
     while (performance.now() < until) {
       // Asked for again, it answers with the receipt once the revocation is complete.
-      const { status, receipt } = await client.request({ method: 'DELETE', path });
+      const { status, receipt } = await client.request({ method: 'DELETE', path, isAnswer: hasNoBody });
       if (status !== 202) return receipt ? [revoked(resource, id, receipt)] : [];
       await sleep(pollMilliseconds, undefined, { signal });
     }

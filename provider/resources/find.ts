@@ -1,6 +1,7 @@
 import type { Resource } from '../../contract/resource.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
+import { type AnswerCheck, hasMember } from '../client/send.ts';
 import { type ExactJson, parseJson, valueFromJson } from '../plugin/json-value.ts';
 import { type Attributes, objectType } from '../plugin/schema.ts';
 import type { ValueMap } from '../plugin/value.ts';
@@ -16,6 +17,12 @@ export function representation(answer: { text: string; etag: string | null }, at
   return { state: stateFromJson(parseJson(answer.text), attributes), etag: answer.etag };
 }
 
+/** Whether an answer holds all that a resource always has. */
+export function isRepresentation({ representation }: Resource): AnswerCheck {
+  const checks = (representation.required as string[]).map(hasMember);
+  return (status, json) => checks.every((check) => check(status, json));
+}
+
 /** All that there are, page by page; `query` narrows them. */
 export async function* eachFound(
   client: Client,
@@ -25,7 +32,9 @@ export async function* eachFound(
 ): AsyncIterable<ValueMap> {
   for (let cursor: string | null = ''; cursor !== null; ) {
     const words = new URLSearchParams({ limit: '200', ...query, ...(cursor !== '' && { cursor }) });
-    const { text } = await client.request({ method: 'GET', path: `${resource.path}?${words}` });
+    const { text } = await client.request({
+      ...{ method: 'GET', path: `${resource.path}?${words}`, isAnswer: hasMember('items') },
+    });
     const page = parseJson(text) as { items: ExactJson[]; next_cursor: string | null };
     for (const item of page.items) yield stateFromJson(item, attributes);
     cursor = page.next_cursor;
@@ -44,7 +53,9 @@ export async function getById(
   attributes: Attributes,
 ): Promise<Found | null> {
   try {
-    const answer = await client.request({ method: 'GET', path: itemPath(resource, id) });
+    const answer = await client.request({
+      ...{ method: 'GET', path: itemPath(resource, id), isAnswer: isRepresentation(resource) },
+    });
     return representation(answer, attributes);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null;
@@ -59,7 +70,7 @@ export async function idOfNaturalId(
   name: string,
 ): Promise<string | null> {
   const path = `${resource.path}?natural_id=${encodeURIComponent(name)}`;
-  const answer = await client.request({ method: 'GET', path });
+  const answer = await client.request({ method: 'GET', path, isAnswer: hasMember('items') });
   const page = JSON.parse(answer.text) as { items: { id: string }[] };
   return page.items[0]?.id ?? null;
 }

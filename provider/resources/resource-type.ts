@@ -6,7 +6,7 @@ import type { ValueMap } from '../plugin/value.ts';
 import { inTerraformsWords } from './api-diagnostics.ts';
 import { describe, resourceAttributes, versionName } from './attributes.ts';
 import { deleteResource } from './delete.ts';
-import { type Found, getById, representation } from './find.ts';
+import { type Found, getById, isRepresentation, representation } from './find.ts';
 import { findToImport } from './import.ts';
 import { jsonSchema } from './json-schema.ts';
 import { creationBody } from './request-body.ts';
@@ -38,7 +38,8 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
       told('create', () =>
         inTime({ ...context, ...bounds('create', planned) }, async ({ client }) => {
           const body = creationBody(resource, planned, config);
-          const answer = await client.request({ method: 'POST', path: resource.path, body });
+          const isAnswer = isRepresentation(resource);
+          const answer = await client.request({ method: 'POST', path: resource.path, body, isAnswer });
           return stored(resource, representation(answer, attributes), planned);
         }),
       ),

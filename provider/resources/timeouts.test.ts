@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '../client/api-error.ts';
 import type { ApiRequest, Client } from '../client/client.ts';
+import { isObject } from '../client/send.ts';
 import { DiagnosticError } from '../plugin/diagnostic.ts';
 import { inTime, timeoutOf, validateTimeouts } from './timeouts.ts';
 
@@ -32,7 +33,7 @@ const order = (request: Client['request'], stop = new AbortController()) => ({
   client: { request } as Client,
   signal: stop.signal,
 });
-const path = { method: 'POST', path: '/v1/projects' } as const;
+const path = { method: 'POST', path: '/v1/projects', isAnswer: isObject } as const;
 const never = async ({ signal }: ApiRequest) => {
   await sleep(60_000, undefined, signal ? { signal } : {});
   assert.fail('not reached');

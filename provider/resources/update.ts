@@ -4,7 +4,7 @@ import type { Client } from '../client/client.ts';
 import { failure } from '../plugin/diagnostic.ts';
 import type { Attributes } from '../plugin/schema.ts';
 import { equalValues, type ValueMap } from '../plugin/value.ts';
-import { type Found, getById, itemPath, representation } from './find.ts';
+import { type Found, getById, isRepresentation, itemPath, representation } from './find.ts';
 import { changeBody } from './request-body.ts';
 import { spoken } from './words.ts';
 
@@ -28,8 +28,9 @@ export async function updateResource(update: Update): Promise<Found> {
   const path = itemPath(resource, String(prior.id));
   const body = changeBody(resource, update);
   if (body === undefined) return { state: planned, etag: etag ?? null };
+  const isAnswer = isRepresentation(resource);
   const patch = async (ifMatch: string | undefined) =>
-    representation(await client.request({ method: 'PATCH', path, body, ifMatch }), attributes);
+    representation(await client.request({ method: 'PATCH', path, body, ifMatch, isAnswer }), attributes);
   try {
     return await patch(etag);
   } catch (error) {
