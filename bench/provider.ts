@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTerraform } from '../provider/acceptance/terraform.ts';
 import { createClient } from '../provider/client/client.ts';
+import { hasMember } from '../provider/client/send.ts';
 import { buildProvider } from '../provider/release/build-provider.ts';
 import { writeCliConfig } from '../provider/release/cli-config.ts';
 import { makeExecutable } from '../provider/release/executable.ts';
@@ -50,7 +51,7 @@ try {
 async function startMeasures(executable: string): Promise<Measure[]> {
   const own = median(await startTimes(executable, [], 15));
   const aws = awsProvider();
-  const peer = aws && median(await startTimes(aws, [], 5));
+  const peer = aws === undefined ? undefined : median(await startTimes(aws, [], 5));
   const empty = median(await startTimes(await emptyExecutable(), [], 15));
   return [
     {
@@ -149,8 +150,9 @@ async function life(name: string, configuration: string, environment: Record<str
 /** As many GETs of a project as a plan makes, through the provider's own client and nothing else. */
 async function readingSeconds(size: number, api: { endpoint: string; apiKey: string }): Promise<number> {
   const client = createClient({ ...api, userAgent: 'bench', signal });
+  const isAnswer = hasMember('id');
   const post = (path: string, body: object) =>
-    client.request({ method: 'POST', path, body: JSON.stringify(body) });
+    client.request({ method: 'POST', path, body: JSON.stringify(body), isAnswer });
   const name = `reading-${size}`;
   const connection = JSON.parse((await post('/v1/connections', { name, kind: 'local' })).text);
   const made = await post('/v1/projects', { connection_id: connection.id, name, repository: name });
@@ -158,7 +160,7 @@ async function readingSeconds(size: number, api: { endpoint: string; apiKey: str
   let left = size;
   const started = performance.now();
   const reader = async () => {
-    while (left-- > 0) await client.request({ method: 'GET', path });
+    while (left-- > 0) await client.request({ method: 'GET', path, isAnswer });
   };
   await Promise.all(Array.from({ length: parallelism }, reader));
   return (performance.now() - started) / 1000;

@@ -1,6 +1,7 @@
 import type { Problem } from '../../contract/problem.ts';
 import { retryAfter } from '../../contract/retry-after.ts';
 import { ApiError, ApiUnreachableError } from './api-error.ts';
+import { exchange } from './exchange.ts';
 import { RetryableError, type WaitsFor } from './retry.ts';
 
 export interface HttpRequest {
@@ -46,7 +47,7 @@ const temporaryStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
  * answer of Ebb, may be temporary, and the signal's reason when it was aborted.
  */
 export async function send(request: HttpRequest): Promise<HttpAnswer> {
-  const answer = await exchange(request);
+  const answer = await answerTo(request);
   const json = parsed(answer.text);
   if (answer.ok && request.isAnswer(answer.status, json)) return answer;
   const problem = answer.ok ? undefined : problemOf(json);
@@ -69,26 +70,24 @@ const waits: Record<string, WaitsFor> = {
   '503 source_host_rate_limited': 'limit',
 };
 
-async function exchange({ method, url, headers, body, timeoutMilliseconds, signal }: HttpRequest) {
+async function answerTo({ isAnswer, signal, ...request }: HttpRequest) {
   signal.throwIfAborted();
-  const stop = method === 'GET' ? { signal, release: () => {} } : abortedLater(signal, graceMilliseconds);
-  const limit = AbortSignal.any([stop.signal, AbortSignal.timeout(timeoutMilliseconds)]);
+  const stop =
+    request.method === 'GET' ? { signal, release: () => {} } : abortedLater(signal, graceMilliseconds);
   try {
-    // A redirect could carry the token elsewhere.
-    const init = { method, headers, signal: limit, redirect: 'error' as const };
-    const response = await fetch(url, body === undefined ? init : { ...init, body });
+    const { status, headers, text } = await exchange({ ...request, signal: stop.signal });
     return {
-      ok: response.ok,
-      status: response.status,
-      etag: response.headers.get('etag'),
-      receipt: response.headers.get('ebb-receipt'),
-      retryAfter: response.headers.get('retry-after'),
-      type: response.headers.get('content-type'),
-      text: await readText(response),
+      ok: status >= 200 && status < 300,
+      status,
+      etag: headers.etag ?? null,
+      receipt: headers['ebb-receipt']?.toString() ?? null,
+      retryAfter: headers['retry-after'] ?? null,
+      type: headers['content-type'] ?? null,
+      text,
     };
   } catch (error) {
     if (stop.signal.aborted) throw signal.reason;
-    throw new RetryableError(new ApiUnreachableError(`${method} ${url}`, error));
+    throw new RetryableError(new ApiUnreachableError(`${request.method} ${request.url}`, error));
   } finally {
     stop.release();
   }
@@ -106,20 +105,6 @@ function abortedLater(signal: AbortSignal, milliseconds: number) {
     clearTimeout(timer);
   };
   return { signal: controller.signal, release };
-}
-
-/** Far more than Ebb answers: what has no end must not fill the memory. */
-const longestAnswerBytes = 32 * 1024 * 1024;
-
-async function readText({ body }: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body ?? []) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > longestAnswerBytes) throw new Error(`the answer is longer than ${longestAnswerBytes} bytes`);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function foreignAnswer(

@@ -18,6 +18,7 @@ const words = ['--input-type=module', '--eval', program];
 const environment = () => ({
   TF_PLUGIN_MAGIC_COOKIE: 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2',
   PLUGIN_PROTOCOL_VERSIONS: '6',
+  TF_LOG: 'debug',
   PLUGIN_CLIENT_CERT: selfSignedCertificate().certificatePem,
 });
 

@@ -1,6 +1,6 @@
 import { HandshakeError, handshakeLine, readHandshake } from './handshake.ts';
 import { listenAddress } from './listen-address.ts';
-import { createLog } from './log.ts';
+import { createLog, logLevel } from './log.ts';
 import type { Provider } from './provider.ts';
 import { startServer } from './server.ts';
 
@@ -13,7 +13,7 @@ const orphanCheckMilliseconds = 1000;
  * exit code 1.
  */
 export async function runPlugin<Client>(provider: Provider<Client>, environment: Environment): Promise<void> {
-  const log = createLog((line) => process.stderr.write(line));
+  const log = createLog((line) => process.stderr.write(line), { level: logLevel(environment) });
   try {
     const { clientCertificate } = readHandshake(environment);
     // Nobody reads any more: logged as an error, it would fail again, and so on.
