@@ -15,6 +15,7 @@ import { tokenResource } from './ephemeral/token.ts';
 import { parseRepositoryUrl } from './functions/parse-repository-url.ts';
 import { publicKeyFingerprint } from './functions/public-key-fingerprint.ts';
 import { failure } from './plugin/diagnostic.ts';
+import type { Log } from './plugin/log.ts';
 import type { Provider } from './plugin/provider.ts';
 import type { ValueMap } from './plugin/value.ts';
 import { dataSourceFor } from './resources/data-source.ts';
@@ -46,14 +47,14 @@ export function ebbProvider(environment: Environment): Provider<Client> {
 
 async function configure(
   config: ValueMap,
-  context: { environment: Environment; terraformVersion: string; signal: AbortSignal },
+  context: { environment: Environment; terraformVersion: string; signal: AbortSignal; log: Log },
 ): Promise<Client> {
   const configuration = readConfiguration(config, context.environment);
   if (!configuration) return unknownClient;
   const { endpoint, apiKey, caCertificate } = configuration;
   if (caCertificate) setDefaultCACertificates([...getCACertificates('default'), caCertificate]);
   const userAgent = `terraform-provider-ebb/${providerVersion} terraform/${context.terraformVersion}`;
-  const client = createClient({ endpoint, apiKey, userAgent, signal: context.signal });
+  const client = createClient({ endpoint, apiKey, userAgent, signal: context.signal, log: context.log });
   try {
     await client.signIn();
   } catch (error) {

@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { AuditEvent } from '../contract/audit.ts';
-import { createWorkspace, type Workspace } from '../provider/acceptance/terraform.ts';
-import { startRedis } from '../queue/test-redis.ts';
-import { type ApiForTests, startApi } from './api-for-tests.ts';
-import { startPostgres } from './postgres.ts';
+import type { Workspace } from '../provider/acceptance/terraform.ts';
+import { startTerraformSetting, succeeds, type TerraformSetting } from './terraform-setting.ts';
 
-const signal = AbortSignal.timeout(300_000);
-const opened: (() => Promise<unknown>)[] = [];
-let api: ApiForTests;
+let setting: TerraformSetting;
 let workspace: Workspace;
 
 const everything = `
@@ -73,43 +65,28 @@ const naturalIds = {
 };
 
 before(async () => {
-  const root = await mkdtemp(join(tmpdir(), 'ebb-at-api-'));
-  opened.push(() => rm(root, { recursive: true, force: true }));
-  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
-  opened.push(postgres.close, redis.close);
-  api = await startApi({ folder: root, databaseUrl: postgres.url, redisUrl: redis.url, signal });
-  opened.push(() => api.stop());
-  execFileSync('git', ['init', '-q', '--bare', '-b', 'main', join(api.repositories, 'shop.git')]);
-  workspace = await createWorkspace({ EBB_ENDPOINT: api.url, EBB_API_KEY: api.adminKey });
-  opened.push(workspace.remove);
+  setting = await startTerraformSetting(AbortSignal.timeout(300_000));
+  setting.makeRepositories('shop');
+  workspace = await setting.workspace();
 });
-
-after(async () => {
-  for (const close of opened.reverse()) await close();
-});
-
-async function succeeds(...words: string[]): Promise<string> {
-  const { code, output } = await workspace.terraform(...words, '-no-color');
-  assert.equal(code, 0, output);
-  return output;
-}
+after(() => setting?.close());
 
 const outputs = async () => {
-  const told: Record<string, { value: unknown }> = JSON.parse(await succeeds('output', '-json'));
+  const told: Record<string, { value: unknown }> = JSON.parse(await succeeds(workspace, 'output', '-json'));
   return Object.fromEntries(Object.entries(told).map(([name, { value }]) => [name, value]));
 };
 
 test('everything is applied at once, with what data sources and functions give', async () => {
   await workspace.write(everything);
-  await succeeds('apply', '-auto-approve');
+  await succeeds(workspace, 'apply', '-auto-approve');
   const { keys, ...rest } = await outputs();
   assert.deepEqual(rest, { builds: 0, repository: 'acme/shop', fingerprint: true });
   assert.deepEqual((keys as string[]).sort(), ['receipt', 'token']);
-  await succeeds('plan', '-detailed-exitcode');
+  await succeeds(workspace, 'plan', '-detailed-exitcode');
 });
 
 test('an ephemeral token is limited as asked, is in no state, and is revoked when Terraform is done', async () => {
-  const { items } = await api.client.get<{ items: AuditEvent[] }>('/v1/audit-events?limit=100');
+  const { items } = await setting.api.client.get<{ items: AuditEvent[] }>('/v1/audit-events?limit=100');
   const issued = items.filter(({ action, detail }) => action === 'token.issued' && detail.project);
   assert.ok(issued.length >= 1);
   for (const { detail } of issued) {
@@ -134,12 +111,12 @@ test('each thing is imported by its natural id, and what Terraform writes of it 
     return `import {\n  to = ${to}\n  id = "${team}/${id}"\n}\n`;
   });
   const addresses = Object.keys(naturalIds).reverse();
-  await succeeds('state', 'rm', ...addresses);
+  await succeeds(workspace, 'state', 'rm', ...addresses);
   await workspace.write(blocks.join(''));
-  await succeeds('plan', '-generate-config-out=generated.tf');
-  await succeeds('apply', '-auto-approve');
+  await succeeds(workspace, 'plan', '-generate-config-out=generated.tf');
+  await succeeds(workspace, 'apply', '-auto-approve');
   await workspace.write('');
-  await succeeds('plan', '-detailed-exitcode');
+  await succeeds(workspace, 'plan', '-detailed-exitcode');
 });
 
 test('what is made anew needs its secret', async () => {
@@ -152,4 +129,16 @@ resource "ebb_secret" "other" {
   const { code, output } = await workspace.terraform('plan', '-no-color');
   assert.equal(code, 1);
   assert.match(output, /Missing required argument[\s\S]*"value_wo" is required to make a new one/);
+});
+
+test('TF_LOG=debug shows what was asked of Ebb, and how long that took', async () => {
+  const talkative = await setting.workspace({ TF_LOG: 'debug', TF_LOG_PATH: 'debug.log' });
+  await talkative.write('data "ebb_project" "shop" {\n  natural_id = "default/shop"\n}\n');
+  await succeeds(talkative, 'plan');
+  const log = String(await talkative.read('debug.log'));
+  assert.match(
+    log,
+    /request: .*method=GET .*path="?\/v1\/projects\?natural_id=default%2Fshop"?.* status=200/,
+  );
+  assert.match(log, /call served: .*rpc=ReadDataSource/);
 });

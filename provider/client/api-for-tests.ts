@@ -27,17 +27,19 @@ export async function startApi(t: TestContext, handler: Handler) {
     server.closeAllConnections();
   });
   const controller = new AbortController();
+  const logged: object[] = [];
   const real = createClient({
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     apiKey: 'ebb_id_secret',
     userAgent: 'test',
     signal: controller.signal,
     sleep: async () => {},
+    log: { debug: (message, fields) => logged.push({ message, ...fields }) },
   });
   const client = {
     ...real,
     request: (request: Omit<ApiRequest, 'isAnswer'> & Partial<ApiRequest>) =>
       real.request({ isAnswer: isObject, ...request }),
   };
-  return { client, controller, seen, forms };
+  return { client, controller, seen, forms, logged };
 }

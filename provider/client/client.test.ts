@@ -136,3 +136,14 @@ test('what a person has to mend at the source host is told at once, and not trie
   });
   assert.equal(seen.length, 1);
 });
+
+test('each attempt is logged, without token or body', async (t) => {
+  const { client, logged } = await startApi(t, (_, response, count) => {
+    response.statusCode = count === 1 ? 503 : 200;
+    response.end(JSON.stringify({ title: 'Not now', status: response.statusCode }));
+  });
+  await client.request({ method: 'POST', path: '/v1/secrets', body: '{"value":"hidden"}' });
+  assert.equal(logged.length, 2);
+  assert.partialDeepStrictEqual(logged[1], { method: 'POST', path: '/v1/secrets', status: 200 });
+  assert.doesNotMatch(JSON.stringify(logged), /hidden|token 1/);
+});

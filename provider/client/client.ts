@@ -12,6 +12,8 @@ export interface ClientOptions {
   /** Ends everything that waits. */
   signal: AbortSignal;
   sleep?: RetryParts['sleep'];
+  /** Is told of each attempt: what was asked for and how it went, never what was in it. */
+  log?: { debug(message: string, fields: Record<string, unknown>): void };
 }
 
 export interface ApiRequest {
@@ -71,9 +73,17 @@ export function createClient(options: ClientOptions): Client {
     const timeout = method === 'DELETE' ? deleteTimeoutMilliseconds : timeoutMilliseconds;
     const url = `${endpoint}${path}`;
     const call = { method, url, headers, isAnswer, timeoutMilliseconds: timeout, signal };
+    const started = performance.now();
+    const told = (outcome: object) =>
+      options.log?.debug('request', {
+        ...{ method, path, ...outcome, milliseconds: Math.round(performance.now() - started) },
+      });
     try {
-      return await send(body === undefined ? call : { ...call, body });
+      const answer = await send(body === undefined ? call : { ...call, body });
+      told({ status: answer.status });
+      return answer;
     } catch (error) {
+      told({ failed: String(error) });
       if (error instanceof ApiError && error.status === 401) tokens.discard(token);
       throw error;
     }

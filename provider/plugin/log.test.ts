@@ -8,7 +8,7 @@ test('a line is what hclog writes, with the fields beside', () => {
   log.debug('call served', { rpc: 'ReadResource' });
   assert.deepEqual(JSON.parse(lines.join('')), {
     ...{ '@level': 'debug', '@message': 'call served', '@module': 'provider', rpc: 'ReadResource' },
-    '@timestamp': '2026-11-01T12:00:00.000Z',
+    '@timestamp': '2026-11-01T12:00:00.000000Z',
   });
 });
 

@@ -24,7 +24,9 @@ export function createLog(
     if (levels.indexOf(name) < levels.indexOf(level)) return () => {};
     return (message: string, fields?: Fields) => {
       const head = { '@level': name, '@message': message, '@module': 'provider' };
-      write(`${JSON.stringify({ ...fields, ...head, '@timestamp': now().toISOString() })}\n`);
+      // Go reads exactly six digits; a line with fewer is shown as it is, and as debug.
+      const timestamp = now().toISOString().replace('Z', '000Z');
+      write(`${JSON.stringify({ ...fields, ...head, '@timestamp': timestamp })}\n`);
     };
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };

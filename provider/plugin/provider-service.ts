@@ -60,7 +60,7 @@ export function providerService<Client>(session: Session<Client>) {
   const ConfigureProvider: Rpc<ConfigureRequest> = {
     attributes: () => attributes,
     async run({ config, terraform_version: terraformVersion }) {
-      const context = { terraformVersion, signal: session.stop.signal };
+      const context = { terraformVersion, signal: session.stop.signal, log: session.log };
       session.setClient(await provider.configure(presentObject(config, attributes), context));
       return {};
     },

@@ -1,6 +1,7 @@
 import type { CtyType } from './cty-type.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { ExactJson } from './json-value.ts';
+import type { Log } from './log.ts';
 import type { Schema } from './schema.ts';
 import type { Value, ValueMap } from './value.ts';
 
@@ -16,7 +17,10 @@ export interface Provider<Client> {
   schema: Schema;
   /** Judges a configuration without asking anybody; values may be unknown. */
   validate?(config: ValueMap): Diagnostic[];
-  configure(config: ValueMap, context: { terraformVersion: string; signal: AbortSignal }): Promise<Client>;
+  configure(
+    config: ValueMap,
+    context: { terraformVersion: string; signal: AbortSignal; log: Log },
+  ): Promise<Client>;
   /** By type name, with the provider's prefix. */
   resources: ByName<ResourceType<Client>>;
   dataSources: ByName<DataSource<Client>>;
