@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { dump, openSetting, type Setting } from '../revocation/test-setting.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { parsePrivateKey } from './parse-private-key.ts';
+import { removeRetiredKeys } from './retired-keys.ts';
 import { sshKeygen } from './ssh-keygen-for-tests.ts';
 
 let setting: Setting;
@@ -19,6 +20,7 @@ after(() => setting.close());
 beforeEach(async () => {
   count += 1;
   delete setting.fault.after;
+  delete setting.fault.before;
   projectId = await setting.addProject(team, repository());
 });
 
@@ -53,6 +55,73 @@ test('another one takes its place, and the same one sent again changes nothing',
   assert.deepEqual((await change(made.id, { private_key: second.privateKey })).body, rotated);
   assert.equal(await keysAtHost(), 1);
 });
+
+test('a key that comes back while it is still to be removed stays at the source host', async () => {
+  const [first, second] = await Promise.all([sshKeygen('ed25519'), sshKeygen('ed25519')]);
+  const { body: made } = await create({ private_key: first.privateKey });
+  setting.fault.before = (method) => {
+    if (method === 'removeDeployKey') throw new SourceHostError('unreachable', 'The host is away.');
+  };
+  await change(made.id, { private_key: second.privateKey });
+  assert.equal(await keysAtHost(), 2);
+  delete setting.fault.before;
+  const { body: back } = await change(made.id, { private_key: first.privateKey });
+  assert.equal(back.fingerprint, first.fingerprint);
+  await sweepMuchLater();
+  await usesAlone(back);
+});
+
+test('a key whose answer was lost stays when it is sent again', async () => {
+  const [first, second] = await Promise.all([sshKeygen('ed25519'), sshKeygen('ed25519')]);
+  const { body: made } = await create({ private_key: first.privateKey });
+  setting.fault.after = (method) => {
+    if (method !== 'addDeployKey') return;
+    delete setting.fault.after;
+    throw new SourceHostError('timeout', 'The host did not answer.');
+  };
+  assert.equal((await change(made.id, { private_key: second.privateKey })).status, 503);
+  const { body: sent } = await change(made.id, { private_key: second.privateKey });
+  await sweepMuchLater();
+  await usesAlone(sent);
+});
+
+test('of two requests with the same key at once none takes it away', async () => {
+  const [first, second] = await Promise.all([sshKeygen('ed25519'), sshKeygen('ed25519')]);
+  const { body: made } = await create({ private_key: first.privateKey });
+  const answers = await Promise.all([
+    change(made.id, { private_key: second.privateKey }),
+    change(made.id, { private_key: second.privateKey }),
+  ]);
+  assert.deepEqual(
+    answers.map(({ status, body }) => [status, body.fingerprint]),
+    [
+      [200, second.fingerprint],
+      [200, second.fingerprint],
+    ],
+  );
+  await sweepMuchLater();
+  await usesAlone(answers[0].body);
+});
+
+test('a key of another project is refused', async () => {
+  const { privateKey } = await sshKeygen('ed25519');
+  await create({ private_key: privateKey });
+  projectId = await setting.addProject(team, `other-${count}`);
+  const { status, body } = await create({ private_key: privateKey });
+  assert.deepEqual([status, body.code], [409, 'key_in_use']);
+});
+
+async function sweepMuchLater(): Promise<void> {
+  const later = { ...setting.context, now: () => new Date(Date.now() + 180_000) };
+  await removeRetiredKeys(later, AbortSignal.timeout(20_000));
+}
+
+/** The key is at the source host, and no other. */
+async function usesAlone({ id, fingerprint }: { id: string; fingerprint: string }): Promise<void> {
+  const { status, body } = await setting.call(team.token, 'GET', `/v1/deploy-keys/${id}`);
+  assert.deepEqual([status, body.fingerprint, body.state], [200, fingerprint, 'active']);
+  assert.equal(await keysAtHost(), 1);
+}
 
 test('Ebb makes the key again when none is brought along any more', async () => {
   const { privateKey, fingerprint } = await sshKeygen('ed25519');

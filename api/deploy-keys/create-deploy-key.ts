@@ -9,10 +9,11 @@ import { provesNothingHappened } from '../source-hosts/errors.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { withDeadline } from '../source-hosts/with-deadline.ts';
-import { checkDeclaredKey, type DeclaredKey, isAsDeclared } from './declared-key.ts';
+import { checkDeclaredKey, type DeclaredKey, isAsDeclared, requireOwnKey } from './declared-key.ts';
 import { type DeployKeyRow, deployKeyOfProject, insertDeployKey } from './deploy-key-store.ts';
 import { forgetDeployKey } from './forget-deploy-key.ts';
 import { hostDeployKey, hostedDeployKey } from './hosted-deploy-key.ts';
+import { unretireKey } from './retired-keys.ts';
 import { makeSealedKey, type SealedKey } from './sealed-key.ts';
 
 interface Wanted extends DeclaredKey {
@@ -38,6 +39,7 @@ export async function createDeployKey(
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   checkDeclaredKey(wanted);
   const made = await makeSealedKey(context, project, wanted.privateKey);
+  await requireOwnKey(context.database, { project_id: project.id, ...made });
   try {
     await dropLostKey(context, project, wanted, signal);
     const left = await leftByAnother(context, project, wanted, made);
@@ -95,6 +97,7 @@ async function newRow(
   return await transact(context, async (inside) => {
     const inserted = await insertDeployKey(inside.database, row, project.publicKey);
     if (!inserted) throw alreadyThere(project);
+    await unretireKey(inside.database, inserted);
     await recordAudit(inside, {
       ...{ teamId: project.teamId, action: 'deploy_key.created', actor: keyId, subject: row.id },
       detail: { project: project.id, fingerprint: row.fingerprint, made_by: row.made_by },

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { invalidField } from '../http/problem-error.ts';
+import type { Database } from '../db/database.ts';
+import { conflict, invalidField } from '../http/problem-error.ts';
 import type { DeployKeyRow } from './deploy-key-store.ts';
 import type { SealedKey } from './sealed-key.ts';
 
@@ -29,4 +30,20 @@ export function isAsDeclared(
   if (typeof privateKey === 'string') return row.fingerprint === made.fingerprint;
   if (privateKey === null && row.made_by === 'team') return false;
   return isDeepStrictEqual(row.rotate_when, rotateWhen);
+}
+
+/** Throws 409 when another project has the same key: revoking the one would take it from the other. */
+export async function requireOwnKey(
+  database: Database,
+  { project_id, fingerprint }: { project_id: string; fingerprint: string },
+): Promise<void> {
+  const other = await database
+    .selectFrom('deploy_key')
+    .select('id')
+    .where('fingerprint', '=', fingerprint)
+    .where('project_id', '<>', project_id)
+    .executeTakeFirst();
+  if (!other) return;
+  const detail = 'Another project has this key already. A deploy key is for one project: bring another one.';
+  throw conflict('key_in_use', detail, 'private_key');
 }

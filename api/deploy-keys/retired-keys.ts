@@ -27,6 +27,18 @@ export async function insertRetiredKey(
   return id;
 }
 
+/** A key that is in use again is to stay, whatever was noted of it before. */
+export async function unretireKey(
+  database: Database,
+  { project_id, fingerprint }: Pick<RetiredKeyRow, 'project_id' | 'fingerprint'>,
+): Promise<void> {
+  await database
+    .deleteFrom('retired_deploy_key')
+    .where('project_id', '=', project_id)
+    .where('fingerprint', '=', fingerprint)
+    .execute();
+}
+
 export async function deleteRetiredKey(database: Database, id: string): Promise<void> {
   await database.deleteFrom('retired_deploy_key').where('id', '=', id).execute();
 }
@@ -75,6 +87,7 @@ export async function removeRetiredKeys(
   let removed = 0;
   for (const row of rows) {
     if (await isNeeded(context, row)) continue;
+    if (await isUsedAgain(context.database, row)) continue;
     try {
       const project = await projectAtHost(context, { projectId: row.project_id });
       const seen = await removeAndConfirm(hostedDeployKey(project, row), signal);
@@ -87,6 +100,21 @@ export async function removeRetiredKeys(
     }
   }
   return removed;
+}
+
+/** One that a team brings along may come back, and its note has gone then or goes now. */
+async function isUsedAgain(database: Database, key: RetiredKeyRow): Promise<boolean> {
+  const inUse = await deployKeyOfProject(database, key.project_id);
+  if (inUse?.fingerprint === key.fingerprint) {
+    await deleteRetiredKey(database, key.id);
+    return true;
+  }
+  const noted = await database
+    .selectFrom('retired_deploy_key')
+    .select('id')
+    .where('id', '=', key.id)
+    .executeTakeFirst();
+  return noted === undefined;
 }
 
 /** A build that was claimed before the rotation and has not checked out yet signs with the old key. */

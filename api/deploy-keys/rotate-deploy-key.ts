@@ -9,10 +9,10 @@ import { noteAddition } from '../source-hosts/note-addition.ts';
 import { type ProjectAtHost, projectAtHost } from '../source-hosts/project-at-host.ts';
 import { removeAndConfirm } from '../source-hosts/remove-and-confirm.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
-import { checkDeclaredKey, type DeclaredKey, isAsDeclared } from './declared-key.ts';
-import type { DeployKeyRow } from './deploy-key-store.ts';
+import { checkDeclaredKey, type DeclaredKey, isAsDeclared, requireOwnKey } from './declared-key.ts';
+import { type DeployKeyRow, deployKeyOfProject } from './deploy-key-store.ts';
 import { addAtHost, hostedDeployKey } from './hosted-deploy-key.ts';
-import { deleteRetiredKey, insertRetiredKey, removeRetiredKeys } from './retired-keys.ts';
+import { deleteRetiredKey, insertRetiredKey, removeRetiredKeys, unretireKey } from './retired-keys.ts';
 import { makeSealedKey, type SealedKey } from './sealed-key.ts';
 
 /**
@@ -30,6 +30,7 @@ export async function rotateDeployKey(
   const project = await projectAtHost(context, { projectId: row.project_id });
   const made = await makeSealedKey(context, project, declared.privateKey);
   if (isAsDeclared(row, declared, made)) return row;
+  await requireOwnKey(context.database, { ...row, ...made });
   const { rotateWhen } = declared;
   try {
     const changed = await noteAddition(context, project.id, () =>
@@ -57,13 +58,20 @@ async function replaceKey(
   signal: AbortSignal,
 ): Promise<DeployKeyRow> {
   const { project, row, made } = replacing;
+  await unretireKey(context.database, { ...row, ...made });
   const pending = await insertRetiredKey(context, { ...row, ...made, source_host_id: null });
   const hostedId = await addAtHost(project, made.public_key, signal).catch(async (error) => {
     if (provesNothingHappened(error)) await deleteRetiredKey(context.database, pending);
     throw error;
   });
-  const changed = await swap(context, replacing, { hostedId, pending });
+  const changed = await swap(context, replacing, hostedId);
   if (changed) return changed;
+  // Another request brought the same key along, and it is in use.
+  const inUse = await deployKeyOfProject(context.database, row.project_id);
+  if (inUse?.fingerprint === made.fingerprint) {
+    await deleteRetiredKey(context.database, pending);
+    return inUse;
+  }
   await removeAndConfirm(hostedDeployKey(project, { ...made, source_host_id: hostedId }), signal);
   throw conflict(
     'changed_meanwhile',
@@ -74,7 +82,7 @@ async function replaceKey(
 async function swap(
   context: ApiContext,
   { project: { teamId }, row, made, rotateWhen, keyId }: Replacing,
-  { hostedId, pending }: { hostedId: string; pending: string },
+  hostedId: string,
 ): Promise<DeployKeyRow | undefined> {
   const { database, now } = context;
   return await database.transaction().execute(async (transaction) => {
@@ -94,7 +102,7 @@ async function swap(
         .returningAll()
         .executeTakeFirst());
     if (!changed) return undefined;
-    await deleteRetiredKey(transaction, pending);
+    await unretireKey(transaction, changed);
     await insertRetiredKey({ database: transaction, now }, row);
     await recordAudit(
       { ...context, database: transaction },

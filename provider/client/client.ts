@@ -45,8 +45,8 @@ const attempts = 7;
 /** Signing in comes first: a mistyped endpoint should be told soon. */
 const signInAttempts = 3;
 const timeoutMilliseconds = 30_000;
-/** A project is answered when its revocation is complete. */
-const deleteTimeoutMilliseconds = 300_000;
+/** By method, where it is longer: a change may take Ebb a minute, and a project is answered when it is revoked. */
+const longerTimeouts: Record<string, number> = { PATCH: 75_000, POST: 75_000, DELETE: 300_000 };
 
 export function createClient(options: ClientOptions): Client {
   const { endpoint, userAgent } = options;
@@ -70,7 +70,7 @@ export function createClient(options: ClientOptions): Client {
       ...(request.ifMatch && { 'if-match': request.ifMatch }),
     };
     const { method, path, body, isAnswer, signal = options.signal } = request;
-    const timeout = method === 'DELETE' ? deleteTimeoutMilliseconds : timeoutMilliseconds;
+    const timeout = longerTimeouts[method] ?? timeoutMilliseconds;
     const url = `${endpoint}${path}`;
     const call = { method, url, headers, isAnswer, timeoutMilliseconds: timeout, signal };
     const started = performance.now();
