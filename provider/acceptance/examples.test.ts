@@ -167,6 +167,14 @@ test('the provider is not built again from the same sources', async () => {
   assert.ok((await stat(executable)).mode & 0o100);
 });
 
+test('an executable leaves NODE_OPTIONS to others', async () => {
+  const { executable } = await buildProvider(order());
+  await assert.rejects(
+    promisify(execFile)(executable, [], { env: { NODE_OPTIONS: '--require /nowhere/else.js' } }),
+    { code: 1, stderr: /^This is a Terraform provider/ },
+  );
+});
+
 test('an executable that was started by hand says what it is', async () => {
   const { executable } = await buildProvider(order());
   await assert.rejects(promisify(execFile)(executable, [], { env: {} }), {

@@ -22,7 +22,7 @@ export interface ApiRequest {
   path: string;
   body?: string;
   ifMatch?: string | undefined;
-  /** Ends this one alone; the client's own signal when absent. */
+  /** Ends this one alone, at once. */
   signal?: AbortSignal;
   /** What is not, counts as no answer, and is asked for again. */
   isAnswer: AnswerCheck;
@@ -60,7 +60,8 @@ export function createClient(options: ClientOptions): Client {
     });
 
   const sendSigned = async (request: ApiRequest, idempotencyKey: string) => {
-    const token = await tokens.current();
+    const { method, path, body, isAnswer, signal } = request;
+    const token = await unlessAborted(tokens.current(), signal);
     const headers: Record<string, string> = {
       accept: 'application/json',
       authorization: `Bearer ${token}`,
@@ -69,10 +70,10 @@ export function createClient(options: ClientOptions): Client {
       ...(request.method === 'POST' && { 'idempotency-key': idempotencyKey }),
       ...(request.ifMatch && { 'if-match': request.ifMatch }),
     };
-    const { method, path, body, isAnswer, signal = options.signal } = request;
     const timeout = longerTimeouts[method] ?? timeoutMilliseconds;
     const url = `${endpoint}${path}`;
-    const call = { method, url, headers, isAnswer, timeoutMilliseconds: timeout, signal };
+    const ends = { stop: options.signal, ...(signal && { signal }) };
+    const call = { method, url, headers, isAnswer, timeoutMilliseconds: timeout, ...ends };
     const started = performance.now();
     const told = (outcome: object) =>
       options.log?.debug('request', {
@@ -104,7 +105,7 @@ export function createClient(options: ClientOptions): Client {
     async request(request) {
       // One key for all attempts: what an earlier one made is answered again, not made twice.
       const idempotencyKey = randomUUID();
-      const { signal = options.signal } = request;
+      const signal = request.signal ? AbortSignal.any([request.signal, options.signal]) : options.signal;
       const once = () =>
         retry(() => sendSigned(request, idempotencyKey), { ...retryParts, signal, attempts });
       try {
@@ -115,6 +116,20 @@ export function createClient(options: ClientOptions): Client {
       }
     },
   };
+}
+
+/** Ends waiting, not what is waited for: others may wait for it, too. */
+async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await awaited;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([awaited, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */

@@ -1,5 +1,6 @@
 import { Agent, type IncomingMessage, request as requestOverHttp } from 'node:http';
 import { request as requestOverHttps, Agent as TlsAgent } from 'node:https';
+import { isLoopback } from '../../contract/transport-security.ts';
 
 export interface Exchange {
   method: string;
@@ -19,7 +20,16 @@ export interface Exchanged {
 
 /** Far more than Ebb answers: what has no end must not fill the memory. */
 const longestAnswerBytes = 32 * 1024 * 1024;
-const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new TlsAgent({ keepAlive: true }) };
+// As providers in Go have it: HTTPS_PROXY and its like count, but for this machine itself; NODE_TLS_REJECT_UNAUTHORIZED does not.
+const tls = { keepAlive: true, rejectUnauthorized: true };
+const proxied = { proxyEnv: process.env } as object;
+const agents = {
+  direct: { 'http:': new Agent({ keepAlive: true }), 'https:': new TlsAgent(tls) },
+  proxied: {
+    'http:': new Agent({ keepAlive: true, ...proxied }),
+    'https:': new TlsAgent({ ...tls, ...proxied }),
+  },
+};
 
 /**
  * One request and its whole answer, whatever it is; redirects are not followed, as they could carry the token elsewhere.
@@ -37,7 +47,8 @@ export function exchange({
     const target = new URL(url);
     const isTls = target.protocol === 'https:';
     const start = isTls ? requestOverHttps : requestOverHttp;
-    const call = start(target, { method, headers, agent: agents[isTls ? 'https:' : 'http:'] });
+    const way = agents[isLoopback(target.hostname) ? 'direct' : 'proxied'];
+    const call = start(target, { method, headers, agent: way[isTls ? 'https:' : 'http:'] });
     const end = (error: unknown) => {
       call.destroy();
       settle(() => reject(error));

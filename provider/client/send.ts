@@ -12,8 +12,10 @@ export interface HttpRequest {
   /** Tells a successful answer of Ebb from that of something in between. */
   isAnswer: AnswerCheck;
   timeoutMilliseconds: number;
-  /** Ends waiting for an answer; a request that changes something gets a grace to tell its result. */
-  signal: AbortSignal;
+  /** Ends it at once. */
+  signal?: AbortSignal;
+  /** Asks it to end: one that changes something gets a grace, so that its result is known. */
+  stop?: AbortSignal;
 }
 
 export interface HttpAnswer {
@@ -70,12 +72,15 @@ const waits: Record<string, WaitsFor> = {
   '503 source_host_rate_limited': 'limit',
 };
 
-async function answerTo({ isAnswer, signal, ...request }: HttpRequest) {
-  signal.throwIfAborted();
-  const stop =
-    request.method === 'GET' ? { signal, release: () => {} } : abortedLater(signal, graceMilliseconds);
+async function answerTo({ isAnswer, signal, stop, ...request }: HttpRequest) {
+  signal?.throwIfAborted();
+  stop?.throwIfAborted();
+  const isChange = request.method !== 'GET';
+  const asked = stop && (isChange ? abortedLater(stop, graceMilliseconds) : { signal: stop, release() {} });
+  const ends = [signal, asked?.signal].filter((one) => one !== undefined);
+  const end = ends.length === 1 && ends[0] ? ends[0] : AbortSignal.any(ends);
   try {
-    const { status, headers, text } = await exchange({ ...request, signal: stop.signal });
+    const { status, headers, text } = await exchange({ ...request, signal: end });
     return {
       ok: status >= 200 && status < 300,
       status,
@@ -86,10 +91,10 @@ async function answerTo({ isAnswer, signal, ...request }: HttpRequest) {
       text,
     };
   } catch (error) {
-    if (stop.signal.aborted) throw signal.reason;
+    if (end.aborted) throw end.reason;
     throw new RetryableError(new ApiUnreachableError(`${request.method} ${request.url}`, error));
   } finally {
-    stop.release();
+    asked?.release();
   }
 }
 

@@ -80,7 +80,8 @@ export async function makeBlob(
 ): Promise<string> {
   await writeFile(join(folder, 'main.cjs'), bundle);
   const files = { main: 'main.cjs', output: 'program.blob' };
-  const config = { ...files, useCodeCache, disableExperimentalSEAWarning: true };
+  // NODE_OPTIONS of whoever runs Terraform is not for this program: it could open a debugger on the API key.
+  const config = { ...files, useCodeCache, execArgvExtension: 'none', disableExperimentalSEAWarning: true };
   await writeFile(join(folder, 'sea.json'), JSON.stringify(config));
   await runTool(node, ['--experimental-sea-config', 'sea.json'], signal, { cwd: folder });
   return join(folder, config.output);

@@ -43,11 +43,13 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
           return stored(resource, representation(answer, attributes), planned);
         }),
       ),
-    read: ({ state, client }) =>
-      told('read', async () => {
-        const found = await getById(client, resource, String(state.id), attributes);
-        return found && stored(resource, found, state);
-      }),
+    read: ({ state, ...context }) =>
+      told('read', () =>
+        inTime({ ...context, ...bounds('read', state) }, async ({ client }) => {
+          const found = await getById(client, resource, String(state.id), attributes);
+          return found && stored(resource, found, state);
+        }),
+      ),
     update: ({ private: kept, config, prior, planned, ...context }) =>
       told('update', () =>
         inTime({ ...context, ...bounds('update', planned) }, async ({ client }) => {

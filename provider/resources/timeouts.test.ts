@@ -65,7 +65,9 @@ test('what the API said in time, or just after it, is told as it is', async () =
 
 test('a stop by Terraform is no timeout', async () => {
   const stop = new AbortController();
-  const ended = inTime({ ...order(never, stop), declared: { create: '1h' } }, ({ client }) =>
+  // The client ends by itself then.
+  const stopped = () => never({ signal: stop.signal } as ApiRequest);
+  const ended = inTime({ ...order(stopped, stop), declared: { create: '1h' } }, ({ client }) =>
     client.request(path),
   );
   stop.abort();

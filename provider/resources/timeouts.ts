@@ -4,9 +4,8 @@ import { type Diagnostic, DiagnosticError, failure } from '../plugin/diagnostic.
 import type { Attribute } from '../plugin/schema.ts';
 import { isValueMap, type Value } from '../plugin/value.ts';
 
-export type Bounded = 'create' | 'update' | 'delete';
-
-const operations: readonly Bounded[] = ['create', 'update', 'delete'];
+const operations = ['create', 'read', 'update', 'delete'] as const;
+export type Bounded = (typeof operations)[number];
 const milliseconds: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const form = /^(\d+(\.\d+)?(ms|s|m|h))+$/;
 /** What a timer of Node.js can wait. */
@@ -23,6 +22,7 @@ export const timeoutsAttribute: Attribute = {
       create: limit(
         'Default: as long as the limits of the source host make it wait, at most about two hours.',
       ),
+      read: limit('Default: about two minutes of trying.'),
       update: limit('Default: as for `create`.'),
       delete: limit('Default: `10m`, and as for `create` where Ebb cannot begin.'),
     },
@@ -62,13 +62,12 @@ export async function inTime<T>(
   const longest = timeoutOf(declared, operation);
   if (longest === undefined) return await run({ client, signal });
   const timeout = AbortSignal.timeout(longest);
-  const either = AbortSignal.any([signal, timeout]);
   const bounded: Client = {
     ...client,
-    request: (request) => client.request({ ...request, signal: either }),
+    request: (request) => client.request({ ...request, signal: timeout }),
   };
   try {
-    return await run({ client: bounded, signal: either });
+    return await run({ client: bounded, signal: AbortSignal.any([signal, timeout]) });
   } catch (error) {
     const isTold = error instanceof ApiError || error instanceof DiagnosticError;
     if (isTold || !timeout.aborted || signal.aborted) throw error;
