@@ -33,6 +33,7 @@ export const deployKey = defineResource({
       }),
     ),
   },
+  conflicts: [['rotate_when', 'private_key']],
   renewedBy: { rotate_when: ofTheKey, private_key: ofTheKey },
   writeOnly: {
     private_key: Type.Optional(

@@ -26,6 +26,8 @@ export interface ResourceDeclaration<
   renewedBy?: Partial<
     Record<(keyof Changeable | keyof WriteOnly) & string, readonly (keyof Computed & string)[]>
   >;
+  /** Pairs of declared members, write-only ones too, of which at most one may be given. */
+  conflicts?: readonly (readonly [string, string])[];
   /** Goes in, never comes out; `value` is `value_wo` with `value_wo_version` in Terraform. */
   writeOnly: WriteOnly;
 }

@@ -26,6 +26,7 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
   const { connection, secrets = {} } = props;
   const attributes = { ...project.fixed, ...project.changeable };
   const problems = [
+    ...unknownNames('', props, known),
     ...(typeof connection === 'string' ? judge('connection', connection, attributes.connection_id) : []),
     ...judge('name', props.name, attributes.name),
     ...judge('repository', props.repository, attributes.repository),
@@ -48,6 +49,28 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
     ...judgeCommands(props),
   ];
   if (problems.length > 0) throw new CiProjectError(path, problems);
+}
+
+/** Programs may run without their types being checked, and a name that is not known would be as if it were not there. */
+const known: { readonly [K in keyof Required<CiProjectProps>]: true } = {
+  ...{ connection: true, name: true, repository: true, defaultBranch: true, setup: true, test: true },
+  ...{ deploy: true, environment: true, secrets: true, branches: true, tags: true, events: true },
+  ...{ rotateDeployKeyWhen: true, deployKey: true, timeoutMinutes: true, concurrency: true },
+  ...{ memoryMib: true, image: true },
+};
+const knownOfDeployKey: { readonly [K in keyof Required<WriteOnlyValue>]: true } = {
+  value: true,
+  version: true,
+};
+const knownOfSecret: { readonly [K in keyof Required<CiSecret>]: true } = {
+  ...knownOfDeployKey,
+  phases: true,
+};
+
+function unknownNames(where: string, given: object, names: object): string[] {
+  const others = Object.keys(given).filter((name) => !Object.hasOwn(names, name));
+  const all = Object.keys(names).join(', ');
+  return others.map((name) => `${where}${name} is not known. There are: ${all}.`);
 }
 
 function judge(name: string, value: unknown, schema: TSchema): string[] {
@@ -73,7 +96,10 @@ function judgeEnvironmentNames(environment: CiProjectProps['environment'] = {}):
 
 function judgeDeployKey({ deployKey: broughtAlong, rotateDeployKeyWhen }: CiProjectProps): string[] {
   if (!broughtAlong) return [];
-  const problems = judgeWriteOnly('deployKey', broughtAlong);
+  const problems = [
+    ...unknownNames('deployKey.', broughtAlong, knownOfDeployKey),
+    ...judgeWriteOnly('deployKey', broughtAlong),
+  ];
   if (rotateDeployKeyWhen) {
     problems.push(
       'rotateDeployKeyWhen has no meaning for a deployKey that you bring along: leave one of them out.',
@@ -88,6 +114,7 @@ function judgeSecret(name: string, { phases, ...secretValue }: CiSecret, props: 
     ...judge(`the name of ${where}`, name, secret.fixed.name),
     ...judge(`${where}.phases`, phases, secret.changeable.phases),
     ...judgeWriteOnly(where, secretValue),
+    ...unknownNames(`${where}.`, { phases, ...secretValue }, knownOfSecret),
   ];
   if (Object.hasOwn(props.environment ?? {}, name)) {
     problems.push(`${name} is in both secrets and environment; leave it out of one of them.`);

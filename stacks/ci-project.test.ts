@@ -130,3 +130,30 @@ test('a name that is both secret and plain is refused', () => {
     'TOKEN is in both secrets and environment; leave it out of one of them.',
   ]);
 });
+
+test('a name that is not known is refused: a slip must not widen what a secret is for', () => {
+  const reference = `\${var.token}`;
+  const slips = { timeoutMinuts: 20, secrets: { TOKEN: { value: reference, phase: ['test'] } } };
+  const found = problems({ ...minimal, ...slips } as CiProjectProps);
+  assert.equal(found.length, 2, found.join());
+  assert.match(found[0] ?? '', /^timeoutMinuts is not known\. There are: .*timeoutMinutes/);
+  assert.match(found[1] ?? '', /^secrets\.TOKEN\.phase is not known\. There are: value, version, phases\.$/);
+});
+
+test('a deploy key is brought along by reference, or made by Ebb, and not both', () => {
+  const synthesized = synthesize(
+    (stack) =>
+      new CiProject(stack, 'shop', {
+        ...minimal,
+        deployKey: { value: new EphemeralVariable(stack, 'key', { description: 'A key.' }).stringValue },
+      }),
+  );
+  assert.partialDeepStrictEqual(only(synthesized, 'ebb_deploy_key'), {
+    ...{ private_key_wo: `\${var.key}`, private_key_wo_version: 1 },
+  });
+  assert.match(problems({ ...minimal, deployKey: { value: 'PEM' } }).join(), /deployKey\.value is a literal/);
+  assert.match(
+    problems({ ...minimal, deployKey: { value: `\${var.key}` }, rotateDeployKeyWhen: { a: 'b' } }).join(),
+    /rotateDeployKeyWhen has no meaning/,
+  );
+});

@@ -65,6 +65,21 @@ async function liveThrough(life: Life, path: string, workspace: Workspace): Prom
   const made = await becomes(life.made);
   assert.partialDeepStrictEqual(await itemOf(made.id), life.madeAtApi);
 
+  await workspace.write(`${life.made}
+data "${life.type}" "by_id" {
+  id = ${address}.id
+}
+data "${life.type}" "by_name" {
+  natural_id = "${life.importId(made)}"
+  depends_on = [${address}]
+}
+`);
+  await succeeds(workspace, 'apply', '-auto-approve');
+  for (const name of ['by_id', 'by_name']) {
+    const { natural_id: _, ...read } = await stateOf(workspace, `data.${life.type}.${name}`);
+    assert.partialDeepStrictEqual(made, read, name);
+  }
+
   const changed = await becomes(life.changed);
   assert.equal(changed.id, made.id, 'it is changed in place');
   assert.partialDeepStrictEqual(await itemOf(made.id), life.changedAtApi);

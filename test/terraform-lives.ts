@@ -138,7 +138,7 @@ export function lives({ url, sshAddress, hostKeys, token }: GithubStandIn): Life
       madeAtApi: { ends_at: tonight, ended_at: null, notify: ['ada@example.com'] },
       changed: grant('A build hangs.', tomorrow),
       changedAtApi: { ends_at: tomorrow, ended_at: null },
-      importId: ({ id }) => String(id),
+      importId: ({ id }) => `${team}/${id}`,
       drift: { ends_at: tonight },
       replaced: grant('Another one hangs.', tomorrow),
     },

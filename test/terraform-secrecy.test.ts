@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parsePrivateKey } from '../api/deploy-keys/parse-private-key.ts';
+import { sshKeygen } from '../api/deploy-keys/ssh-keygen-for-tests.ts';
 import { endProcess } from '../contract/process-identity.ts';
 import type { Workspace } from '../provider/acceptance/terraform.ts';
 import { unzip } from '../provider/acceptance/unzip.ts';
@@ -14,15 +16,17 @@ const secret = 'canary-5f2c81d09b-of-a-secret';
 const credential = 'canary-77a1e04cd2-of-a-connection';
 let setting: TerraformSetting;
 let workspace: Workspace;
+let key: Awaited<ReturnType<typeof sshKeygen>>;
 let proxy: Awaited<ReturnType<typeof startFaultyProxy>>;
 
 before(async () => {
+  key = await sshKeygen('ed25519');
   setting = await startTerraformSetting(AbortSignal.timeout(300_000));
   setting.makeRepositories('shop');
   proxy = await startFaultyProxy(setting.api.url);
   workspace = await setting.workspace({
     ...{ EBB_ENDPOINT: proxy.url, TF_LOG: 'trace', TF_LOG_PATH: 'trace.log' },
-    ...{ TF_VAR_secret: secret, TF_VAR_credential: credential },
+    ...{ TF_VAR_secret: secret, TF_VAR_credential: credential, TF_VAR_key: key.privateKey },
   });
 });
 
@@ -45,6 +49,24 @@ resource "ebb_project" "shop" {
   name          = "shop"
   repository    = "shop"
 }
+variable "key" {
+  type      = string
+  ephemeral = true
+}
+resource "ebb_deploy_key" "shop" {
+  project_id             = ebb_project.shop.id
+  private_key_wo         = var.key
+  private_key_wo_version = 1
+}
+ephemeral "ebb_token" "ci" {
+  project_id = ebb_project.shop.id
+}
+resource "ebb_secret" "handed_on" {
+  project_id       = ebb_project.shop.id
+  name             = "BUILDS_TOKEN"
+  value_wo         = ephemeral.ebb_token.ci.token
+  value_wo_version = 1
+}
 resource "ebb_secret" "token" {
   project_id       = ebb_project.shop.id
   name             = "TOKEN"
@@ -53,22 +75,23 @@ resource "ebb_secret" "token" {
 }
 `;
 
-const withCredential = `
+const withRefused = (type: string, lines: string) => `
 variable "credential" {
   type      = string
   ephemeral = true
 }
-resource "ebb_connection" "local" {
-  name             = "other"
-  kind             = "local"
-  token_wo         = var.credential
-  token_wo_version = 1
+resource "${type}" "refused" {
+${lines}
 }
 `;
 
 /** Files that hold one of what nobody may find: the secret, the credential, the API key, a token of the API. */
 async function leaks(): Promise<string[]> {
-  const needles = [secret, credential, setting.api.adminKey].flatMap((one) => encodings(Buffer.from(one)));
+  const seed = parsePrivateKey(key.privateKey);
+  const hidden = [...[secret, credential, setting.api.adminKey].map((one) => Buffer.from(one)), seed];
+  const needles = hidden.flatMap((one) => encodings(one));
+  // A line of the key's PEM that is its own.
+  needles.push(Buffer.from(key.privateKey.split('\n')[3] ?? assert.fail('the key is short')));
   // The header of a JWT, in base64.
   needles.push(Buffer.from('eyJhbGci'));
   const found: string[] = [];
@@ -115,10 +138,27 @@ test('nor is it when the provider is killed while it sends it', async () => {
   assert.deepEqual(await leaks(), []);
 });
 
-test('the credential of a connection that is refused is in no diagnostic, state or log', async () => {
-  await workspace.write(withCredential);
-  const told = await explains(workspace, 'apply', '-auto-approve');
-  assert.match(told, /Cannot create the connection/);
-  assert.ok(!told.includes(credential));
-  assert.deepEqual(await leaks(), []);
+test('a credential or key that is refused is in no diagnostic, state or log', async () => {
+  for (const [refused, words] of [
+    [
+      withRefused(
+        'ebb_connection',
+        `  name = "other"\n  kind = "github"\n  url = "http://127.0.0.1:1"\n  token_wo = var.credential\n  token_wo_version = 1`,
+      ),
+      /Cannot create the connection/,
+    ],
+    [
+      withRefused(
+        'ebb_deploy_key',
+        `  project_id = "${`prj_${'0'.repeat(26)}`}"\n  private_key_wo = var.credential\n  private_key_wo_version = 1`,
+      ),
+      /Cannot create the deploy key/,
+    ],
+  ] as const) {
+    await workspace.write(refused);
+    const told = await explains(workspace, 'apply', '-auto-approve');
+    assert.match(told, words);
+    assert.ok(!told.includes(credential));
+    assert.deepEqual(await leaks(), []);
+  }
 });

@@ -2,6 +2,8 @@ import { App, LocalBackend, TerraformOutput, TerraformStack, TerraformVariable }
 import type { Construct } from 'constructs';
 import { CiProject, Connection, EbbProvider, EphemeralVariable } from '../../stacks/index.ts';
 
+const commands = { setup: ['./setup.sh'], test: ['./total.sh build/prices.csv'] };
+
 /** Deploy keys that are rotated: one that Ebb makes, and one that is brought along. */
 class KeyRotation extends TerraformStack {
   constructor(scope: Construct, id: string) {
@@ -24,11 +26,11 @@ class KeyRotation extends TerraformStack {
 
     const connection = new Connection(this, 'local', { name: 'local', kind: 'local' });
     const shop = new CiProject(this, 'shop', {
-      ...{ connection, name: 'shop', test: ['./test.sh'] },
+      ...{ connection, name: 'shop', ...commands },
       rotateDeployKeyWhen: { quarter: quarter.stringValue },
     });
     const catalog = new CiProject(this, 'catalog', {
-      ...{ connection, name: 'catalog', test: ['./test.sh'] },
+      ...{ connection, name: 'catalog', ...commands },
       deployKey: { value: privateKey.stringValue, version: version.numberValue },
     });
 

@@ -30,7 +30,7 @@ class ManyProjects extends TerraformStack {
     const made = Object.entries(projects).map(
       ([name, props]) =>
         new CiProject(this, name, {
-          ...{ connection, name, test: ['./test.sh'] },
+          ...{ connection, name, setup: ['./setup.sh'], test: ['./total.sh build/prices.csv'] },
           ...{ secrets: { REGISTRY_TOKEN: { value: registryToken.stringValue, phases: ['test'] } } },
           ...props,
         }),

@@ -11,7 +11,9 @@ class Token extends TerraformStack {
     new EbbProvider(this, 'ebb');
 
     const connection = new Connection(this, 'local', { name: 'local', kind: 'local' });
-    const { project } = new CiProject(this, 'shop', { connection, name: 'shop', test: ['./test.sh'] });
+    const { project } = new CiProject(this, 'shop', {
+      ...{ connection, name: 'shop', setup: ['./setup.sh'], test: ['./total.sh build/prices.csv'] },
+    });
 
     // Good while Terraform runs, and revoked when it ends.
     const { token } = new EphemeralToken(this, 'builds', {
@@ -21,7 +23,7 @@ class Token extends TerraformStack {
     // Any write-only argument takes it, of any provider. It is in no plan and no state.
     new Secret(this, 'token', {
       projectId: project.id,
-      name: 'EBB_TOKEN',
+      name: 'BUILDS_TOKEN',
       valueWo: token,
       valueWoVersion: 1,
     });

@@ -137,7 +137,9 @@ async function handOnToken(t: TestContext, folder: string) {
   };
   await succeed('init');
   await succeed('apply', '-auto-approve');
-  const token = /"value":"([^"]+)"/.exec(api.requests.find((line) => line.includes('EBB_TOKEN')) ?? '')?.[1];
+  const token = /"value":"([^"]+)"/.exec(
+    api.requests.find((line) => line.includes('BUILDS_TOKEN')) ?? '',
+  )?.[1];
   assert.ok(token);
   assert.ok(!(await readFile(join(folder, 'terraform.tfstate'))).includes(token));
   assert.ok(api.requests.includes('POST /v1/token/revoke'));

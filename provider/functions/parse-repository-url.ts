@@ -13,7 +13,7 @@ export const parseRepositoryUrl: ProviderFunction = {
     const repository = found?.path.replace(/^\/+|\/+$/g, '').replace(/\.git$/, '');
     if (!found || !repository || !/^[\w.-]+(\/[\w.-]+)*$/.test(repository)) {
       throw new FunctionFailure(
-        `"${text}" is no URL of a repository: write it like https://github.com/acme/shop or git@github.com:acme/shop.git.`,
+        `"${withoutUser(text)}" is no URL of a repository: write it like https://github.com/acme/shop or git@github.com:acme/shop.git.`,
         0,
       );
     }
@@ -24,7 +24,17 @@ export const parseRepositoryUrl: ProviderFunction = {
 function fromUrl(text: string): { host: string; path: string } | undefined {
   if (!/^(https?|ssh|git):\/\//.test(text) || !URL.canParse(text)) return undefined;
   const { hostname, pathname } = new URL(text);
-  return { host: hostname, path: decodeURIComponent(pathname) };
+  try {
+    return { host: hostname, path: decodeURIComponent(pathname) };
+  } catch {
+    // A percent sign that begins no character.
+    return undefined;
+  }
+}
+
+/** A token may stand in front of the host. */
+function withoutUser(text: string): string {
+  return text.replace(/\/\/[^/]*@/, '//');
 }
 
 /** The form of scp, `user@host:path`. @see https://git-scm.com/docs/git-clone#_git_urls */

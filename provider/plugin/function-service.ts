@@ -29,7 +29,7 @@ export function functionService<Client>({ provider, log }: Session<Client>) {
           // Terraform ends the sentence itself.
           return { error: { text: error.message.replace(/\.$/, ''), function_argument: error.argument } };
         log.error('unexpected error', { function: name, stack: error instanceof Error ? error.stack : '' });
-        return { error: { text: `${name} failed unexpectedly: ${error}. This is a bug in the provider.` } };
+        return { error: { text: `${name} failed unexpectedly: ${error}. This is a bug in the provider` } };
       }
     },
   };
@@ -44,6 +44,7 @@ export function functionsToWire(functions: { readonly [name: string]: ProviderFu
       ...{ summary: one.summary, description: one.description, description_kind: markdown },
       parameters: one.parameters.map(parameterToWire),
       return: { type: Buffer.from(JSON.stringify(one.returns)) },
+      deprecation_message: one.deprecated ?? '',
     },
   ]);
   return Object.fromEntries(entries);

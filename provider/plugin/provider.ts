@@ -64,6 +64,8 @@ export interface ResourceType<Client> {
   schema: Schema;
   identity?: Identity;
   validate?(config: ValueMap): Diagnostic[];
+  /** Judges, in a plan, what a new one is to be; values may be unknown. */
+  validateNew?(config: ValueMap): Diagnostic[];
   /** By version of the schema: makes its state one of the next version. */
   upgrades?: { readonly [version: number]: (state: ExactJson) => ExactJson };
   /** Undefined when this cannot become one. */
@@ -138,6 +140,8 @@ export interface ProviderFunction {
   description: string;
   parameters: readonly Parameter[];
   returns: CtyType;
+  /** What to use instead; Terraform warns whoever uses it. */
+  deprecated?: string;
   /** Throws a `FunctionFailure` to tell the user what is wrong. */
   call(...values: Value[]): Value;
 }

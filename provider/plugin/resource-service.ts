@@ -86,10 +86,11 @@ export function resourceService<Client>(session: Session<Client>) {
   const PlanResourceChange: Rpc<PlanRequest> = {
     attributes,
     run(request) {
-      const { schema } = find(request.type_name);
+      const { schema, validateNew } = find(request.type_name);
       const prior = objectFromWire(request.prior_state, schema.attributes);
       const config = objectFromWire(request.config, schema.attributes);
-      if (prior === null && config) refuseMissing(config, schema.attributes);
+      if (prior === null && config)
+        refuse([...missing(config, schema.attributes), ...(validateNew?.(config) ?? [])]);
       const { planned, requiresReplace } = planChange(prior, config, schema.attributes);
       return {
         planned_state: valueToWire(planned, schema.attributes),
@@ -166,17 +167,18 @@ function storedToWire<Client>(
   };
 }
 
-function refuseMissing(config: ValueMap, attributes: Attributes): void {
-  const missing = Object.keys(attributes).filter(
+function refuse(diagnostics: Diagnostic[]): void {
+  if (diagnostics.length > 0) throw new DiagnosticError(diagnostics);
+}
+
+function missing(config: ValueMap, attributes: Attributes): Diagnostic[] {
+  const names = Object.keys(attributes).filter(
     (name) => attributes[name]?.requiredAtCreation && config[name] === null,
   );
-  if (missing.length === 0) return;
-  throw new DiagnosticError(
-    missing.map((name) => ({
-      ...{ severity: 'error', summary: 'Missing required argument', path: [name] },
-      detail: `"${name}" is required to make a new one. Only what was imported may do without.`,
-    })),
-  );
+  return names.map((name) => ({
+    ...{ severity: 'error', summary: 'Missing required argument', path: [name] },
+    detail: `"${name}" is required to make a new one. Only what was imported may do without.`,
+  }));
 }
 
 function refuseWriteOnly(config: Value, attributes: Attributes): void {

@@ -51,5 +51,15 @@ export async function runPlugin<Client>(provider: Provider<Client>, environment:
 /** A killed Terraform cannot say goodbye: its plugin is then adopted by another process. */
 function whenOrphaned(orphaned: () => void): void {
   const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && orphaned(), orphanCheckMilliseconds).unref();
+  const isOrphan = () => process.ppid !== parent || !isAlive(parent);
+  setInterval(() => isOrphan() && orphaned(), orphanCheckMilliseconds).unref();
+}
+
+/** On Windows a process keeps the number of its parent when that is gone. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }

@@ -7,6 +7,8 @@ export interface Schema {
   version: number;
   /** Markdown. */
   description: string;
+  /** Terraform warns whoever uses it. */
+  deprecated?: boolean;
   attributes: Attributes;
 }
 
@@ -25,6 +27,8 @@ export interface Attribute {
   requiredAtCreation?: boolean;
   computed?: boolean;
   sensitive?: boolean;
+  /** Terraform warns whoever uses it. */
+  deprecated?: boolean;
   /** Taken from the configuration, never in a plan or state. */
   writeOnly?: boolean;
   /** Another value cannot be reached by an update: the resource is destroyed and made anew. */
@@ -63,13 +67,14 @@ const nestingModes = { single: 1, list: 2, set: 3, map: 4 } as const;
 export const markdown = 1;
 
 /** The schema as the protocol carries it. */
-export function schemaToWire({ version, description, attributes }: Schema) {
+export function schemaToWire({ version, description, deprecated = false, attributes }: Schema) {
   return {
     version,
     block: {
       version,
       description,
       description_kind: markdown,
+      deprecated,
       attributes: attributesToWire(attributes),
       block_types: [],
     },
@@ -86,6 +91,7 @@ function attributesToWire(attributes: Attributes): object[] {
     computed: attribute.computed ?? false,
     sensitive: attribute.sensitive ?? false,
     write_only: attribute.writeOnly ?? false,
+    deprecated: attribute.deprecated ?? false,
     ...typeToWire(attribute.type),
   }));
 }

@@ -11,4 +11,6 @@ const { executable } = await buildProvider({
   signal: AbortSignal.timeout(600_000),
   onProgress: (step) => console.error(`ebb: ${step}`),
 });
-console.log(`${executable}\nterraform init finds it now, without a registry and without TF_CLI_CONFIG_FILE.`);
+console.log(`${executable}
+terraform init finds it now, without a registry and without TF_CLI_CONFIG_FILE.
+Where it says that checksums do not match, that folder knows another build: remove its .terraform.lock.hcl.`);

@@ -29,7 +29,8 @@ export function judgeValue(value: Value, schema: JsonSchema, path: ValuePath): C
     if (!record) return judgeValue(item, json.properties?.[name] ?? {}, at);
     const key = record.keys === undefined || new RegExp(record.keys).test(name) ? undefined : record.keys;
     const problem = key && `The name "${name}" must match the pattern ${key}.`;
-    return [...complain(problem, at), ...judgeValue(item, record.values, at)];
+    const absent = item === null ? 'It must not be null. Leave the name out instead.' : undefined;
+    return [...complain(problem ?? absent, at), ...judgeValue(item, record.values, at)];
   });
 }
 

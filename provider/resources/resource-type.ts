@@ -14,6 +14,7 @@ import { stateUpgrades } from './state-upgrades.ts';
 import { type Bounded, inTime, timeoutOf, validateTimeouts } from './timeouts.ts';
 import { updateResource } from './update.ts';
 import { validateResource } from './validate.ts';
+import { validateNew } from './validate-new.ts';
 import { spoken } from './words.ts';
 
 /** Terraform's resource type for a resource of the contract. */
@@ -34,6 +35,7 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
       ...validateResource(resource, config),
       ...validateTimeouts(config.timeouts ?? null),
     ],
+    validateNew: (config) => validateNew(resource, config),
     create: ({ config, planned, ...context }) =>
       told('create', () =>
         inTime({ ...context, ...bounds('create', planned) }, async ({ client }) => {

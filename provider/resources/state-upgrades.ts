@@ -14,7 +14,7 @@ export function stateUpgrades(resource: string): readonly Upgrade[] {
   return upgrades[resource] ?? [];
 }
 
-/** 0.1.0 rotated at another word in `rotation`. */
+/** A key was rotated at another word in `rotation`, before there was a map. */
 function rotationToMap(state: ExactJson): ExactJson {
   if (typeof state !== 'object' || state === null || !('rotation' in state)) return state;
   const { rotation, ...rest } = state as { [name: string]: ExactJson };

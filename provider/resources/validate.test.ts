@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { connection } from '../../contract/connection.ts';
+import { deployKey } from '../../contract/deploy-key.ts';
 import { project } from '../../contract/project.ts';
 import type { Resource } from '../../contract/resource.ts';
 import { secret } from '../../contract/secret.ts';
 import { unknown, type ValueMap } from '../plugin/value.ts';
 import { validateResource } from './validate.ts';
+import { validateNew } from './validate-new.ts';
 
 const complaints = (resource: Resource, config: ValueMap) =>
   validateResource(resource, config).map(({ path, detail }) => [path?.join('.'), detail]);
@@ -63,8 +66,33 @@ test('a set must not hold an item twice', () => {
 });
 
 test('the value of a secret is judged and never shown', () => {
-  only(secret, { value_wo: '' }, 'value_wo', /^It must not be empty/);
-  const long = complaints(secret, { value_wo: 'hidden'.repeat(20_000) });
+  only(secret, { value_wo: '', value_wo_version: 1 }, 'value_wo', /^It must not be empty/);
+  const long = complaints(secret, { value_wo: 'hidden'.repeat(20_000), value_wo_version: 1 });
   assert.equal(long.length, 1);
   assert.doesNotMatch(long[0]?.[1] ?? '', /hidden/);
+});
+
+test('a value that could never be sent again, and members that exclude each other, are told', () => {
+  only(secret, { value_wo: 'x' }, 'value_wo_version', /^"value_wo" needs "value_wo_version", any number/);
+  const brought = { private_key_wo: 'PEM', private_key_wo_version: 1 };
+  only(
+    deployKey,
+    { ...brought, rotate_when: { month: '12' } },
+    'rotate_when',
+    /^"rotate_when" has no meaning beside "private_key_wo"/,
+  );
+  assert.deepEqual(complaints(deployKey, { ...brought, rotate_when: unknown }), []);
+  only(project, { environment: { A: null } }, 'environment.A', /^It must not be null\. Leave the name out/);
+});
+
+test('a connection that its kind of host would not take is told before room is made for it', () => {
+  const told = (config: ValueMap) =>
+    validateNew(connection, config).map(({ path, detail }) => [path?.join('.'), detail]);
+  const needs =
+    'A connection of kind github needs a credential: token_wo; or app_id, installation_id, private_key_wo.';
+  assert.deepEqual(told({ kind: 'github' }), [['token_wo', needs]]);
+  assert.match(told({ kind: 'local', token_wo: 'x' })[0]?.[1] ?? '', /^token_wo has no meaning for .* local/);
+  assert.match(told({ kind: 'gitea', url: unknown, token_wo: 'x' }).join(), /ssh_host_keys is missing/);
+  assert.deepEqual(told({ kind: 'github', token_wo: unknown }), []);
+  assert.deepEqual(told({ kind: unknown }), []);
 });

@@ -2,7 +2,7 @@ import type { TProperties } from 'typebox';
 import type { Resource } from '../../contract/resource.ts';
 import type { Diagnostic } from '../plugin/diagnostic.ts';
 import { isUnknown, type Value, type ValueMap } from '../plugin/value.ts';
-import { writeOnlyName } from './attributes.ts';
+import { versionName, writeOnlyName } from './attributes.ts';
 import { jsonSchema } from './json-schema.ts';
 import { judgeValue } from './judge-value.ts';
 
@@ -11,11 +11,33 @@ export function validateResource(resource: Resource, config: ValueMap): Diagnost
   const open = validateProperties({ ...resource.fixed, ...resource.changeable }, config);
   const secret = Object.entries(resource.writeOnly).flatMap(([field, schema]) => {
     const name = writeOnlyName(field);
-    return judgeValue(config[name] ?? null, jsonSchema(schema), [name]).map(
+    const problems = judgeValue(config[name] ?? null, jsonSchema(schema), [name]).map(
       ({ path, problem, description }) => invalid(path, problem, description),
     );
+    return [...problems, ...withoutVersion(field, config)];
   });
-  return [...open, ...secret];
+  return [...open, ...secret, ...conflicting(resource, config)];
+}
+
+/** Without it another value could never be sent. */
+function withoutVersion(field: string, config: ValueMap): Diagnostic[] {
+  const [name, version] = [writeOnlyName(field), versionName(field)];
+  const isGiven = (config[name] ?? null) !== null && !isUnknown(config[name]);
+  if (!isGiven || (config[version] ?? null) !== null) return [];
+  const detail = `"${name}" needs "${version}", any number: another one than before sends the value again.`;
+  return [{ severity: 'error', summary: 'Missing required argument', detail, path: [version] }];
+}
+
+function conflicting({ conflicts = [], writeOnly }: Resource, config: ValueMap): Diagnostic[] {
+  const inTerraform = (field: string) => (field in writeOnly ? writeOnlyName(field) : field);
+  return conflicts.flatMap((fields) => {
+    const names = fields.map(inTerraform);
+    const isGiven = (name: string) => (config[name] ?? null) !== null && !isUnknown(config[name]);
+    if (!names.every(isGiven)) return [];
+    const [first = '', second = ''] = names;
+    const detail = `"${first}" has no meaning beside "${second}". Remove one of them.`;
+    return [{ severity: 'error', summary: 'Conflicting arguments', detail, path: [first] }];
+  });
 }
 
 /** Checks values that may be shown against their schemas. */

@@ -44,14 +44,16 @@ resource "ebb_project" "shop" {
   connection_id = ebb_connection.local.id
   name          = "shop"
   repository    = "shop"
-  test          = ["./test.sh"]
+  setup         = ["./setup.sh"]
+  test          = ["./total.sh build/prices.csv"]
 }
 
 resource "ebb_project" "catalog" {
   connection_id = ebb_connection.local.id
   name          = "catalog"
   repository    = "catalog"
-  test          = ["./test.sh"]
+  setup         = ["./setup.sh"]
+  test          = ["./total.sh build/prices.csv"]
 }
 
 # Any number of words; terraform-provider-time's time_rotating gives one that changes by itself.

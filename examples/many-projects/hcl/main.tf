@@ -43,7 +43,8 @@ resource "ebb_project" "all" {
   connection_id   = ebb_connection.local.id
   name            = each.key
   repository      = each.key
-  test            = ["./test.sh"]
+  setup           = ["./setup.sh"]
+  test            = ["./total.sh build/prices.csv"]
   timeout_minutes = lookup(each.value, "timeout_minutes", 60)
   deploy          = [for command in lookup(each.value, "deploy", []) : { branch = "main", commands = [command] }]
 }

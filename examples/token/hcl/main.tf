@@ -35,7 +35,8 @@ resource "ebb_project" "shop" {
   connection_id = ebb_connection.local.id
   name          = local.repository.name
   repository    = local.repository.repository
-  test          = ["./test.sh"]
+  setup         = ["./setup.sh"]
+  test          = ["./total.sh build/prices.csv"]
 }
 
 resource "ebb_deploy_key" "shop" {
@@ -51,7 +52,7 @@ ephemeral "ebb_token" "builds" {
 # Any write-only argument takes it, of any provider. It is in no plan and no state.
 resource "ebb_secret" "token" {
   project_id       = ebb_project.shop.id
-  name             = "EBB_TOKEN"
+  name             = "BUILDS_TOKEN"
   value_wo         = ephemeral.ebb_token.builds.token
   value_wo_version = 1
 }
