@@ -148,7 +148,7 @@ const cases: Record<string, Case> = {
   },
   'PATCH /v1/deploy-keys/{id}': {
     action: 'deploy_key.rotated',
-    run: () => change(`/v1/deploy-keys/${ids.key}`, { rotation: 'two' }),
+    run: () => change(`/v1/deploy-keys/${ids.key}`, { rotate_when: { why: 'two' } }),
   },
   'POST /v1/hook-bindings': {
     action: 'hook_binding.created',

@@ -37,7 +37,7 @@ const requests = [
     adds: 'addDeployKey',
     async prepare() {
       const { id } = (await createKey()).body;
-      return () => call('PATCH', `/v1/deploy-keys/${id}`, { rotation: 'next' });
+      return () => call('PATCH', `/v1/deploy-keys/${id}`, { rotate_when: { why: 'next' } });
     },
   },
   {
