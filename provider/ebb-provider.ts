@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { declarableResources } from '../contract/resources.ts';
 import { buildAction } from './actions/build.ts';
 import { ApiError, ApiUnreachableError } from './client/api-error.ts';
 import { type Client, createClient } from './client/client.ts';
+import { createCreationNotes } from './client/creation-notes.ts';
 import {
   type Environment,
   providerSchema,
@@ -54,13 +57,36 @@ async function configure(
   const { endpoint, apiKey, caCertificate } = configuration;
   if (caCertificate) setDefaultCACertificates([...getCACertificates('default'), caCertificate]);
   const userAgent = `terraform-provider-ebb/${providerVersion} terraform/${context.terraformVersion}`;
-  const client = createClient({ endpoint, apiKey, userAgent, signal: context.signal, log: context.log });
+  const notes = creationNotes(context.environment, endpoint);
+  const client = createClient({
+    endpoint,
+    apiKey,
+    userAgent,
+    notes,
+    signal: context.signal,
+    log: context.log,
+  });
   try {
     await client.signIn();
   } catch (error) {
     throw signInFailure(error, endpoint);
   }
   return client;
+}
+
+/** In Terraform's data directory, which is the workspaces' in common. */
+function creationNotes(environment: Environment, endpoint: string) {
+  const dataDir = environment.TF_DATA_DIR || '.terraform';
+  const workspace = environment.TF_WORKSPACE || readIfThere(join(dataDir, 'environment')) || 'default';
+  return createCreationNotes(join(dataDir, 'ebb-creations'), `${endpoint}\n${workspace}`);
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
 }
 
 function signInFailure(error: unknown, endpoint: string): unknown {
@@ -82,6 +108,7 @@ function signInFailure(error: unknown, endpoint: string): unknown {
 const unknownClient: Client = {
   signIn: async () => {},
   request: notKnownYet,
+  recorded: async () => {},
   issueToken: notKnownYet,
   renewToken: notKnownYet,
   revokeToken: notKnownYet,

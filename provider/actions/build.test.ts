@@ -13,7 +13,7 @@ function clientThatTells(...states: object[]) {
   const requests: string[] = [];
   const unused = () => assert.fail('not called in this test');
   const client: Client = {
-    ...{ signIn: unused, issueToken: unused, renewToken: unused, revokeToken: unused },
+    ...{ signIn: unused, issueToken: unused, renewToken: unused, revokeToken: unused, recorded: unused },
     async request({ method, path, body = '' }) {
       requests.push(`${method} ${path} ${body}`.trim());
       const build = { id: 'bld_1', number: 7, reason: null, ...states.shift() };

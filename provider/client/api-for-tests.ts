@@ -3,12 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { type ApiRequest, createClient } from './client.ts';
+import type { CreationNotes } from './creation-notes.ts';
 import { isObject } from './send.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
 /** An API whose token endpoint works; `handler` answers the rest and is told how many requests there were. */
-export async function startApi(t: TestContext, handler: Handler) {
+export async function startApi(t: TestContext, handler: Handler, more: { notes?: CreationNotes } = {}) {
   const seen: { line: string; headers: IncomingMessage['headers']; body: string }[] = [];
   const forms: string[] = [];
   const server = createServer(async (request, response) => {
@@ -34,6 +35,7 @@ export async function startApi(t: TestContext, handler: Handler) {
     userAgent: 'test',
     signal: controller.signal,
     sleep: async () => {},
+    ...more,
     log: { debug: (message, fields) => logged.push({ message, ...fields }) },
   });
   const client = {

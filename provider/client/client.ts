@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from './api-error.ts';
+import type { CreationNotes } from './creation-notes.ts';
 import { type RetryParts, retry } from './retry.ts';
 import { type AnswerCheck, type HttpAnswer, type HttpRequest, hasMember, isObject, send } from './send.ts';
 import { createTokenSource, type IssuedToken } from './token-source.ts';
@@ -13,6 +14,7 @@ export interface ClientOptions {
   signal: AbortSignal;
   sleep?: RetryParts['sleep'];
   /** Is told of each attempt: what was asked for and how it went, never what was in it. */
+  notes?: CreationNotes;
   log?: { debug(message: string, fields: Record<string, unknown>): void };
 }
 
@@ -26,6 +28,8 @@ export interface ApiRequest {
   signal?: AbortSignal;
   /** What is not, counts as no answer, and is asked for again. */
   isAnswer: AnswerCheck;
+  /** What a creation makes, without its secrets: asked for again after a crash it is answered as the first time. */
+  creationOf?: string;
 }
 
 /** Speaks with Ebb's API: signs in, retries what is safe to repeat, gives up in time. */
@@ -33,7 +37,9 @@ export interface Client {
   /** Exchanges the API key for a token now. */
   signIn(): Promise<void>;
   /** Throws `ApiError`, `ApiUnreachableError`, or the reason of the abort. */
-  request(request: ApiRequest): Promise<HttpAnswer>;
+  request(request: ApiRequest): Promise<HttpAnswer & { isRepeated?: boolean }>;
+  /** Terraform's state has what was created, or it is gone. */
+  recorded(id: string): Promise<void>;
   /** A token to hand on, good as long as it is renewed: with all scopes of the API key unless `scope` names some. */
   issueToken(wanted: { scope?: string; projectId?: string }): Promise<IssuedToken>;
   /** Resolves to the seconds that it is good for now. */
@@ -90,6 +96,18 @@ export function createClient(options: ClientOptions): Client {
     }
   };
 
+  // One key for all attempts: what an earlier one made is answered again, not made twice.
+  const requestOnce = async (request: ApiRequest, idempotencyKey: string) => {
+    const signal = request.signal ? AbortSignal.any([request.signal, options.signal]) : options.signal;
+    const once = () => retry(() => sendSigned(request, idempotencyKey), { ...retryParts, signal, attempts });
+    try {
+      return await once();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return once();
+      throw error;
+    }
+  };
+
   return {
     async signIn() {
       await tokens.current();
@@ -102,16 +120,21 @@ export function createClient(options: ClientOptions): Client {
       // Also after everything else was stopped.
       await withHeld('/v1/token/revoke', token, isObject, AbortSignal.timeout(timeoutMilliseconds));
     },
+    recorded: async (id) => options.notes?.recorded(id),
     async request(request) {
-      // One key for all attempts: what an earlier one made is answered again, not made twice.
-      const idempotencyKey = randomUUID();
-      const signal = request.signal ? AbortSignal.any([request.signal, options.signal]) : options.signal;
-      const once = () =>
-        retry(() => sendSigned(request, idempotencyKey), { ...retryParts, signal, attempts });
+      const { creationOf } = request;
+      const noted = creationOf === undefined ? undefined : await options.notes?.begin(creationOf);
+      if (!noted) return await requestOnce(request, randomUUID());
       try {
-        return await once();
+        const answer = await requestOnce(request, noted.idempotencyKey);
+        await noted.made(String(JSON.parse(answer.text).id));
+        return { ...answer, isRepeated: noted.isRepeated };
       } catch (error) {
-        if (error instanceof ApiError && error.status === 401) return once();
+        if (!(error instanceof ApiError)) throw error;
+        await noted.refused();
+        // Another secret than before: a creation of its own.
+        if (noted.isRepeated && error.problem.code === 'idempotency_key_reused')
+          return await this.request(request);
         throw error;
       }
     },

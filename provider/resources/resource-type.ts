@@ -5,8 +5,9 @@ import type { Schema } from '../plugin/schema.ts';
 import type { ValueMap } from '../plugin/value.ts';
 import { inTerraformsWords } from './api-diagnostics.ts';
 import { describe, resourceAttributes, versionName } from './attributes.ts';
+import { createOnce } from './create.ts';
 import { deleteResource } from './delete.ts';
-import { type Found, getById, isRepresentation, representation } from './find.ts';
+import { type Found, getById, isRepresentation } from './find.ts';
 import { findToImport } from './import.ts';
 import { jsonSchema } from './json-schema.ts';
 import { creationBody } from './request-body.ts';
@@ -41,13 +42,15 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
         inTime({ ...context, ...bounds('create', planned) }, async ({ client }) => {
           const body = creationBody(resource, planned, config);
           const isAnswer = isRepresentation(resource);
-          const answer = await client.request({ method: 'POST', path: resource.path, body, isAnswer });
-          return stored(resource, representation(answer, attributes), planned);
+          const creationOf = `${resource.path} ${creationBody(resource, planned, {})}`;
+          const order = { method: 'POST', path: resource.path, body, isAnswer, creationOf } as const;
+          return stored(resource, await createOnce(client, resource, order, attributes), planned);
         }),
       ),
     read: ({ state, ...context }) =>
       told('read', () =>
         inTime({ ...context, ...bounds('read', state) }, async ({ client }) => {
+          await client.recorded(String(state.id));
           const found = await getById(client, resource, String(state.id), attributes);
           return found && stored(resource, found, state);
         }),
@@ -61,15 +64,16 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
       ),
     delete: ({ prior, ...context }) =>
       told('delete', () =>
-        inTime({ ...context, ...bounds('delete', prior) }, ({ client, signal }) =>
-          deleteResource({
+        inTime({ ...context, ...bounds('delete', prior) }, async ({ client, signal }) => {
+          await client.recorded(String(prior.id));
+          return await deleteResource({
             client,
             resource,
             id: String(prior.id),
             signal,
             longestMs: timeoutOf(prior.timeouts ?? null, 'delete'),
-          }),
-        ),
+          });
+        }),
       ),
     import: ({ client, ...wanted }) =>
       told('import', async () => {
