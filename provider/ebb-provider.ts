@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { declarableResources } from '../contract/resources.ts';
 import { buildAction } from './actions/build.ts';
@@ -17,6 +15,7 @@ import { jwksSource } from './data-sources/jwks.ts';
 import { tokenResource } from './ephemeral/token.ts';
 import { parseRepositoryUrl } from './functions/parse-repository-url.ts';
 import { publicKeyFingerprint } from './functions/public-key-fingerprint.ts';
+import { placeOfNotes } from './place-of-notes.ts';
 import { failure } from './plugin/diagnostic.ts';
 import type { Log } from './plugin/log.ts';
 import type { Provider } from './plugin/provider.ts';
@@ -57,7 +56,7 @@ async function configure(
   const { endpoint, apiKey, caCertificate } = configuration;
   if (caCertificate) setDefaultCACertificates([...getCACertificates('default'), caCertificate]);
   const userAgent = `terraform-provider-ebb/${providerVersion} terraform/${context.terraformVersion}`;
-  const notes = creationNotes(context.environment, endpoint);
+  const notes = createCreationNotes(...placeOfNotes(context.environment, endpoint));
   const client = createClient({
     endpoint,
     apiKey,
@@ -72,21 +71,6 @@ async function configure(
     throw signInFailure(error, endpoint);
   }
   return client;
-}
-
-/** In Terraform's data directory, which is the workspaces' in common. */
-function creationNotes(environment: Environment, endpoint: string) {
-  const dataDir = environment.TF_DATA_DIR || '.terraform';
-  const workspace = environment.TF_WORKSPACE || readIfThere(join(dataDir, 'environment')) || 'default';
-  return createCreationNotes(join(dataDir, 'ebb-creations'), `${endpoint}\n${workspace}`);
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }
 
 function signInFailure(error: unknown, endpoint: string): unknown {
