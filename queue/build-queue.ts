@@ -5,6 +5,32 @@ export interface QueueEntry {
   team: string;
 }
 
+/** What makes a build come earlier or later than others of its project, and weigh more. */
+export interface BuildOrder {
+  /** From -100 to 100; higher comes first in its project. Default 0. */
+  priority?: number;
+  /** What it is expected to take, put right when it has ended. Default 60. */
+  expectedSeconds?: number;
+}
+
+export interface TeamShare {
+  /** Above 0; a team of weight 2 is served twice as long as one of weight 1 while both have work. Default 1. */
+  weight?: number;
+  /** How many builds of the team may be leased at once; any number when absent. */
+  limit?: number;
+  /** Its builds wait until it is not any more. */
+  paused?: boolean;
+}
+
+export interface Place {
+  /** In its project's line, from 1. */
+  place: number;
+  /** `turn`: for its turn, or for a runner that takes it. */
+  waitsFor: 'turn' | 'project_limit' | 'team_limit' | 'team_paused' | 'fleet_limit' | 'drained';
+  /** The limit that is reached, where it is one. */
+  limit?: number;
+}
+
 export type HeartbeatAnswer = 'held' | 'cancel' | 'lost';
 
 /**
@@ -17,10 +43,17 @@ export interface BuildQueue {
    * Adds a build of a project that may have `concurrency` builds leased at once; adding one that is there already changes
    * nothing. Throws QueueFullError.
    */
-  enqueue(entry: QueueEntry, concurrency: number): Promise<void>;
+  enqueue(entry: QueueEntry, concurrency: number, order?: BuildOrder): Promise<void>;
+  /** Changes a team's share and limit, also for builds that wait already. */
+  setTeam(team: string, share: TeamShare): Promise<void>;
+  /** Changes how many builds may be leased in all; `drained`, no other is. */
+  setFleet(fleet: { limit?: number; drained?: boolean }): Promise<void>;
   /** Changes how many builds of a project may be leased at once, also for those that wait already. */
   setConcurrency(project: string, concurrency: number): Promise<void>;
-  /** Leases the next build whose project is below its concurrency; undefined when there is none. */
+  /**
+   * Leases the build that is due: teams share what there is by their weights, and in a team its projects alike, in seconds
+   * served. Undefined when none may be leased.
+   */
   claim(holder: string, leaseMs: number): Promise<QueueEntry | undefined>;
   /** Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more. */
   heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
@@ -36,8 +69,8 @@ export interface BuildQueue {
   expired(): Promise<string[]>;
   /** Everything that is there, for the sweeper. */
   list(): Promise<{ build: string; state: 'waiting' | 'leased'; holder?: string }[]>;
-  /** Why a waiting build waits: its place in line (from 1) and whether its project is at its concurrency. */
-  place(build: string): Promise<{ place: number; atConcurrency: boolean } | undefined>;
+  /** Why a waiting build waits; undefined when it does not. */
+  place(build: string): Promise<Place | undefined>;
   /** Resolves when something was enqueued or freed, after `timeoutMs` at the latest, or when the signal aborts. */
   waitForWork(timeoutMs: number, signal: AbortSignal): Promise<void>;
   /** Tells watchers on every API process that a build's log or state changed; best effort. */

@@ -56,7 +56,7 @@ test('a project never has more leases than its concurrency, and goes on when one
   assert.equal((await queue.claim('r', minute))?.build, 'b1');
   assert.equal((await queue.claim('r', minute))?.build, 'b2');
   assert.equal(await queue.claim('r', minute), undefined);
-  assert.deepEqual(await queue.place('b3'), { place: 1, atConcurrency: true });
+  assert.deepEqual(await queue.place('b3'), { place: 1, waitsFor: 'project_limit', limit: 2 });
   await queue.finish('b1', 'r');
   assert.equal((await queue.claim('r', minute))?.build, 'b3');
 });

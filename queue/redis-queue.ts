@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { createAnnouncements } from './announcements.ts';
-import { type BuildQueue, type HeartbeatAnswer, type QueueEntry, QueueFullError } from './build-queue.ts';
+import {
+  type BuildQueue,
+  type HeartbeatAnswer,
+  type Place,
+  type QueueEntry,
+  QueueFullError,
+} from './build-queue.ts';
 import { connectRedis, type RedisLocation } from './redis-connection.ts';
 import { loadScripts } from './scripts.ts';
 
@@ -14,18 +20,27 @@ export interface RedisQueueOptions extends RedisLocation {
 
 /** Connects to Redis 7 and gives the build queue. The caller closes it. Throws when Redis does not answer in 5 s. */
 export async function createRedisQueue(options: RedisQueueOptions): Promise<BuildQueue> {
-  const prefix = options.prefix ?? '{ebb}';
+  // The number is that of the layout in `lua/`: what an older release left under another is put there anew by the sweeper.
+  const prefix = options.prefix ?? '{ebb-2}';
   const maxWaiting = options.maxWaiting ?? 100_000;
   const redis = await connectRedis(options);
   const scripts = loadScripts(redis, prefix);
   const announcements = createAnnouncements(redis, prefix);
 
   return {
-    async enqueue({ build, project, team }, concurrency) {
-      const accepted = await scripts.enqueue(build, project, team, concurrency, maxWaiting);
+    async enqueue({ build, project, team }, concurrency, { priority = 0, expectedSeconds = 60 } = {}) {
+      const order = [concurrency, priority, expectedSeconds] as const;
+      const accepted = await scripts.enqueue(build, project, team, ...order, maxWaiting);
       if (accepted !== 1) throw new QueueFullError(maxWaiting);
     },
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
+    async setTeam(team, { weight = 1, limit = '', paused = false }) {
+      if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);
+      await scripts.team(team, weight, limit, paused ? 1 : 0);
+    },
+    async setFleet({ limit = '', drained = false }) {
+      await scripts.fleet(limit, drained ? 1 : 0);
+    },
     async claim(holder, leaseMs) {
       return toEntry((await scripts.claim(holder, leaseMs)) as string[] | null);
     },
@@ -38,8 +53,10 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     expired: async () => (await scripts.expired()) as string[],
     list: () => list(redis, prefix),
     async place(build) {
-      const answer = (await scripts.place(build)) as [number, number] | null;
-      return answer ? { place: answer[0] + 1, atConcurrency: answer[1] === 1 } : undefined;
+      const answer = (await scripts.place(build)) as [number, Place['waitsFor'], number] | null;
+      if (!answer) return undefined;
+      const [rank, waitsFor, limit] = answer;
+      return { place: rank + 1, waitsFor, ...(limit > 0 && { limit }) };
     },
     async waitForWork(timeoutMs, signal) {
       const done = new AbortController();

@@ -7,6 +7,8 @@ const shared = read('shared');
 export const scriptNames = [
   'enqueue',
   'limit',
+  'team',
+  'fleet',
   'claim',
   'heartbeat',
   'finish',

@@ -1,5 +1,7 @@
-import { QueueFullError } from '../../queue/build-queue.ts';
+import { sql } from 'kysely';
+import { type BuildOrder, QueueFullError } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
 /**
@@ -14,7 +16,7 @@ export async function enqueueBuild(context: ApiContext, build: BuildRow): Promis
     .executeTakeFirstOrThrow();
   try {
     const entry = { build: build.id, project: build.project_id, team: build.team_id };
-    await context.queue.enqueue(entry, concurrency);
+    await context.queue.enqueue(entry, concurrency, await expectation(context.database, build.project_id));
   } catch (error) {
     if (!(error instanceof QueueFullError)) {
       context.log.warn(
@@ -38,4 +40,23 @@ export async function enqueueAccepted(context: ApiContext, build: BuildRow): Pro
   await enqueueBuild(context, build).catch((error) => {
     if (!(error instanceof QueueFullError)) throw error;
   });
+}
+
+/** What the project's builds took lately, so that teams with long ones wait for it in turn. */
+async function expectation(database: Database, projectId: string): Promise<BuildOrder> {
+  const { seconds } = await database
+    .selectFrom((from) =>
+      from
+        .selectFrom('build')
+        .select(sql<number>`extract(epoch from finished_at - started_at)`.as('seconds'))
+        .where('project_id', '=', projectId)
+        .where('finished_at', 'is not', null)
+        .where('started_at', 'is not', null)
+        .orderBy('id', 'desc')
+        .limit(10)
+        .as('last'),
+    )
+    .select(({ fn }) => fn.avg('seconds').as('seconds'))
+    .executeTakeFirstOrThrow();
+  return seconds === null ? {} : { expectedSeconds: Math.max(1, Math.round(Number(seconds))) };
 }

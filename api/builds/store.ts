@@ -1,4 +1,5 @@
 import type { Build } from '../../contract/build.ts';
+import type { Place } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { PageRequest } from '../http/page.ts';
@@ -34,10 +35,17 @@ async function whyItWaits(context: ApiContext, row: BuildRow): Promise<string | 
   const place = await context.queue.place(row.id).catch(() => undefined);
   if (!place) return undefined;
   const where = place.place === 1 ? 'next in line' : `number ${place.place} in line`;
-  return place.atConcurrency
-    ? `Waiting: ${where}; the project runs as many builds as its concurrency allows.`
-    : `Waiting for a runner: ${where}.`;
+  return reasons[place.waitsFor](where, place.limit);
 }
+
+const reasons: Record<Place['waitsFor'], (where: string, limit?: number) => string> = {
+  turn: (where) => `Waiting for a runner: ${where}.`,
+  project_limit: (where) => `Waiting: ${where}; the project runs as many builds as its concurrency allows.`,
+  team_limit: (where, limit) => `Waiting: ${where}; the team is at its limit of ${limit} builds.`,
+  team_paused: (where) => `Waiting: ${where}; the team is paused.`,
+  fleet_limit: (where, limit) => `Waiting: ${where}; all of Ebb is at its limit of ${limit} builds.`,
+  drained: (where) => `Waiting: ${where}; Ebb takes no builds for the moment, because it is being updated.`,
+};
 
 export async function findBuild(
   database: Database,

@@ -1,16 +1,24 @@
--- ARGV: holder, lease in milliseconds. Leases the first build of the project that is next in virtual time.
+-- ARGV: holder, lease in milliseconds. Leases the first build of the project that is due first in the team that is.
 local holder, lease = ARGV[1], tonumber(ARGV[2])
-local head = redis.call('ZRANGE', key('ready'), 0, 0, 'WITHSCORES')
-if #head == 0 then return nil end
-local project, start = head[1], head[2]
+local fleet = redis.call('HMGET', key('fleet'), 'limit', 'leased', 'paused')
+if fleet[3] or number(fleet[2], 0) >= number(fleet[1], no_limit) then return nil end
+local first = redis.call('ZRANGE', key('ready'), 0, 0, 'WITHSCORES')
+if #first == 0 then return nil end
+local team, start = first[1], first[2]
+local due = redis.call('ZRANGE', key('ready:' .. team), 0, 0, 'WITHSCORES')
+local project, project_start = due[1], due[2]
 local build = redis.call('ZRANGE', key('line:' .. project), 0, 0)[1]
-local team = redis.call('HGET', key('entry:' .. build), 'team')
+local at = now()
 leave_line(build, project)
-redis.call('SADD', key('leased:' .. project), build)
-redis.call('ZADD', key('leases'), now() + lease, build)
-redis.call('HSET', key('entry:' .. build), 'holder', holder)
--- The clock moves to the project served; when it has more work it starts one unit later than the others.
+redis.call('ZADD', key('leases'), at + lease, build)
+redis.call('HSET', key('entry:' .. build), 'holder', holder, 'since', at)
+count_lease(team, project, 1)
+-- The clocks move to who is served; who has more work is due again when the others had as much.
 redis.call('SET', key('clock'), start)
-redis.call('ZREM', key('ready'), project)
+redis.call('HSET', key('team:' .. team), 'clock', project_start, 'next', start)
+redis.call('HSET', key('project:' .. project), 'next', project_start)
+redis.call('ZREM', key('ready:' .. team), project)
+redis.call('ZREM', key('ready'), team)
+charge(team, project, number(redis.call('HGET', key('entry:' .. build), 'expected'), 1))
 refresh(project)
 return { build, project, team }
