@@ -16,7 +16,13 @@ export interface DeclaredConnection {
 
 type Field = Exclude<keyof DeclaredConnection, 'kind'>;
 const fields: readonly Field[] = [
-  ...(['url', 'ssh_address', 'app_id', 'installation_id', 'ssh_host_keys', 'token', 'private_key'] as const),
+  'url',
+  'ssh_address',
+  'app_id',
+  'installation_id',
+  'ssh_host_keys',
+  'token',
+  'private_key',
 ];
 
 // What each kind must and may be told; where there are two ways in, exactly one must be complete.

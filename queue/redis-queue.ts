@@ -36,10 +36,10 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
     async setTeam(team, { weight = 1, limit = '', paused = false }) {
       if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);
-      await scripts.team(team, weight, limit, paused ? 1 : 0);
+      await scripts.team(team, weight, limit, paused ? 1 : '');
     },
     async setFleet({ limit = '', drained = false }) {
-      await scripts.fleet(limit, drained ? 1 : 0);
+      await scripts.fleet(limit, drained ? 1 : '');
     },
     async claim(holder, leaseMs) {
       return toEntry((await scripts.claim(holder, leaseMs)) as string[] | null);

@@ -108,13 +108,13 @@ function judgeDeployKey({ deployKey: broughtAlong, rotateDeployKeyWhen }: CiProj
   return problems;
 }
 
-function judgeSecret(name: string, { phases, ...secretValue }: CiSecret, props: CiProjectProps): string[] {
+function judgeSecret(name: string, given: CiSecret, props: CiProjectProps): string[] {
   const where = `secrets.${name}`;
   const problems = [
     ...judge(`the name of ${where}`, name, secret.fixed.name),
-    ...judge(`${where}.phases`, phases, secret.changeable.phases),
-    ...judgeWriteOnly(where, secretValue),
-    ...unknownNames(`${where}.`, { phases, ...secretValue }, knownOfSecret),
+    ...judge(`${where}.phases`, given.phases, secret.changeable.phases),
+    ...judgeWriteOnly(where, given),
+    ...unknownNames(`${where}.`, given, knownOfSecret),
   ];
   if (Object.hasOwn(props.environment ?? {}, name)) {
     problems.push(`${name} is in both secrets and environment; leave it out of one of them.`);

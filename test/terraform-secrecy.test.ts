@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { parsePrivateKey } from '../api/deploy-keys/parse-private-key.ts';
 import { sshKeygen } from '../api/deploy-keys/ssh-keygen-for-tests.ts';
 import { endProcess } from '../contract/process-identity.ts';
+import { projectConfiguration } from '../provider/acceptance/setting.ts';
 import type { Workspace } from '../provider/acceptance/terraform.ts';
 import { unzip } from '../provider/acceptance/unzip.ts';
 import { childProcesses } from './child-processes.ts';
@@ -40,15 +41,7 @@ variable "secret" {
   type      = string
   ephemeral = true
 }
-resource "ebb_connection" "local" {
-  name = "local"
-  kind = "local"
-}
-resource "ebb_project" "shop" {
-  connection_id = ebb_connection.local.id
-  name          = "shop"
-  repository    = "shop"
-}
+${projectConfiguration('  name = "shop"')}
 variable "key" {
   type      = string
   ephemeral = true

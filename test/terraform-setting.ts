@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createWorkspace, type Workspace } from '../provider/acceptance/terraform.ts';
+import { createWorkspace, flat, type Workspace } from '../provider/acceptance/terraform.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { type ApiForTests, startApi } from './api-for-tests.ts';
 import { startPostgres } from './postgres.ts';
@@ -66,7 +66,7 @@ export async function explains(workspace: Workspace, ...words: string[]): Promis
 /** What Terraform printed, without frame and line breaks. Fails on what looks like a crash. */
 export function explained(output: string): string {
   assert.doesNotMatch(output, /panic|did not respond|failed unexpectedly|inconsistent|\n\s+at \S+ \(/i);
-  return output.replace(/[│╷╵]/g, ' ').replace(/\s+/g, ' ');
+  return flat(output);
 }
 
 /** Applies what is left to do, after which nothing may be left. */

@@ -39,7 +39,7 @@ export async function createDeployKey(
   if (project.revokingAt) throw conflict('project_revoked', 'The project is being revoked.', 'project_id');
   checkDeclaredKey(wanted);
   const made = await makeSealedKey(context, project, wanted.privateKey);
-  await requireOwnKey(context.database, { project_id: project.id, ...made });
+  if (wanted.privateKey) await requireOwnKey(context.database, { project_id: project.id, ...made });
   try {
     await dropLostKey(context, project, wanted, signal);
     const left = await leftByAnother(context, project, wanted, made);

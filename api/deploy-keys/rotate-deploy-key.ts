@@ -30,7 +30,7 @@ export async function rotateDeployKey(
   const project = await projectAtHost(context, { projectId: row.project_id });
   const made = await makeSealedKey(context, project, declared.privateKey);
   if (isAsDeclared(row, declared, made)) return row;
-  await requireOwnKey(context.database, { ...row, ...made });
+  if (declared.privateKey) await requireOwnKey(context.database, { ...row, ...made });
   const { rotateWhen } = declared;
   try {
     const changed = await noteAddition(context, project.id, () =>

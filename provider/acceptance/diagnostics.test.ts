@@ -2,11 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { problem } from './fake-resources.ts';
 import { createSetting, projectConfiguration } from './setting.ts';
-
-/** The text that Terraform prints, without its frame and line breaks. */
-function flat(output: string): string {
-  return output.replace(/[│╷╵]/g, ' ').replace(/\s+/g, ' ');
-}
+import { flat } from './terraform.ts';
 
 test('mistakes show in validate, at their lines, before anything is asked', async (t) => {
   const { api, workspace } = await createSetting(t);

@@ -64,6 +64,11 @@ export async function createWorkspace(environment: Record<string, string>): Prom
   };
 }
 
+/** What Terraform printed, without the frame of its messages and its line breaks. */
+export function flat(output: string): string {
+  return output.replace(/[│╷╵]/g, ' ').replace(/\s+/g, ' ');
+}
+
 /** Runs Terraform in a folder, with nothing of this process's environment but the path. */
 export async function runTerraform(
   words: string[],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { problem } from './fake-resources.ts';
 import { createSetting, projectConfiguration } from './setting.ts';
+import { flat } from './terraform.ts';
 
 test('timeouts are kept, changed without a request, and bound how long Terraform tries', async (t) => {
   const { api, workspace } = await createSetting(t);
@@ -13,8 +14,10 @@ test('timeouts are kept, changed without a request, and bound how long Terraform
   api.interfere(/POST \/v1\/projects/, ...Array.from({ length: 20 }, () => unavailable));
   const late = await apply('timeouts = { create = "100ms" }');
   assert.equal(late.code, 1);
-  const told = late.output.replace(/[│╷╵]/g, ' ').replace(/\s+/g, ' ');
-  assert.match(told, /The create took too long .*within 100ms and may still do so.*raise timeouts\.create/);
+  assert.match(
+    flat(late.output),
+    /The create took too long .*within 100ms and may still do so.*raise timeouts\.create/,
+  );
 
   const patient = await createSetting(t);
   await patient.workspace.write(projectConfiguration('  name = "shop"\n  timeouts = { create = "10m" }'));

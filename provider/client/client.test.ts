@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { ApiError, ApiUnreachableError } from './api-error.ts';
 import { startApi } from './api-for-tests.ts';
+import { createClient } from './client.ts';
 
 test('the API key is exchanged once and the token sent with every request', async (t) => {
   const { client, seen, forms } = await startApi(t, (_, response) => response.end('{}'));
@@ -146,4 +149,27 @@ test('each attempt is logged, without token or body', async (t) => {
   assert.equal(logged.length, 2);
   assert.partialDeepStrictEqual(logged[1], { method: 'POST', path: '/v1/secrets', status: 200 });
   assert.doesNotMatch(JSON.stringify(logged), /hidden|token 1/);
+});
+
+test('an abort ends signing in at once: there is no result to wait for', async (t) => {
+  const signal = new AbortController();
+  const server = createServer(() => signal.abort(new Error('stopped')));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = createClient({ endpoint, apiKey: 'ebb_key', userAgent: 'test', signal: signal.signal });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await assert.rejects(client.signIn(), /stopped/);
+});
+
+test('a request that may take no longer ends at once, also one that changes something', async (t) => {
+  const limit = new AbortController();
+  const { client } = await startApi(t, () => limit.abort(new Error('too long')));
+  const creation = { method: 'POST', path: '/', body: '{}', signal: limit.signal } as const;
+  await client.signIn();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await assert.rejects(client.request(creation), /too long/);
 });

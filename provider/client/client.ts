@@ -13,8 +13,9 @@ export interface ClientOptions {
   /** Ends everything that waits. */
   signal: AbortSignal;
   sleep?: RetryParts['sleep'];
-  /** Is told of each attempt: what was asked for and how it went, never what was in it. */
+  /** What earlier runs made that may be in no state. */
   notes?: CreationNotes;
+  /** Is told of each attempt: what was asked for and how it went, never what was in it. */
   log?: { debug(message: string, fields: Record<string, unknown>): void };
 }
 

@@ -1,6 +1,7 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeWhole } from '../write-whole.ts';
 
 /** One creation, from before it is asked for. */
 export interface NotedCreation {
@@ -48,12 +49,12 @@ export function createCreationNotes(folder: string, scope: string): CreationNote
       const file = fileOf(what);
       const earlier = await read(file);
       const note: Note = earlier ?? { key: randomUUID() };
-      if (!earlier) await write(folder, file, note);
+      if (!earlier) await write(file, note);
       return {
         idempotencyKey: note.key,
         isRepeated: earlier !== undefined,
         async made(id) {
-          await write(folder, file, { ...note, id });
+          await write(file, { ...note, id });
           (await files()).set(id, file);
         },
         refused: () => forget(file),
@@ -91,17 +92,9 @@ async function read(file: string): Promise<Note | undefined> {
   }
 }
 
-/** Whole or not at all. */
-async function write(folder: string, file: string, note: Note): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`;
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(temporary, JSON.stringify(note));
-    await rename(temporary, file);
-  } catch {
-    // Without a note it is as with any other provider: what got lost is imported.
-    await rm(temporary, { force: true }).catch(() => undefined);
-  }
+/** Without a note it is as with any other provider: what got lost is imported. */
+async function write(file: string, note: Note): Promise<void> {
+  await writeWhole(file, JSON.stringify(note)).catch(() => undefined);
 }
 
 async function forget(file: string): Promise<void> {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { selfSignedCertificate } from './certificate.ts';
 import { failure } from './diagnostic.ts';
 import { controllerService } from './protocol.ts';
-import { connect, open, testProvider, thing, wire } from './serve-for-tests.ts';
+import { connect, open, schema, testProvider, thing, wire } from './serve-for-tests.ts';
 import { connectTo } from './test-client.ts';
 import type { ValueMap } from './value.ts';
 
@@ -18,6 +18,38 @@ test('the schema is told with its attributes, types and flags', async (t) => {
   const metadata = await call('GetMetadata', {});
   assert.deepEqual(metadata.resources, [{ type_name: 'test_thing' }]);
 });
+
+test('what is deprecated is told as such', async (t) => {
+  const attributes = {
+    ...schema.attributes,
+    old: { type: 'string', optional: true, deprecated: true, description: '' },
+  } as const;
+  const { call } = await connect(
+    t,
+    testProvider(
+      { schema: { ...schema, deprecated: true, attributes } },
+      {
+        functions: {
+          old: {
+            ...{ summary: '', description: '', parameters: [], returns: 'string', call: () => '' },
+            deprecated: 'Use another one.',
+          },
+        },
+      },
+    ),
+  );
+  const { resource_schemas, functions } = await call('GetProviderSchema', {});
+  const { block } = (resource_schemas as Record<string, { block: Block }>).test_thing ?? {};
+  assert.equal(block?.deprecated, true);
+  const flagged = block?.attributes.filter(({ deprecated }) => deprecated).map(({ name }) => name);
+  assert.deepEqual(flagged, ['old']);
+  assert.partialDeepStrictEqual(functions, { old: { deprecation_message: 'Use another one.' } });
+});
+
+interface Block {
+  deprecated: boolean;
+  attributes: { name: string; deprecated: boolean }[];
+}
 
 test('an exception becomes a diagnostic and the server goes on', async (t) => {
   const { call, lines } = await connect(

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { writeWhole } from '../write-whole.ts';
 import { providerAddress, registryHosts } from './mirror.ts';
-import { writeWhole } from './write-whole.ts';
 
 /**
  * Writes a CLI configuration for Terraform and OpenTofu (`TF_CLI_CONFIG_FILE`): Ebb's provider comes from the mirror

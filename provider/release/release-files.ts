@@ -4,9 +4,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { protocolVersion } from '../plugin/handshake.ts';
 import { providerVersion } from '../version.ts';
+import { writeWhole } from '../write-whole.ts';
 import { executableName, platformName } from './mirror.ts';
 import type { Platform } from './node-builds.ts';
-import { writeWhole } from './write-whole.ts';
 import { zipOf } from './zip.ts';
 
 const ebbLicense = new URL('../../LICENSE', import.meta.url);

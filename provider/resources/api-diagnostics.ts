@@ -1,7 +1,7 @@
 import type { Resource } from '../../contract/resource.ts';
 import { ApiError, ApiUnreachableError } from '../client/api-error.ts';
 import { type Diagnostic, DiagnosticError, failure, type ValuePath } from '../plugin/diagnostic.ts';
-import { writeOnlyName } from './attributes.ts';
+import { attributeName } from './attributes.ts';
 
 /**
  * Tells the user what the API answered: each error of a problem document at its attribute. What is no failure of a
@@ -14,7 +14,11 @@ export function inTerraformsWords(error: unknown, doing: string, { writeOnly }: 
 }
 
 /** The same where no resource is concerned. */
-export function whatTheApiSaid(error: unknown, summary: string, writeOnly: object = {}): unknown {
+export function whatTheApiSaid(
+  error: unknown,
+  summary: string,
+  writeOnly: Resource['writeOnly'] = {},
+): unknown {
   if (error instanceof ApiUnreachableError) {
     return failure(summary, `Ebb does not answer. ${error.message}. Try again when it does.`);
   }
@@ -45,7 +49,7 @@ const replacementHints: Record<string, string> = {
  *
  * @see https://www.rfc-editor.org/rfc/rfc6901
  */
-function pathOf(pointer: string, writeOnly: object): ValuePath | undefined {
+function pathOf(pointer: string, writeOnly: Resource['writeOnly']): ValuePath | undefined {
   const steps = decodeURIComponent(pointer.replace(/^#/, ''))
     .split('/')
     .slice(1)
@@ -53,5 +57,5 @@ function pathOf(pointer: string, writeOnly: object): ValuePath | undefined {
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
   const [field, ...rest] = steps;
   if (typeof field !== 'string') return undefined;
-  return [field in writeOnly ? writeOnlyName(field) : field, ...rest];
+  return [attributeName({ writeOnly }, field), ...rest];
 }

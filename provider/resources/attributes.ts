@@ -72,6 +72,11 @@ function computedAttributes({ computed, writeOnly, renewedBy = {} }: Resource): 
   return Object.fromEntries(pairs);
 }
 
+/** What a field of the contract is called in Terraform. */
+export function attributeName({ writeOnly }: Pick<Resource, 'writeOnly'>, field: string): string {
+  return field in writeOnly ? writeOnlyName(field) : field;
+}
+
 /** Name of a write-only field in Terraform, and of the number that says that it changed. */
 export const writeOnlyName = (field: string) => `${field}_wo`;
 export const versionName = (field: string) => `${field}_wo_version`;

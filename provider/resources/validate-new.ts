@@ -3,7 +3,7 @@ import { connectionProblems } from '../../contract/connection-rules.ts';
 import type { Resource } from '../../contract/resource.ts';
 import type { Diagnostic } from '../plugin/diagnostic.ts';
 import { isWhollyKnown, type ValueMap } from '../plugin/value.ts';
-import { writeOnlyName } from './attributes.ts';
+import { attributeName } from './attributes.ts';
 
 /**
  * Checks what the API would refuse, before anything makes room for it. What is unknown counts as given, and says nothing
@@ -15,7 +15,7 @@ export function validateNew(resource: Resource, config: ValueMap): Diagnostic[] 
 
 function validateConnection(resource: Resource, config: ValueMap): Diagnostic[] {
   if (typeof config.kind !== 'string') return [];
-  const inTerraform = (field: string) => (field in resource.writeOnly ? writeOnlyName(field) : field);
+  const inTerraform = (field: string) => attributeName(resource, field);
   const given = (field: string) => (config[inTerraform(field)] ?? null) !== null;
   const text = (field: string) => (given(field) ? String(config[field]) : undefined);
   const problems = connectionProblems(

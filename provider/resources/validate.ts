@@ -2,7 +2,7 @@ import type { TProperties } from 'typebox';
 import type { Resource } from '../../contract/resource.ts';
 import type { Diagnostic } from '../plugin/diagnostic.ts';
 import { isUnknown, type Value, type ValueMap } from '../plugin/value.ts';
-import { versionName, writeOnlyName } from './attributes.ts';
+import { attributeName, versionName, writeOnlyName } from './attributes.ts';
 import { jsonSchema } from './json-schema.ts';
 import { judgeValue } from './judge-value.ts';
 
@@ -19,21 +19,24 @@ export function validateResource(resource: Resource, config: ValueMap): Diagnost
   return [...open, ...secret, ...conflicting(resource, config)];
 }
 
+/** Whether it surely has a value: what is unknown may turn out to be null. */
+function isGiven(config: ValueMap, name: string): boolean {
+  return (config[name] ?? null) !== null && !isUnknown(config[name]);
+}
+
 /** Without it another value could never be sent. */
 function withoutVersion(field: string, config: ValueMap): Diagnostic[] {
   const [name, version] = [writeOnlyName(field), versionName(field)];
-  const isGiven = (config[name] ?? null) !== null && !isUnknown(config[name]);
-  if (!isGiven || (config[version] ?? null) !== null) return [];
+  if (!isGiven(config, name) || (config[version] ?? null) !== null) return [];
   const detail = `"${name}" needs "${version}", any number: another one than before sends the value again.`;
   return [{ severity: 'error', summary: 'Missing required argument', detail, path: [version] }];
 }
 
-function conflicting({ conflicts = [], writeOnly }: Resource, config: ValueMap): Diagnostic[] {
-  const inTerraform = (field: string) => (field in writeOnly ? writeOnlyName(field) : field);
+function conflicting(resource: Resource, config: ValueMap): Diagnostic[] {
+  const { conflicts = [] } = resource;
   return conflicts.flatMap((fields) => {
-    const names = fields.map(inTerraform);
-    const isGiven = (name: string) => (config[name] ?? null) !== null && !isUnknown(config[name]);
-    if (!names.every(isGiven)) return [];
+    const names = fields.map((field) => attributeName(resource, field));
+    if (!names.every((name) => isGiven(config, name))) return [];
     const [first = '', second = ''] = names;
     const detail = `"${first}" has no meaning beside "${second}". Remove one of them.`;
     return [{ severity: 'error', summary: 'Conflicting arguments', detail, path: [first] }];

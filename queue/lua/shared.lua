@@ -24,6 +24,10 @@ local no_limit = 1000000000
 
 local function number(value, default) return tonumber(value or '') or default end
 
+local function set_or_drop(hash, field, value)
+  if value == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, value) end
+end
+
 local function later(a, b) return math.max(number(a, 0), number(b, 0)) end
 
 -- Keeps this true: a team is in `ready` exactly when it has a project there and may lease another build.
