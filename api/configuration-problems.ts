@@ -4,6 +4,7 @@ import { isLoopback, postgresProblems, redisProblems } from '../contract/transpo
 import { certificateProblems } from '../contract/verified-tls.ts';
 import { smtpUrlProblems } from './mail/smtp-address.ts';
 import { toEd25519, toMasterKey, toPublicKeys } from './signing/api-keys.ts';
+import { parseNetworks } from './source-hosts/rest/guarded-fetch.ts';
 
 /** The values to judge; what is undefined, or malformed and known to be, is left alone. */
 export type Values = Record<string, string | undefined>;
@@ -26,10 +27,20 @@ export function unsafeProblems(values: Values): string[] {
     ...judge('EBB_REDIS_CA', (text) => certificateProblems('EBB_REDIS_CA', text)),
     ...databaseProblems(values),
     ...mailProblems(values),
+    ...judge('EBB_SOURCE_HOST_NETWORKS', networkProblems),
     ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
     ...wrappingProblems(values),
     ...apiKeyProblems(values),
   ];
+}
+
+function networkProblems(text: string): string[] {
+  try {
+    parseNetworks(text);
+    return [];
+  } catch (error) {
+    return [`EBB_SOURCE_HOST_NETWORKS: ${(error as Error).message}`];
+  }
 }
 
 /** Mails go to a server, to the log of a developer's machine, or nowhere; then access grants cannot be given. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type { ConfigurationError } from '../contract/environment.ts';
-import { readApiConfiguration } from './configuration.ts';
+import { readApiConfiguration, sourceHostNetworks } from './configuration.ts';
 
 const privateJwk = () => JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }));
 const keys = {
@@ -125,4 +125,18 @@ test('keys are wrapped to the public half of a file, or by AWS KMS, and not by b
   assert.match(problems({ ...basis, EBB_KMS_KEY })[0] ?? '', /both set/);
   const open = { ...keyless, EBB_KMS_KEY, EBB_KMS_ENDPOINT: 'http://kms.example.com' };
   assert.match(problems(open)[0] ?? '', /^EBB_KMS_ENDPOINT goes to kms.example.com without TLS/);
+});
+
+test('source hosts that are not at public addresses are those of the networks that are named', () => {
+  const loopback = sourceHostNetworks(readApiConfiguration(basis));
+  assert.deepEqual(
+    loopback.map(([address, bits]) => `${address}/${bits}`),
+    ['127.0.0.0/8', '::1/128'],
+  );
+  assert.deepEqual(sourceHostNetworks(readApiConfiguration(routed)), []);
+  const named = { ...routed, EBB_SOURCE_HOST_NETWORKS: '10.20.0.0/16' };
+  assert.equal(sourceHostNetworks(readApiConfiguration(named))[0]?.join('/'), '10.20.0.0/16');
+  assert.deepEqual(problems({ ...basis, EBB_SOURCE_HOST_NETWORKS: '10.20.0.0' }), [
+    'EBB_SOURCE_HOST_NETWORKS: 10.20.0.0 is no network. Write its address and length, such as 10.0.0.0/8.',
+  ]);
 });

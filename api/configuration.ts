@@ -1,11 +1,13 @@
 import { type Static, type TObject, Type } from 'typebox';
 import { kmsVariables } from '../contract/custody/kms-variables.ts';
 import { ConfigurationError, readVariables } from '../contract/environment.ts';
+import { isLoopback } from '../contract/transport-security.ts';
 import { apiKeyPattern } from './auth/api-key.ts';
 import { apiKeyProblems, databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
 import type { DatabaseLocation } from './db/database.ts';
 import { databaseLocation, databaseVariables } from './db/database-configuration.ts';
 import { underPlatformName, withPlatformVariables } from './platform-variables.ts';
+import { type Network, parseNetworks } from './source-hosts/rest/guarded-fetch.ts';
 
 const ApiEnvironment = Type.Object({
   EBB_LISTEN: Type.String({
@@ -78,6 +80,12 @@ const ApiEnvironment = Type.Object({
     default: 0,
     description: 'SSH port of the built-in source host; any free one when 0.',
   }),
+  EBB_SOURCE_HOST_NETWORKS: Type.Optional(
+    Type.String({
+      description:
+        'Networks that connections of teams may lead to though they are not public, with commas between: 10.0.0.0/8,fd00::/8. When absent, this machine alone where EBB_PUBLIC_URL is on it, and else none.',
+    }),
+  ),
   EBB_SMTP_URL: Type.Optional(
     Type.String({
       pattern: '^smtps?://',
@@ -128,6 +136,17 @@ export function readApiConfiguration(environment: NodeJS.ProcessEnv): ApiConfigu
     ...configuration,
     EBB_PUBLIC_URL: configuration.EBB_PUBLIC_URL ?? `${scheme}://${configuration.EBB_LISTEN}`,
   };
+}
+
+/** Addresses that are not public and yet may be those of source hosts. */
+export function sourceHostNetworks(
+  configuration: Pick<ApiConfiguration, 'EBB_SOURCE_HOST_NETWORKS' | 'EBB_PUBLIC_URL'>,
+): Network[] {
+  const named = configuration.EBB_SOURCE_HOST_NETWORKS;
+  if (named !== undefined) return parseNetworks(named);
+  return isLoopback(new URL(configuration.EBB_PUBLIC_URL).hostname)
+    ? parseNetworks('127.0.0.0/8,::1/128')
+    : [];
 }
 
 /** The same for what opens the database alone: where it is. */

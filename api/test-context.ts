@@ -49,9 +49,15 @@ export async function openTestContext(
     database,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     queue,
-    sourceHosts: createSourceHosts(custody, { local: localKind(local.host), ...kinds }, (id, error) => {
-      auditHostRefusal(context, id, error).catch((problem) => log.warn(String(problem)));
-    }),
+    sourceHosts: createSourceHosts(
+      custody,
+      { local: localKind(local.host), ...kinds },
+      {
+        onRefused(id, error) {
+          auditHostRefusal(context, id, error).catch((problem) => log.warn(String(problem)));
+        },
+      },
+    ),
     custody,
     signer,
     publicUrl: 'http://ebb.test',

@@ -5,7 +5,7 @@ import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runEvery } from '../api/background.ts';
 import { runSweeper } from '../api/builds/sweep.ts';
 import { createVmWatch } from '../api/builds/watch-vms.ts';
-import type { ApiConfiguration } from '../api/configuration.ts';
+import { type ApiConfiguration, sourceHostNetworks } from '../api/configuration.ts';
 import { splitHostPort } from '../api/configuration-problems.ts';
 import { refreshHostKeys } from '../api/connections/refresh-host-keys.ts';
 import type { ApiContext } from '../api/context.ts';
@@ -34,6 +34,7 @@ import { createSigner } from '../api/signing/create-signer.ts';
 import { readApiKeys } from '../api/signing/read-api-keys.ts';
 import { hostKinds } from '../api/source-hosts/host-kinds.ts';
 import { startLocalSourceHost } from '../api/source-hosts/local/start-local-source-host.ts';
+import { createGuardedFetch } from '../api/source-hosts/rest/guarded-fetch.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
 import { reportStatuses } from '../api/statuses/report-statuses.ts';
 import { firstStart } from '../api/teams/first-start.ts';
@@ -122,10 +123,13 @@ async function open(
   const context: ApiContext = {
     database,
     queue,
-    sourceHosts: createSourceHosts(custody, hostKinds(source?.host), (connectionId, error) => {
-      auditHostRefusal(context, connectionId, error).catch((problem) =>
-        log.warn({ error: String(problem) }, 'a refusal of a source host could not be looked up'),
-      );
+    sourceHosts: createSourceHosts(custody, hostKinds(source?.host), {
+      fetch: createGuardedFetch(sourceHostNetworks(configuration)),
+      onRefused(connectionId, error) {
+        auditHostRefusal(context, connectionId, error).catch((problem) =>
+          log.warn({ error: String(problem) }, 'a refusal of a source host could not be looked up'),
+        );
+      },
     }),
     custody,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),

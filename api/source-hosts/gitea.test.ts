@@ -17,6 +17,7 @@ function open(gitea: GiteaStandIn): SourceHost {
   return kind.open({
     ...{ url: gitea.url, sshAddress: `127.0.0.1:${gitea.git.port}`, hostKeys: [gitea.git.hostKey] },
     ...{ appId: undefined, installationId: undefined, connectionId: 'conn_gitea' },
+    fetch,
     credential: async () => Buffer.from(gitea.token),
   });
 }
@@ -92,7 +93,7 @@ describe('gitea, beside another client of its API', () => {
 
   test('a credential that is not taken is told as such, at once', async () => {
     const host = kind.open({
-      ...{ url: gitea.url, sshAddress: undefined, hostKeys: [], connectionId: 'conn_wrong' },
+      ...{ url: gitea.url, sshAddress: undefined, hostKeys: [], connectionId: 'conn_wrong', fetch },
       ...{ appId: undefined, installationId: undefined, credential: async () => Buffer.from('wrong') },
     });
     await assert.rejects(host.connect(signal), { code: 'unauthorized' });

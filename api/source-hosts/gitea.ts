@@ -37,7 +37,7 @@ const pageSize = 50;
 /** @see https://docs.gitea.com/api/ */
 function createGiteaSourceHost(access: HostAccess, memory: HostMemory): SourceHost {
   const headers = { accept: 'application/json', 'user-agent': 'ebb' };
-  const parts = { host: 'Gitea', baseUrl: `${access.url}/api/v1`, headers, memory };
+  const parts = { host: 'Gitea', baseUrl: `${access.url}/api/v1`, headers, memory, fetch: access.fetch };
   const ask = createTokenClient(access, parts, (token) => ({ authorization: `token ${token}` }));
   const at = (repository: string) => `/repos/${repositoryParts(repository).join('/')}`;
   const get = (path: string, signal: AbortSignal, follow = false) =>

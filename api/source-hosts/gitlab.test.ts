@@ -32,6 +32,7 @@ function open(gitlab: GitlabStandIn): SourceHost {
   return kind.open({
     ...{ url: gitlab.url, sshAddress: `127.0.0.1:${gitlab.git.port}`, hostKeys: [gitlab.git.hostKey] },
     ...{ appId: undefined, installationId: undefined, connectionId: 'conn_gitlab' },
+    fetch,
     credential: async () => Buffer.from(gitlab.token),
   });
 }
@@ -184,7 +185,9 @@ describe('gitlab, beside another client of its API', () => {
       hookMasterKey: Buffer.alloc(32),
     });
     const kinds = { gitlab: { ...kind, open: () => open(gitlab) } };
-    const host = createSourceHosts(custody, kinds, (_, { message }) => told.push(message)).of({
+    const host = createSourceHosts(custody, kinds, {
+      onRefused: (_, { message }) => told.push(message),
+    }).of({
       ...{ connection_id: 'conn_gitlab', kind: 'gitlab', url: gitlab.url, ssh_address: null, app_id: null },
       ...{ installation_id: null, host_keys: [], sealed_credential: null },
     });

@@ -49,7 +49,13 @@ const states: Record<CommitStatus['state'], string> = {
 /** @see https://docs.gitlab.com/api/rest/ */
 function createGitlabSourceHost(access: HostAccess, memory: HostMemory): SourceHost {
   const headers = { accept: 'application/json', 'user-agent': 'ebb' };
-  const parts = { host: 'GitLab', baseUrl: `${access.url ?? site}/api/v4`, headers, memory };
+  const parts = {
+    host: 'GitLab',
+    baseUrl: `${access.url ?? site}/api/v4`,
+    headers,
+    memory,
+    fetch: access.fetch,
+  };
   const ask = createTokenClient(access, parts, (token) => ({ 'private-token': token }));
   const at = (repository: string) =>
     `/projects/${encodeURIComponent(repositoryParts(repository, maxDepth).join('/'))}`;

@@ -39,6 +39,7 @@ export interface HostAccess {
   connectionId: string;
   /** The repository that the calls are about, when its id at the host is known: a rename does not change that. */
   repository?: { name: string; id: string } | undefined;
+  fetch: typeof globalThis.fetch;
   /** Token or private key; opened for one call, the caller wipes it. */
   credential(): Promise<Buffer>;
 }
@@ -68,13 +69,19 @@ export interface SourceHosts {
 
 /**
  * @param kinds those that are served
- * @param onRefused told when a host does not take a credential any more, a repository is gone, or has too many branches
+ * @param options.onRefused told when a host does not take a credential any more, a repository is gone, or has too many
+ *   branches
+ * @param options.fetch reaches hosts at the addresses that teams name
  */
 export function createSourceHosts(
   custody: Custody,
   kinds: Partial<Record<Kind, HostKind>>,
-  onRefused: (connectionId: string, error: SourceHostError) => void = () => {},
+  options: {
+    onRefused?: (connectionId: string, error: SourceHostError) => void;
+    fetch?: typeof globalThis.fetch;
+  } = {},
 ): SourceHosts {
+  const { onRefused = () => {}, fetch = globalThis.fetch } = options;
   const toldOnce = new Set<string>();
   const open = (connection: HostConnection) =>
     kinds[connection.kind]?.open({
@@ -85,6 +92,7 @@ export function createSourceHosts(
       hostKeys: connection.host_keys,
       connectionId: connection.connection_id,
       repository: repositoryOf(connection),
+      fetch,
       credential: () => openCredential(custody, connection),
     });
   return {

@@ -45,6 +45,7 @@ export function createGithubApi(access: HostAccess, memory: HostMemory): GithubA
     host: 'GitHub',
     baseUrl: apiUrl(access.url),
     memory,
+    fetch: access.fetch,
     headers: {
       accept: 'application/vnd.github+json',
       'user-agent': 'ebb',

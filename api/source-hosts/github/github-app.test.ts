@@ -32,6 +32,7 @@ describe('a connection by GitHub App', () => {
       ...{ url: github.url, sshAddress: github.sshAddress, hostKeys: github.hostKeys },
       ...{ appId: github.githubApp.id, installationId: github.githubApp.installationId },
       connectionId: `conn_${++count}`,
+      fetch,
       credential: async () => Buffer.from(privateKey),
     });
   const asked = (what: RegExp) => github.requests.filter((request) => what.test(request)).length;

@@ -17,6 +17,7 @@ function accessTo(github: GithubStandIn, by: 'token' | 'app'): HostAccess {
     installationId: by === 'app' ? github.githubApp.installationId : undefined,
     hostKeys: github.hostKeys,
     connectionId: `conn_${by}`,
+    fetch,
     credential: async () => Buffer.from(by === 'app' ? github.githubApp.privateKey : github.token.value),
   };
 }

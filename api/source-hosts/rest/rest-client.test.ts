@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { createGuardedFetch } from './guarded-fetch.ts';
 import { HostMemory } from './host-memory.ts';
 import { createRestClient, type RestRequest } from './rest-client.ts';
 
@@ -30,7 +31,13 @@ describe('requests to a source host', () => {
   });
 
   const client = (memory = new HostMemory({ create: 0, change: 0 })) =>
-    createRestClient({ host: 'The host', baseUrl: url, headers: { accept: 'application/json' }, memory });
+    createRestClient({
+      host: 'The host',
+      baseUrl: url,
+      headers: { accept: 'application/json' },
+      memory,
+      fetch,
+    });
   const request = (more: Partial<RestRequest> = {}): RestRequest => ({
     ...{ method: 'GET', path: '/thing', authorize: async () => ({ authorization: 'secret' }) },
     signal: AbortSignal.timeout(30_000),
@@ -40,6 +47,18 @@ describe('requests to a source host', () => {
     (status: number, body: unknown = {}, headers: Record<string, string> = {}): Answer =>
     (_request, response) =>
       void response.writeHead(status, headers).end(JSON.stringify(body));
+
+  test('an address that is not public is not asked, and not tried again', async () => {
+    const guarded = createRestClient({
+      ...{ host: 'The host', baseUrl: url, headers: {}, fetch: createGuardedFetch([]) },
+      memory: new HostMemory({ create: 0, change: 0 }),
+    });
+    await assert.rejects(guarded(request()), {
+      code: 'refused',
+      message: `Ebb does not ask ${url}: its address is not a public one. Whoever operates Ebb can allow its network with EBB_SOURCE_HOST_NETWORKS.`,
+    });
+    assert.equal(seen.length, 0);
+  });
 
   test('an answer that did not change is confirmed, not sent again', async () => {
     answers = [

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceHostError } from '../errors.ts';
+import { AddressNotAllowedError } from './guarded-fetch.ts';
 import type { HostMemory } from './host-memory.ts';
 import { type RestAnswer, restError } from './rest-error.ts';
 
@@ -16,6 +17,8 @@ export interface RestClientParts {
   /** Sent with every request. */
   headers: Record<string, string>;
   memory: HostMemory;
+  /** Sends to no address that teams must not reach through Ebb. */
+  fetch: typeof globalThis.fetch;
 }
 
 export interface RestRequest {
@@ -84,7 +87,7 @@ async function sendPatiently(parts: RestClientParts, request: RestRequest, url: 
 }
 
 async function send(
-  { host, headers, memory }: RestClientParts,
+  { host, headers, memory, fetch }: RestClientParts,
   { method, body, signal }: RestRequest,
   { url, credential }: { url: string; credential: Record<string, string> },
 ): Promise<RestAnswer> {
@@ -115,6 +118,10 @@ async function send(
     if (limit.aborted) {
       const message = `${host} did not answer within ${requestMs / 1000} s. Try again in a minute.`;
       throw new SourceHostError('timeout', message, { cause: error });
+    }
+    if (error instanceof Error && error.cause instanceof AddressNotAllowedError) {
+      const message = `Ebb does not ask ${new URL(url).origin}: ${error.cause.message}.`;
+      throw new SourceHostError('refused', message, { cause: error });
     }
     const message = `${host} cannot be reached at ${new URL(url).origin}${reasonOf(error)}. Try again.`;
     throw new SourceHostError('unreachable', message, { cause: error });
