@@ -16,6 +16,7 @@ import { hookRoutes } from './hooks/routes.ts';
 import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
 import { answerNoRoute, answerProblem } from './http/problem-handler.ts';
+import { limitRates, type RateLimits } from './http/rate-limits.ts';
 import { serveReference } from './http/reference.ts';
 import { requireHttps } from './http/require-https.ts';
 import { setResponseHeaders } from './http/response-headers.ts';
@@ -55,13 +56,21 @@ const concepts = [
 // Longer than routers keep a connection open (Heroku: 90 s), so that they never send into one that closes.
 const keepAliveTimeout = 95_000;
 
+export const defaultRateLimits: RateLimits = { perKey: 12_000, refusalsPerAddress: 300 };
+
+export interface AppOptions {
+  tls?: { cert: string; key: string };
+  behindRouter?: boolean;
+  rateLimits?: RateLimits;
+}
+
 /**
  * The control plane as a Fastify app that does not listen yet; over HTTPS when `tls` (PEM) is given. With `behindRouter`
  * the last hop of X-Forwarded-For is believed and plain HTTP between router and client refused.
  */
 export async function buildApp(
   context: ApiContext,
-  { tls, behindRouter = false }: { tls?: { cert: string; key: string }; behindRouter?: boolean } = {},
+  { tls, behindRouter = false, rateLimits = defaultRateLimits }: AppOptions = {},
 ): Promise<App> {
   const app = fastify({
     https: tls ? { ...tls, minVersion: 'TLSv1.2' } : null,
@@ -81,8 +90,9 @@ export async function buildApp(
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(answerNoRoute(noteMethods(app)));
   app.decorateRequest('principal');
-  setResponseHeaders(app);
+  await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
+  await limitRates(app, rateLimits);
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

@@ -80,6 +80,12 @@ const ApiEnvironment = Type.Object({
     default: 0,
     description: 'SSH port of the built-in source host; any free one when 0.',
   }),
+  EBB_REQUESTS_PER_MINUTE: Type.Integer({
+    minimum: 1,
+    default: 12_000,
+    description:
+      "How many requests the tokens of one API key may make in a minute; runners' are not counted.",
+  }),
   EBB_SOURCE_HOST_NETWORKS: Type.Optional(
     Type.String({
       description:

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { buildApp } from './app.ts';
 import type { ApiContext } from './context.ts';
+import type { RateLimits } from './http/rate-limits.ts';
 
 const graceMs = 10_000;
 
@@ -21,6 +22,7 @@ export async function startServer(options: {
   tls?: { cert: string; key: string };
   /** Only a router reaches it, which ends TLS. */
   behindRouter?: boolean;
+  rateLimits?: RateLimits;
   graceMs?: number;
 }): Promise<Server> {
   const closing = new AbortController();

@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { endGrants } from '../api/access-grants/end-grant.ts';
+import { defaultRateLimits } from '../api/app.ts';
 import { auditHostRefusal } from '../api/audit/audit-host-refusal.ts';
 import { createRefusalAudit } from '../api/audit/audit-refusals.ts';
 import { runEvery } from '../api/background.ts';
@@ -38,6 +39,7 @@ import { createGuardedFetch } from '../api/source-hosts/rest/guarded-fetch.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
 import { reportStatuses } from '../api/statuses/report-statuses.ts';
 import { firstStart } from '../api/teams/first-start.ts';
+import { connectRedis } from '../queue/redis-connection.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { CliError } from './cli-error.ts';
 import type { FirstKeys } from './first-keys.ts';
@@ -62,13 +64,14 @@ export async function runApiProcess(options: {
   const log = pino({ name: 'ebb-api', redact: ['req.headers.authorization', 'req.headers.cookie'] });
   const opened: (() => Promise<unknown>)[] = [];
   try {
-    const { context, source } = await open(configuration, log, stop, opened);
+    const { context, source, limits } = await open(configuration, log, stop, opened);
     // First the address: a start that fails for it must not have made keys that nobody saw.
     const server = await startServer({
       context,
       listen: splitHostPort(configuration.EBB_LISTEN),
       ...tlsOf(configuration),
       behindRouter: configuration.EBB_BEHIND_TLS_ROUTER,
+      rateLimits: { ...defaultRateLimits, perKey: configuration.EBB_REQUESTS_PER_MINUTE, redis: limits },
     }).catch((error) => {
       throw cannotListen(error, configuration);
     });
@@ -102,11 +105,14 @@ async function open(
   const keys = await readApiKeys(configuration);
   const database = await openPrepared(configuration);
   opened.push(() => database.destroy());
-  const queue = await createRedisQueue({
+  const redis = {
     url: configuration.EBB_REDIS_URL,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
-  });
+  };
+  const queue = await createRedisQueue(redis);
   opened.push(() => queue.close());
+  const limits = await connectRedis(redis, { impatient: true });
+  opened.push(async () => limits.disconnect());
   const source = configuration.EBB_LOCAL_SOURCE_DIR
     ? await startLocalSourceHost({
         root: configuration.EBB_LOCAL_SOURCE_DIR,
@@ -140,7 +146,7 @@ async function open(
     log,
     mailer: mailerOf(configuration, log),
   };
-  return { context, source };
+  return { context, source, limits };
 }
 
 /** Opens the database, with its schema brought up to date or at least found to be so. */

@@ -17,8 +17,10 @@ export function requireScope(
   scope: Scope,
   { whileTeamIsRevoked = false }: { whileTeamIsRevoked?: boolean } = {},
 ) {
-  return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const principal = await authenticate(context, request, whileTeamIsRevoked);
+    request.principal = principal;
+    await request.server.limitKey(request, reply);
     if (!principal.scopes.includes(scope)) {
       throw new ProblemError(
         403,
@@ -32,14 +34,14 @@ export function requireScope(
     // The token of a build opens its own build and nothing else, whatever the route.
     if (principal.buildId !== undefined)
       requireBuild(principal, (request.params as { id?: string }).id ?? '');
-    request.principal = principal;
   };
 }
 
 /** A preHandler that lets every good token through, for routes that judge by themselves who asks. */
 export function requireToken(context: ApiContext) {
-  return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     request.principal = await authenticate(context, request, false);
+    await request.server.limitKey(request, reply);
   };
 }
 

@@ -275,7 +275,11 @@ describeApi('HTTP', (given) => {
     const { headers } = await admin.call('GET', '/v1/projects', undefined, { 'x-request-id': 'mine' });
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(headers['cache-control'], 'no-store');
-    assert.match(String(headers['content-security-policy']), /default-src 'none'/);
+    assert.equal(headers['content-security-policy'], "default-src 'none';frame-ancestors 'none'");
+    assert.equal(headers['x-frame-options'], 'DENY');
+    assert.equal(headers['cross-origin-resource-policy'], 'same-origin');
+    assert.equal(headers['referrer-policy'], 'no-referrer');
+    assert.equal(headers['access-control-allow-origin'], undefined);
     assert.match(String(headers['x-request-id']), /^[0-9a-f-]{36}$/);
   });
 });

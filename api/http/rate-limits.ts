@@ -1,0 +1,90 @@
+import rateLimit, { normalizeIP } from '@fastify/rate-limit';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Redis } from 'ioredis';
+import type { App } from './app-type.ts';
+import { ProblemError } from './problem-error.ts';
+
+export interface RateLimits {
+  /** Requests a minute that an API key's tokens may make in sum. */
+  perKey: number;
+  /** Answers 401 a minute that an address may collect. */
+  refusalsPerAddress: number;
+  /** Counts for all API processes; without it each counts for itself. */
+  redis?: Redis | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts an authenticated request. Throws 429 when its API key made too many. */
+    limitKey(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  }
+}
+
+const timeWindow = 60_000;
+const maxBlocked = 10_000;
+
+/**
+ * Limits what an API key asks, and how often an address fails to say who it is. Where Redis is away nothing is limited:
+ * a limit must not be what stops the API.
+ *
+ * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+ */
+export async function limitRates(app: App, { perKey, refusalsPerAddress, redis }: RateLimits): Promise<void> {
+  await app.register(rateLimit, {
+    ...{ global: false, timeWindow, skipOnError: true, nameSpace: 'ebb-limit:', cache: maxBlocked },
+    ...(redis && { redis }),
+  });
+  limitKeys(app, perKey);
+  blockAddresses(app, refusalsPerAddress);
+}
+
+function limitKeys(app: App, max: number): void {
+  const count = app.createRateLimit({ max, keyGenerator: ({ principal }) => `key:${principal.keyId}` });
+  app.decorate('limitKey', async (request, reply) => {
+    const { principal } = request;
+    // One key serves all runners, and a build reports as often as its log grows.
+    if (principal.buildId !== undefined || principal.scopes.includes('runner')) return;
+    const limit = await count(request);
+    if (limit.isAllowed) return;
+    reply.header('ratelimit-limit', limit.max);
+    reply.header('ratelimit-remaining', limit.remaining);
+    reply.header('ratelimit-reset', limit.ttlInSeconds);
+    if (!limit.isExceeded) return;
+    const detail = `This API key made more than ${max} requests within a minute. Go on in ${limit.ttlInSeconds} s.`;
+    throw tooMany('rate_limited', detail, limit.ttlInSeconds);
+  });
+}
+
+/**
+ * An address that was refused too often is not listened to until its minute is over. Hooks are left out: source hosts send
+ * those of all teams from the same addresses, and one team's wrong secret must not stop the others'.
+ */
+function blockAddresses(app: App, max: number): void {
+  const blockedUntil = new Map<string, number>();
+  const count = app.createRateLimit({ max, keyGenerator: ({ ip }) => `address:${addressOf(ip)}` });
+  const counts = ({ routeOptions }: FastifyRequest) => routeOptions.url !== '/v1/hooks/:id';
+  app.addHook('onRequest', async (request) => {
+    const until = blockedUntil.get(addressOf(request.ip));
+    if (until === undefined || !counts(request)) return;
+    const seconds = Math.ceil((until - Date.now()) / 1000);
+    if (seconds <= 0) return void blockedUntil.delete(addressOf(request.ip));
+    const detail = `More than ${max} requests of this address were refused within a minute. Go on in ${seconds} s, with a key or token that is good.`;
+    throw tooMany('too_many_refusals', detail, seconds);
+  });
+  app.addHook('onResponse', async (request, { statusCode }) => {
+    if (statusCode !== 401 || !counts(request)) return;
+    const limit = await count(request);
+    if (limit.isAllowed || !limit.isExceeded) return;
+    if (blockedUntil.size >= maxBlocked) blockedUntil.clear();
+    blockedUntil.set(addressOf(request.ip), Date.now() + limit.ttl);
+  });
+}
+
+/** Of IPv6 the network that one customer has. */
+function addressOf(ip: string): string {
+  return normalizeIP(ip);
+}
+
+function tooMany(code: string, detail: string, seconds: number): ProblemError {
+  return new ProblemError(429, code, detail, { headers: { 'retry-after': String(seconds) } });
+}
