@@ -29,6 +29,7 @@ import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
 import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
+import { workloadIdentityRoutes } from './workload-identities/routes.ts';
 
 const bodyLimit = 1024 * 1024;
 const concepts = [
@@ -50,6 +51,7 @@ const concepts = [
   auditRoutes,
   accessGrantRoutes,
   grantUseRoutes,
+  workloadIdentityRoutes,
   operatorRoutes,
 ];
 

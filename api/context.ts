@@ -13,6 +13,8 @@ export interface ApiContext {
   queue: BuildQueue;
   sourceHosts: SourceHosts;
   custody: Custody;
+  /** Reaches addresses that teams name, and none that they must not reach through Ebb. */
+  fetch: typeof globalThis.fetch;
   auditRefusal: RefusalAudit;
   signer: Signer;
   /** Where people and source hosts reach this API, without a slash at the end. */

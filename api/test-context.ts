@@ -59,6 +59,7 @@ export async function openTestContext(
       },
     ),
     custody,
+    fetch: globalThis.fetch,
     signer,
     publicUrl: 'http://ebb.test',
     now: () => new Date(),

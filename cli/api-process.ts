@@ -126,11 +126,12 @@ async function open(
     hookMasterKey: keys.hookMasterKey,
   });
   const signer = createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL });
+  const fetch = createGuardedFetch(sourceHostNetworks(configuration));
   const context: ApiContext = {
     database,
     queue,
     sourceHosts: createSourceHosts(custody, hostKinds(source?.host), {
-      fetch: createGuardedFetch(sourceHostNetworks(configuration)),
+      fetch,
       onRefused(connectionId, error) {
         auditHostRefusal(context, connectionId, error).catch((problem) =>
           log.warn({ error: String(problem) }, 'a refusal of a source host could not be looked up'),
@@ -138,6 +139,7 @@ async function open(
       },
     }),
     custody,
+    fetch,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     signer,
     publicUrl: configuration.EBB_PUBLIC_URL,

@@ -5,6 +5,7 @@ import { hookBinding } from './hook-binding.ts';
 import { project } from './project.ts';
 import type { Resource } from './resource.ts';
 import { secret } from './secret.ts';
+import { workloadIdentity } from './workload-identity.ts';
 
 /** Everything a team can declare, in the order in which one depends on the other. */
 export const declarableResources: readonly Resource[] = [
@@ -14,4 +15,5 @@ export const declarableResources: readonly Resource[] = [
   hookBinding,
   secret,
   accessGrant,
+  workloadIdentity,
 ];

@@ -11,6 +11,8 @@ export const teamScopes = [
   'receipts:read',
   'audit:read',
   'grants:write',
+  'keys:read',
+  'keys:write',
 ] as const;
 
 /**
@@ -27,16 +29,33 @@ export function isOperatorScope(scope: Scope): boolean {
   return (operatorScopes as readonly Scope[]).includes(scope);
 }
 
+export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
+const idTokenType = 'urn:ietf:params:oauth:token-type:id_token';
+export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+
 /**
- * POST /v1/token, form-encoded: an API key is exchanged for a short-lived JWT, narrower when `scope` or `project_id`
- * is given.
+ * POST /v1/token, form-encoded: an API key, or a token of an issuer that a workload identity trusts, is exchanged for a
+ * short-lived JWT, narrower when `scope` or `project_id` is given.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4
+ * @see https://www.rfc-editor.org/rfc/rfc8693#section-2.1
  */
 export const TokenRequest = Type.Object({
-  grant_type: Type.Literal('client_credentials'),
-  client_id: Type.Optional(Type.String()),
-  client_secret: Type.String({ description: 'The API key, whole: `ebb_…`.' }),
+  grant_type: Type.Enum(['client_credentials', tokenExchange]),
+  client_id: Type.Optional(
+    Type.String({ maxLength: 200, description: 'With an exchange: id of the workload identity.' }),
+  ),
+  client_secret: Type.Optional(
+    Type.String({ description: 'With client_credentials: the API key, whole: `ebb_…`.' }),
+  ),
+  subject_token: Type.Optional(
+    Type.String({
+      maxLength: 16_384,
+      description: 'With an exchange: the JWT that the workload has of its platform.',
+    }),
+  ),
+  subject_token_type: Type.Optional(Type.Enum([jwtType, idTokenType])),
   scope: Type.Optional(
     Type.String({ description: 'Scopes separated by spaces; all of the key when absent.' }),
   ),
@@ -56,6 +75,7 @@ export const TokenResponse = Type.Object({
   token_type: Type.Literal('Bearer'),
   expires_in: Type.Integer({ description: 'Seconds.' }),
   scope: Type.String(),
+  issued_token_type: Type.Optional(Type.Literal(accessTokenType)),
 });
 export type TokenResponse = Static<typeof TokenResponse>;
 

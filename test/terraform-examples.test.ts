@@ -72,6 +72,31 @@ for (const form of forms) {
     assert.deepEqual(await listed('/v1/projects'), []);
   });
 
+  test(`another CI without an API key (${form}): its workload is trusted for the project alone, until it is destroyed`, async () => {
+    const { client } = setting.api;
+    const connection = await client.post<{ id: string }>('/v1/connections', {
+      name: form.toLowerCase(),
+      kind: 'local',
+    });
+    const name = `shop-${form.toLowerCase()}`;
+    const project = await client.post<{ id: string }>('/v1/projects', {
+      ...{ name, repository: 'shop', connection_id: connection.id },
+    });
+    const folder = await folderOf('workload-identity', form);
+    const variables = { TF_VAR_project: `default/${name}`, TF_VAR_repository: 'acme/shop' };
+    await terraformIn(folder, variables).run(['init']);
+    await terraformIn(folder, variables).run(['apply', '-auto-approve']);
+    await terraformIn(folder, variables).run(['plan', '-detailed-exitcode']);
+    const [made] = await listed('/v1/workload-identities');
+    assert.partialDeepStrictEqual(made, {
+      ...{ name: 'release', project_id: project.id, scopes: ['builds:read', 'builds:write'] },
+      claims: { sub: 'repo:acme/shop:ref:refs/heads/main' },
+    });
+    await terraformIn(folder, variables).run(['destroy', '-auto-approve']);
+    assert.deepEqual(await listed('/v1/workload-identities'), []);
+    await client.post(`/v1/projects/${project.id}/revoke`, {});
+  });
+
   test(`rotation of keys (${form}): another word makes one, and another version takes the next one along`, async () => {
     const [first, next] = await Promise.all([sshKeygen('ed25519'), sshKeygen('ed25519')]);
     const folder = await folderOf('key-rotation', form);

@@ -74,6 +74,13 @@ export function lives({ url, sshAddress, hostKeys, token }: GithubStandIn): Life
       `  reason = "${reason}"\n  scope = ["logs"]\n  notify = ["ada@example.com"]\n  ends_at = "${end}"`,
     );
 
+  const workload = (name: string, claims: string, scopes: string) =>
+    block(
+      'ebb_workload_identity',
+      `  name = "${name}"\n  issuer = "https://token.actions.githubusercontent.com"\n  audience = "ebb"
+  claims = ${claims}\n  scopes = ${scopes}`,
+    );
+
   return [
     {
       type: 'ebb_connection',
@@ -141,6 +148,16 @@ export function lives({ url, sshAddress, hostKeys, token }: GithubStandIn): Life
       importId: ({ id }) => `${team}/${id}`,
       drift: { ends_at: tonight },
       replaced: grant('Another one hangs.', tomorrow),
+    },
+    {
+      type: 'ebb_workload_identity',
+      made: workload('ci', '{ sub = "repo:acme/shop:*" }', '["builds:write"]'),
+      madeAtApi: { claims: { sub: 'repo:acme/shop:*' }, scopes: ['builds:write'], audience: 'ebb' },
+      changed: workload('ci', '{ sub = "repo:acme/shop:ref:refs/heads/main" }', '["builds:read"]'),
+      changedAtApi: { claims: { sub: 'repo:acme/shop:ref:refs/heads/main' }, scopes: ['builds:read'] },
+      importId: () => `${team}/ci`,
+      drift: { audience: 'somebody-else', claims: { sub: 'repo:evil/*' } },
+      replaced: workload('cd', '{ sub = "repo:acme/shop:*" }', '["builds:read"]'),
     },
   ];
 }

@@ -5,7 +5,8 @@ import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import { type Database, json } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
-import { conflict, invalidField, ProblemError } from '../http/problem-error.ts';
+import { conflict, ProblemError } from '../http/problem-error.ts';
+import { noLiveProject } from '../projects/lock-live-project.ts';
 import { grantLasts, requireEnd } from './end-of-grant.ts';
 import { findGrant, lockGrant, toGrant } from './store.ts';
 
@@ -93,5 +94,5 @@ async function requireLiveProject(database: Database, teamId: string, projectId:
     .where('team_id', '=', teamId)
     .where('revoking_at', 'is', null)
     .executeTakeFirst();
-  if (!project) throw invalidField('project_id', `There is no live project ${projectId} in this team.`);
+  if (!project) throw noLiveProject(projectId);
 }

@@ -229,6 +229,22 @@ const cases: Record<string, Case> = {
     action: 'access_grant.taken_back',
     run: () => remove('grant', '/v1/access-grants'),
   },
+  'POST /v1/workload-identities': {
+    action: 'workload_identity.created',
+    run: () =>
+      make('workload', '/v1/workload-identities', {
+        ...{ name: 'ci', issuer: 'https://ci.example.com', audience: 'ebb' },
+        ...{ claims: { sub: 'repo:acme/shop' }, scopes: ['builds:write'] },
+      }),
+  },
+  'PATCH /v1/workload-identities/{id}': {
+    action: 'workload_identity.changed',
+    run: () => change(`/v1/workload-identities/${ids.workload}`, { audience: 'other' }),
+  },
+  'DELETE /v1/workload-identities/{id}': {
+    action: 'workload_identity.deleted',
+    run: () => remove('workload', '/v1/workload-identities'),
+  },
   'DELETE /v1/secrets/{id}': { action: 'secret.deleted', run: () => remove('secret', '/v1/secrets') },
   'DELETE /v1/hook-bindings/{id}': {
     action: 'hook_binding.deleted',

@@ -51,7 +51,8 @@ export async function registerApiKey(
   await (context.database.isTransaction ? register(context) : transact(context, register));
 }
 
-async function insertApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<string> {
+/** Gives the key's id. `secretHash` is the SHA-256 of what its holder shows. */
+export async function insertApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<string> {
   const id = newId('key');
   await database
     .insertInto('api_key')

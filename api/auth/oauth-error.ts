@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { tokenExchange } from '../../contract/token.ts';
 
 const statuses = {
   invalid_request: 400,
@@ -51,14 +52,22 @@ function explain(errors: readonly ErrorObject[]): OAuthError {
   const repeated = errors.filter(({ keyword }) => keyword === 'type');
   if (missing.length > 0) {
     const names = missing.map(({ params }) => String(params.missingProperty)).join(', ');
-    return new OAuthError(
-      'invalid_request',
-      `${names} missing. Send grant_type=client_credentials and client_secret, form-encoded.`,
-    );
+    return new OAuthError('invalid_request', missingText(names));
   }
   if (repeated.length > 0) {
     const names = repeated.map(({ instancePath }) => instancePath.slice(1)).join(', ');
     return new OAuthError('invalid_request', `${names} must be given once, as text.`);
   }
-  return new OAuthError('unsupported_grant_type', 'grant_type must be client_credentials.');
+  if (errors.every(({ instancePath }) => instancePath === '/grant_type'))
+    return new OAuthError(
+      'unsupported_grant_type',
+      `grant_type must be client_credentials or ${tokenExchange}.`,
+    );
+  const wrong = [...new Set(errors.map(({ instancePath }) => instancePath.slice(1)))].join(', ');
+  return new OAuthError('invalid_request', `${wrong} is not in its form. See the reference at /docs.`);
+}
+
+/** For the grant type that most ask for. */
+export function missingText(names: string): string {
+  return `${names} missing. Send grant_type=client_credentials and client_secret, form-encoded.`;
 }

@@ -97,7 +97,7 @@ async function findKey(
   const key = await database
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
-    .select(['api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'team.name as team'])
+    .select(['api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'api_key.scopes', 'team.name as team'])
     .select('team.revoking_at as team_revoking_at')
     .leftJoin('token_end', (on) => on.on('token_end.id', '=', tokenId))
     .select('token_end.ends_at as token_ends_at')
@@ -136,10 +136,12 @@ async function authenticate(
       'The access token is not valid or has expired. Get a new one at POST /v1/token.',
     );
   });
-  const principal = toPrincipal(claims);
-  const key = await findKey(context, principal);
+  const claimed = toPrincipal(claims);
+  const key = await findKey(context, claimed);
   if (!key || !isGood(key, context.now()))
     throw unauthorized('token_revoked', 'This token, or the API key behind it, was revoked.');
+  // What was taken from the key since counts at once.
+  const principal = { ...claimed, scopes: claimed.scopes.filter((scope) => key.scopes.includes(scope)) };
   if (key.team_revoking_at && !(key.reads_only && whileTeamIsRevoked)) {
     const left = key.reads_only
       ? ` Its key reads the revocation ${key.reads_only}, receipts and the audit trail alone.`

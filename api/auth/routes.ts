@@ -1,31 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import formbody from '@fastify/formbody';
 import { Type } from 'typebox';
-import {
-  HeldToken,
-  scopes as knownScopes,
-  type Scope,
-  TokenRequest,
-  TokenResponse,
-} from '../../contract/token.ts';
-import { recordAudit } from '../audit/record-audit.ts';
-import type { ApiContext } from '../context.ts';
+import { HeldToken, TokenRequest, TokenResponse, tokenExchange } from '../../contract/token.ts';
 import type { Routes } from '../http/app-type.ts';
-import { type ApiKeyRow, findApiKey } from './api-key.ts';
-import { auditTokenRefusal } from './audit-token-refusal.ts';
-import { answerOAuthError, OAuthError } from './oauth-error.ts';
-import {
-  beginRenewable,
-  lifetimeSeconds,
-  longestLifetimeSeconds,
-  renewToken,
-  revokeToken,
-} from './token-life.ts';
+import { exchangeToken } from '../workload-identities/exchange-token.ts';
+import { createIssuers } from '../workload-identities/issuers.ts';
+import { findApiKey } from './api-key.ts';
+import { refusalsAudited } from './audit-token-refusal.ts';
+import { issueToken } from './issue-token.ts';
+import { answerOAuthError, missingText, OAuthError } from './oauth-error.ts';
+import { renewToken, revokeToken } from './token-life.ts';
 
 /** The token endpoint, and the keys that tokens and receipts are verified with. */
 export const authRoutes: Routes = async (app, { context }) => {
   await app.register(formbody);
   app.setErrorHandler(answerOAuthError);
+  const findIssuerKeys = createIssuers(context.fetch);
 
   app.post('/v1/token', {
     schema: {
@@ -34,7 +23,7 @@ export const authRoutes: Routes = async (app, { context }) => {
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
       security: [],
-      summary: 'Exchange an API key for a short-lived token',
+      summary: 'Exchange an API key, or the token of a trusted issuer, for a short-lived token',
     },
     preValidation: async (request) => {
       const secret = basicPassword(request.headers.authorization);
@@ -42,13 +31,11 @@ export const authRoutes: Routes = async (app, { context }) => {
     },
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
-      const key = await findApiKey(context.database, request.body.client_secret);
-      try {
-        return await issueToken(context, key, request.body);
-      } catch (error) {
-        if (error instanceof OAuthError) await auditTokenRefusal(context, key, error);
-        throw error;
-      }
+      const { grant_type, client_secret } = request.body;
+      if (grant_type === tokenExchange) return await exchangeToken(context, findIssuerKeys, request.body);
+      if (client_secret === undefined) throw new OAuthError('invalid_request', missingText('client_secret'));
+      const key = await findApiKey(context.database, client_secret);
+      return await refusalsAudited(context, key, () => issueToken(context, key, request.body));
     },
   });
 
@@ -91,60 +78,9 @@ export const authRoutes: Routes = async (app, { context }) => {
   );
 };
 
-async function issueToken(
-  context: ApiContext,
-  key: ApiKeyRow | undefined,
-  asked: { scope?: string; project_id?: string; renewable?: string },
-): Promise<TokenResponse> {
-  if (!key || key.revoked_at || (key.ends_at && key.ends_at <= context.now()))
-    throw new OAuthError('invalid_client', 'The API key is not known or was revoked.');
-  const scope = narrow(key.scopes, asked.scope);
-  const project = asked.project_id;
-  if (project !== undefined) await requireProjectOfTeam(context, key, project);
-  const limit = project ? { project } : {};
-  const claims = { sub: key.id, team: key.team_id, scope, ...limit };
-  const isRenewed = asked.renewable === 'true';
-  const jti = randomUUID();
-  if (isRenewed) await beginRenewable(context, jti);
-  const access_token = await context.signer.signToken(
-    { ...claims, jti, ...(isRenewed && { renewed: true }) },
-    isRenewed ? longestLifetimeSeconds : lifetimeSeconds,
-  );
-  await recordAudit(context, {
-    ...{ teamId: key.team_id, action: 'token.issued', actor: key.id, subject: key.id },
-    detail: { token: jti, scope, ...limit },
-  });
-  return { access_token, token_type: 'Bearer', expires_in: lifetimeSeconds, scope };
-}
-
 function basicPassword(header: string | undefined): string | undefined {
   const [scheme, encoded] = (header ?? '').split(' ');
   if (scheme?.toLowerCase() !== 'basic' || !encoded) return undefined;
   const text = Buffer.from(encoded, 'base64').toString();
   return text.slice(text.indexOf(':') + 1);
-}
-
-function narrow(held: readonly Scope[], wanted: string | undefined): string {
-  if (wanted === undefined || wanted.trim() === '') return held.join(' ');
-  const scopes = wanted.trim().split(/\s+/);
-  const refused = scopes.filter((scope) => !held.includes(scope as Scope));
-  if (refused.length > 0) {
-    const known = refused.every((scope) => knownScopes.includes(scope as Scope));
-    throw new OAuthError(
-      'invalid_scope',
-      `${refused.join(' ')}: ${known ? 'the API key does not have it' : 'there is no such scope'}. It has: ${held.join(' ')}.`,
-    );
-  }
-  return scopes.join(' ');
-}
-
-async function requireProjectOfTeam(context: ApiContext, key: ApiKeyRow, projectId: string): Promise<void> {
-  const project = await context.database
-    .selectFrom('project')
-    .select('id')
-    .where('id', '=', projectId)
-    .where('team_id', '=', key.team_id)
-    .where('revoking_at', 'is', null)
-    .executeTakeFirst();
-  if (!project) throw new OAuthError('invalid_request', 'project_id names no project of this team.');
 }

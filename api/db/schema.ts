@@ -34,6 +34,18 @@ export interface Schema {
     reads_only: Generated<string | null>;
     ends_at: Generated<Date | null>;
   };
+  workload_identity: {
+    id: string;
+    api_key_id: string;
+    team_id: string;
+    name: string;
+    project_id: string | null;
+    issuer: string;
+    audience: string;
+    claims: Record<string, string>;
+    version: Generated<number>;
+    created_at: Date;
+  };
   connection: {
     id: string;
     team_id: string;

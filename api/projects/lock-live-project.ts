@@ -1,4 +1,5 @@
 import type { Database } from '../db/database.ts';
+import { invalidField, type ProblemError } from '../http/problem-error.ts';
 
 /**
  * The keys of a project that is not being revoked, which neither a revocation nor a rotation changes before the
@@ -12,4 +13,9 @@ export async function lockLiveProject(transaction: Database, projectId: string) 
     .where('revoking_at', 'is', null)
     .forShare()
     .executeTakeFirst();
+}
+
+/** 422 at `project_id`. */
+export function noLiveProject(projectId: string): ProblemError {
+  return invalidField('project_id', `There is no live project ${projectId} in this team.`);
 }

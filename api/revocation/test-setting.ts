@@ -49,6 +49,7 @@ export async function openSetting() {
     queue,
     sourceHosts: createSourceHosts(custody, { local: localKind(withFaults(local.host, fault)) }),
     custody,
+    fetch: globalThis.fetch,
     signer,
     stopping: new AbortController().signal,
     publicUrl: 'http://ebb.test',

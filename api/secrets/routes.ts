@@ -15,8 +15,9 @@ import { once } from '../http/idempotency.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { conflict, invalidField, notFound, type ProblemError } from '../http/problem-error.ts';
+import { conflict, notFound, type ProblemError } from '../http/problem-error.ts';
 import { checkEnvironmentName } from '../projects/environment-names.ts';
+import { noLiveProject } from '../projects/lock-live-project.ts';
 import { findProject, type ProjectRow } from '../projects/store.ts';
 import {
   deleteSecret,
@@ -171,8 +172,4 @@ function nameTaken(project: ProjectRow | undefined, name: string): ProblemError 
 
 function changedMeanwhile(): ProblemError {
   return conflict('changed_meanwhile', 'The secret was changed at the same moment. Read it again.');
-}
-
-function noLiveProject(projectId: string): ProblemError {
-  return invalidField('project_id', `There is no live project ${projectId} in this team.`);
 }

@@ -1,0 +1,64 @@
+import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import { boundedFetch } from './bounded-fetch.ts';
+
+const timeoutMs = 5_000;
+const keptMs = 10 * 60_000;
+const maxIssuers = 1_000;
+// A token with a key that nobody knows makes Ebb ask for keys anew, at most this often.
+const cooldownMs = 5_000;
+
+/** What an issuer says of itself cannot be used; the message is for who shows its token. */
+export class IssuerError extends Error {
+  override name = 'IssuerError';
+}
+
+/** Finds the keys of an issuer. Rejects with an IssuerError. */
+export type FindIssuerKeys = (issuer: string) => Promise<JWTVerifyGetKey>;
+
+interface Known {
+  keys: Promise<JWTVerifyGetKey>;
+  until: number;
+}
+
+/**
+ * Keys of issuers, by OpenID Connect Discovery, remembered for ten minutes. A key that is new to us is asked for at once.
+ *
+ * @see https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+ */
+export function createIssuers(fetch: typeof globalThis.fetch): FindIssuerKeys {
+  const known = new Map<string, Known>();
+  const bounded = boundedFetch(fetch, timeoutMs);
+  return async (issuer) => {
+    const now = Date.now();
+    const found = known.get(issuer);
+    if (found && found.until > now) return await found.keys;
+    const keys = discover(issuer, bounded);
+    if (known.size >= maxIssuers) known.delete(known.keys().next().value ?? '');
+    known.set(issuer, { keys, until: now + keptMs });
+    // What failed is not remembered: the issuer may be well a moment later.
+    keys.catch(() => known.delete(issuer));
+    return await keys;
+  };
+}
+
+async function discover(issuer: string, fetch: typeof globalThis.fetch): Promise<JWTVerifyGetKey> {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const answer = await fetch(url, { headers: { accept: 'application/json' } }).catch((error: Error) => {
+    throw new IssuerError(`The issuer cannot be asked at ${url}: ${reasonOf(error)}.`);
+  });
+  const said: unknown = answer.ok ? await answer.json().catch(() => undefined) : undefined;
+  const { issuer: name, jwks_uri: address } = (said ?? {}) as { issuer?: unknown; jwks_uri?: unknown };
+  if (name !== issuer)
+    throw new IssuerError(`${url} answered ${answer.status} and does not say that it is ${issuer}.`);
+  const keys = typeof address === 'string' && URL.canParse(address) ? new URL(address) : undefined;
+  if (keys?.protocol !== 'https:' && keys?.origin !== new URL(issuer).origin)
+    throw new IssuerError(`${url} names no place for its keys (jwks_uri) that is reached by https.`);
+  return createRemoteJWKSet(keys, {
+    ...{ timeoutDuration: timeoutMs, cacheMaxAge: keptMs, cooldownDuration: cooldownMs },
+    [customFetch]: fetch,
+  });
+}
+
+function reasonOf(error: Error): string {
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { Type } from 'typebox';
+import { Page, PageQuery } from '../../contract/page.ts';
+import type { Scope } from '../../contract/token.ts';
+import { isLoopback } from '../../contract/transport-security.ts';
+import { type WorkloadIdentity, workloadIdentity } from '../../contract/workload-identity.ts';
+import { changedFields } from '../audit/changed-fields.ts';
+import { recordAudit } from '../audit/record-audit.ts';
+import { insertApiKey } from '../auth/api-key.ts';
+import type { Principal } from '../auth/principal.ts';
+import { projectOfList, requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
+import { newId } from '../db/new-id.ts';
+import { transact } from '../db/transact.ts';
+import type { Routes } from '../http/app-type.ts';
+import { requireMatch, sendRepresentation } from '../http/etag.ts';
+import { howToImport } from '../http/how-to-import.ts';
+import { once } from '../http/idempotency.ts';
+import { applyPatch } from '../http/merge-patch.ts';
+import { splitNaturalId } from '../http/natural-id.ts';
+import { pageOf, pageRequest } from '../http/page.ts';
+import { conflict, invalidField, notFound } from '../http/problem-error.ts';
+import { lockLiveProject, noLiveProject } from '../projects/lock-live-project.ts';
+import { teamName } from '../teams/team-name.ts';
+import {
+  deleteWorkloadIdentity,
+  findWorkloadIdentity,
+  insertWorkloadIdentity,
+  listWorkloadIdentities,
+  toWorkloadIdentity,
+  updateWorkloadIdentity,
+} from './store.ts';
+
+const IdParams = Type.Object({ id: Type.String() });
+const tags = ['workload identities'];
+
+export const workloadIdentityRoutes: Routes = async (app, { context }) => {
+  const { database } = context;
+  const read = requireScope(context, 'keys:read');
+  const write = requireScope(context, 'keys:write');
+
+  const find = async (principal: Principal, id: string) => {
+    const row = await findWorkloadIdentity(database, principal.teamId, id);
+    if (!row) throw notFound('workload identity', id);
+    if (row.project_id === null) requireTeamToken(principal);
+    else requireProject(principal, row.project_id);
+    return row;
+  };
+
+  app.post(
+    '/v1/workload-identities',
+    {
+      preHandler: write,
+      schema: { tags, body: workloadIdentity.creation, response: { 201: workloadIdentity.representation } },
+    },
+    async (request, reply) =>
+      await once(context, request, reply, async () => {
+        const { principal, body } = request;
+        const { name, project_id, issuer, audience, claims, scopes } = body;
+        if (project_id === undefined) requireTeamToken(principal);
+        else requireProject(principal, project_id);
+        judge(principal, { issuer, claims, scopes });
+        const id = newId('wid');
+        const now = context.now();
+        await transact(context, async (inside) => {
+          if (project_id !== undefined) {
+            const live = await lockLiveProject(inside.database, project_id);
+            if (live?.team_id !== principal.teamId) throw noLiveProject(project_id);
+          }
+          const key = { teamId: principal.teamId, name: `workload identity ${name}`, scopes, now };
+          // Of random bytes that nobody sees: nothing can be shown that has this hash.
+          const keyId = await insertApiKey(inside.database, key, randomBytes(32));
+          const row = { id, api_key_id: keyId, team_id: principal.teamId, name, created_at: now };
+          const trust = { project_id: project_id ?? null, issuer, audience, claims };
+          if (!(await insertWorkloadIdentity(inside.database, { ...row, ...trust })))
+            throw nameTaken(await teamName(inside.database, principal.teamId), name);
+          const detail = { name, issuer, audience, claims, scopes, key: keyId };
+          await recordAudit(inside, entry('workload_identity.created', principal, id, detail));
+        });
+        return toWorkloadIdentity(await find(principal, id));
+      }),
+  );
+
+  app.get(
+    '/v1/workload-identities',
+    {
+      preHandler: read,
+      schema: { tags, querystring: PageQuery, response: { 200: Page(workloadIdentity.representation) } },
+    },
+    async ({ query, principal }) => {
+      const page = pageRequest(query);
+      const natural = splitNaturalId(query.natural_id, ['team', 'name']);
+      const projectId = projectOfList(principal, query.project_id);
+      const rows = await listWorkloadIdentities(database, principal.teamId, page, { natural, projectId });
+      return pageOf(rows, page, toWorkloadIdentity);
+    },
+  );
+
+  app.get(
+    '/v1/workload-identities/:id',
+    {
+      preHandler: read,
+      schema: { tags, params: IdParams, response: { 200: workloadIdentity.representation } },
+    },
+    async ({ principal, params }, reply) => {
+      const row = await find(principal, params.id);
+      return sendRepresentation(reply, toWorkloadIdentity(row), row.version);
+    },
+  );
+
+  app.patch(
+    '/v1/workload-identities/:id',
+    {
+      preHandler: write,
+      schema: {
+        ...{ tags, params: IdParams, body: workloadIdentity.change },
+        response: { 200: workloadIdentity.representation },
+      },
+    },
+    async (request, reply) => {
+      const { principal } = request;
+      const row = await find(principal, request.params.id);
+      const before = toWorkloadIdentity(row);
+      requireMatch(request, before, row.version);
+      const after = applyPatch(workloadIdentity.changeable, before, request.body);
+      judge(principal, after);
+      const { issuer, audience, claims, scopes } = after;
+      await transact(context, async (inside) => {
+        const next = { ...row, issuer, audience, claims, scopes };
+        if (!(await updateWorkloadIdentity(inside.database, next))) throw changedMeanwhile();
+        const detail = {
+          ...{ name: row.name, changed: changedFields(before, after) },
+          ...{ issuer, audience, claims, scopes },
+        };
+        await recordAudit(inside, entry('workload_identity.changed', principal, row.id, detail));
+      });
+      const changed = await find(principal, row.id);
+      return sendRepresentation(reply, toWorkloadIdentity(changed), changed.version);
+    },
+  );
+
+  app.delete(
+    '/v1/workload-identities/:id',
+    { preHandler: write, schema: { tags, params: IdParams } },
+    async ({ principal, params }, reply) => {
+      const row = await find(principal, params.id);
+      await transact(context, async (inside) => {
+        if (!(await deleteWorkloadIdentity(inside.database, row, context.now()))) return;
+        await recordAudit(inside, entry('workload_identity.deleted', principal, row.id, { name: row.name }));
+      });
+      return reply.code(204).send();
+    },
+  );
+};
+
+/** Throws 422 for a trust in everybody at the issuer, and for what its maker may not do itself. */
+function judge(
+  principal: Principal,
+  { issuer, claims, scopes }: Pick<WorkloadIdentity, 'issuer' | 'claims' | 'scopes'>,
+): void {
+  const { protocol, hostname } = new URL(issuer);
+  if (protocol !== 'https:' && !isLoopback(hostname))
+    throw invalidField('issuer', `issuer is asked for its keys at ${hostname} without TLS. Use https://.`);
+  if (!Object.values(claims).some((value) => /[^*]/.test(value))) {
+    const detail =
+      'claims must hold at least one claim whose value is more than *: whoever gets a token of the issuer would be trusted. Add sub, say.';
+    throw invalidField('claims', detail);
+  }
+  const beyond = scopes.filter((scope: Scope) => !principal.scopes.includes(scope));
+  if (beyond.length === 0) return;
+  const detail = `scopes may hold only what your own token has; it lacks ${beyond.join(' and ')}. Ask for a token that has it.`;
+  throw invalidField('scopes', detail);
+}
+
+function entry(action: string, { teamId, keyId }: Principal, subject: string, detail: object) {
+  return { teamId, action, actor: keyId, subject, detail: detail as Record<string, unknown> };
+}
+
+function nameTaken(team: string, name: string) {
+  const how = howToImport(workloadIdentity, team, { name });
+  const detail = `The team has a workload identity ${name} already. ${how} or choose another name.`;
+  return conflict('name_taken', detail, 'name');
+}
+
+function changedMeanwhile() {
+  return conflict('changed_meanwhile', 'It was changed at the same moment. Read it again.');
+}
