@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /** What package-lock.json says of a package: https://docs.npmjs.com/cli/configuring-npm/package-lock-json */
 export interface LockedPackage {
-  version?: string;
+  version: string;
   integrity?: string;
   /** Where it comes from when that is not the registry. */
   resolved?: string;
@@ -22,6 +22,8 @@ export type Manifest = Partial<
 
 export interface Lock {
   manifest: Manifest;
+  /** Of the project itself. */
+  version: string;
   /** By the folder that npm puts it into: `node_modules/a/node_modules/b`. */
   packages: Map<string, LockedPackage>;
 }
@@ -31,7 +33,8 @@ export async function readLock(folder: string): Promise<Lock> {
   const read = async (name: string) => JSON.parse(await readFile(join(folder, name), 'utf8'));
   const { packages } = (await read('package-lock.json')) as { packages: Record<string, LockedPackage> };
   const { '': _root, ...others } = packages;
-  return { manifest: await read('package.json'), packages: new Map(Object.entries(others)) };
+  const manifest = await read('package.json');
+  return { manifest, version: manifest.version, packages: new Map(Object.entries(others)) };
 }
 
 /** The name of the package that lies in a folder of node_modules. */

@@ -7,7 +7,7 @@ const exactVersion = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 const registry = 'https://registry.npmjs.org/';
 
 /** Why an install could bring something else than what was looked at, or run something; one line each. */
-export function lockProblems({ manifest, packages }: Lock): string[] {
+export function lockProblems({ manifest, packages }: Pick<Lock, 'manifest' | 'packages'>): string[] {
   return [
     ...rangeProblems(manifest),
     ...[...packages].flatMap(([path, entry]) => packageProblems(path, entry)),
