@@ -51,3 +51,20 @@ test('the worst comes first', async (t) => {
   assert.deepEqual(codesOf(found), ['public_url_is_http', 'runs_as_root', 'database_is_embedded']);
   for (const { what, why, fix } of found) for (const text of [what, why, fix]) assert.ok(text.length > 10);
 });
+
+test('what ebb api refuses to start with is found: others could listen in', async (t) => {
+  const { EBB_REDIS_URL_FILE: redis, ...environment } = await apiOf(t);
+  const refused = {
+    EBB_LISTEN: '0.0.0.0:4800',
+    EBB_REDIS_URL: 'redis://:right@redis.example.com',
+    EBB_DATABASE_URL: 'postgresql://ebb:right@db.example.com/ebb?sslmode=no-verify',
+  };
+  for (const [name, value] of Object.entries(refused)) {
+    const kept = name === 'EBB_REDIS_URL' ? {} : { EBB_REDIS_URL_FILE: redis };
+    const found = await examineApi({ ...environment, ...kept, [name]: value }, { machine: soundMachine });
+    assert.equal(found[0]?.code, 'configuration_invalid');
+    assert.equal(found[0]?.severity, 'high');
+    assert.ok(found[0]?.what.startsWith(name), found[0]?.what);
+    assert.ok(!JSON.stringify(found).includes('right'));
+  }
+});

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type LockedPackage, type Manifest, readLock } from './lock-file.ts';
 import { lockProblems } from './lock-problems.ts';
 
+const root = join(import.meta.dirname, '..', '..');
 const sound: LockedPackage = { version: '1.0.0', integrity: 'sha512-AAAA', license: 'MIT' };
 
 function problemsOf(entry: LockedPackage, manifest: Manifest = {}): string[] {
@@ -11,7 +13,7 @@ function problemsOf(entry: LockedPackage, manifest: Manifest = {}): string[] {
 }
 
 test("Ebb's own packages are locked to what the registry publishes, and need no install script", async () => {
-  assert.deepEqual(lockProblems(await readLock(join(import.meta.dirname, '..', '..'))), []);
+  assert.deepEqual(lockProblems(await readLock(root)), []);
 });
 
 test('a range of versions is refused in each list of package.json', () => {
@@ -41,4 +43,13 @@ test('a package from elsewhere than the registry is refused', () => {
 
 test('a package with an install script is refused until somebody found that it works without', () => {
   assert.match(problemsOf({ ...sound, hasInstallScript: true }).join(), /install script, and none is run/);
+});
+
+test('what installs packages takes the lock as it is, and npm runs no script of them', async () => {
+  const text = (name: string) => readFile(join(root, name), 'utf8');
+  for (const name of ['setup/setup.sh', 'Dockerfile']) {
+    const installs = (await text(name)).match(/\bnpm (ci|i|install|add)\b/g);
+    assert.deepEqual(installs, ['npm ci'], name);
+  }
+  assert.match(await text('.npmrc'), /^ignore-scripts=true$/m);
 });
