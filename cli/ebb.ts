@@ -12,6 +12,7 @@ import { auditCommand } from './commands/audit.ts';
 import { buildCommand } from './commands/build.ts';
 import { buildsCommand } from './commands/builds.ts';
 import { devCommand } from './commands/dev.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { firstTeamCommand } from './commands/first-team.ts';
 import { imageCommand } from './commands/image.ts';
 import { keyEncryptionCommand } from './commands/key-encryption.ts';
@@ -46,6 +47,7 @@ for (const command of [
   keyEncryptionCommand,
   apiKeyCommand,
   runnerCommand,
+  doctorCommand,
   imageCommand,
   buildCommand,
   buildsCommand,

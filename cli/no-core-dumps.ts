@@ -6,9 +6,12 @@ import { promisify } from 'node:util';
  * its own process, so util-linux's prlimit does; where there is none, a line says so.
  */
 export async function forbidCoreDumps(): Promise<void> {
-  await promisify(execFile)('prlimit', ['--pid', String(process.pid), '--core=0:0'], {
-    timeout: 5_000,
-  }).catch((error: Error) =>
+  await limitCoreDumps().catch((error: Error) =>
     console.error(`ebb: core dumps could not be forbidden; run it under "ulimit -c 0". ${error.message}`),
   );
+}
+
+/** The same, for who wants to know: throws when it cannot be done. */
+export async function limitCoreDumps(): Promise<void> {
+  await promisify(execFile)('prlimit', ['--pid', String(process.pid), '--core=0:0'], { timeout: 5_000 });
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { findTerraformMirror } from '../test/terraform-mirror.ts';
+import { auditPackages } from './packages/audit-packages.ts';
 import { isInstalled } from './system-packages.ts';
 
 const longestRunMs = 75 * 60_000;
@@ -12,18 +13,23 @@ export async function main(): Promise<number> {
     ['format and lint', 'biome', 'ci', '--error-on-warnings', '.'],
     ['room boundaries', 'depcruise', '--config', 'setup/rooms.cjs', ...rooms],
     ['dead code', 'knip', '--no-progress'],
+    ['lock and licenses of packages', 'node', 'setup/packages/check.ts'],
   ] as const;
-  const results = await Promise.all(checks.map(([name, ...command]) => check(name, command)));
+  const notRun: string[] = [];
+  const results = await Promise.all([
+    ...checks.map(([name, ...command]) => check(name, command)),
+    checkAdvisories(notRun),
+  ]);
   if (results.includes(false)) return 1;
   const files = globSync('**/*.test.ts', {
     exclude: (name) => name === 'node_modules' || name === '.ebb',
   }).sort();
   // What is in no distribution: a machine without it runs all the rest, and says so.
   const absent = needs.filter(({ isThere }) => !isThere());
-  const notRun = absent.map(({ part, what }) => {
+  for (const { part, what } of absent) {
     const left = files.filter((file) => file.includes(part));
-    return `ebb: NOT RUN, because ${what}: ${left.join(' ')}`;
-  });
+    notRun.push(`ebb: NOT RUN, because ${what}: ${left.join(' ')}`);
+  }
   for (const line of notRun) console.log(line);
   const chosen = files.filter((file) => !absent.some(({ part }) => file.includes(part)));
   const code = await run(['node', '--test', '--test-concurrency=2', '--test-timeout=600000', ...chosen]);
@@ -56,6 +62,14 @@ async function check(name: string, command: readonly string[]): Promise<boolean>
   console.log(`${code === 0 ? '✔' : '✖'} ${name}`);
   if (code !== 0) console.log(output);
   return code === 0;
+}
+
+/** What an offline machine cannot look up is no failure, but is told with what was not run. */
+async function checkAdvisories(notRun: string[]): Promise<boolean> {
+  const { state, lines } = await auditPackages('.');
+  if (state === 'not_checked') notRun.push(...lines.map((line) => `ebb: NOT CHECKED: ${line}`));
+  else console.log([`${state === 'clean' ? '✔' : '✖'} known weaknesses of packages`, ...lines].join('\n'));
+  return state !== 'found';
 }
 
 /** A test file that never ends would hold up all; told to end, node names it in its report. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { buildImage } from '../../runner/image/build-image.ts';
 import { buildDiskImage } from '../../runner/image/disk/disk-image.ts';
+import { imageBill } from '../../runner/image/image-bill.ts';
 import { findRecipe } from '../../runner/image/recipes.ts';
 import { CliError } from '../cli-error.ts';
 
@@ -24,6 +25,17 @@ export function imageCommand(): Command {
     .action(async (recipe: string, options: { target: 'qemu' | 'ec2'; cache: string }) => {
       const made = await build(recipe, options);
       console.log(JSON.stringify(made, undefined, 2));
+    });
+  command
+    .command('sbom')
+    .description('Print the bill of materials of an image (CycloneDX), which is built unless it is there.')
+    .argument('[recipe]', 'name of the recipe: base, node', 'base')
+    .option('--cache <folder>', 'where images are kept', '.ebb/cache/images')
+    .action(async (name: string, { cache }: { cache: string }) => {
+      const recipe = findRecipe(name);
+      const signal = AbortSignal.timeout(timeLimitMs);
+      const image = await buildImage({ recipe, cacheDir: resolve(cache), signal, onProgress });
+      process.stdout.write(await imageBill(image, recipe));
     });
   command
     .command('publish')

@@ -4,6 +4,7 @@ import { bundleProvider, makeBlob, putIntoNode } from './executable.ts';
 import { fetchNode } from './fetch-node.ts';
 import { platformName } from './mirror.ts';
 import { type ReleaseTarget, releaseTargets } from './node-builds.ts';
+import { writeBill } from './release-bill.ts';
 import { clearRelease, completeRelease, packExecutable } from './release-files.ts';
 import { forgetUnfinished, unfinishedFolder } from './unfinished.ts';
 
@@ -32,9 +33,10 @@ export async function buildRelease(order: ReleaseOrder): Promise<void> {
   await clearRelease(outDir);
   for (const parent of [cacheDir, nodeFolder(cacheDir)]) await forgetUnfinished(parent);
   const bundle = await bundleProvider();
-  const archives: string[] = [];
-  for (const target of targets) archives.push(await buildTarget(target, bundle, order));
-  await completeRelease(outDir, archives);
+  const files: string[] = [];
+  for (const target of targets)
+    files.push(await buildTarget(target, bundle, order), await writeBill(outDir, target));
+  await completeRelease(outDir, files);
 }
 
 async function buildTarget(target: ReleaseTarget, bundle: Uint8Array, order: ReleaseOrder): Promise<string> {

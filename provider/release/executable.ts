@@ -12,12 +12,19 @@ const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url));
 /** Marks the place in the node binary that says whether a program is inside. Node's constant. */
 const sentinelFuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** The provider and all it imports as one CommonJS file, which is what a single executable can hold. */
+/** What the provider's bundle has code of: each needs its license in the archives. */
+export const bundledPackages = ['@msgpack/msgpack'];
+
+/**
+ * The provider and all it imports as one CommonJS file, which is what a single executable can hold. Throws when it has
+ * code of a package that is not among {@link bundledPackages}.
+ */
 export async function bundleProvider(): Promise<Uint8Array> {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [mainFile],
     bundle: true,
     write: false,
+    metafile: true,
     platform: 'node',
     target: 'node24',
     format: 'cjs',
@@ -30,7 +37,17 @@ export async function bundleProvider(): Promise<Uint8Array> {
   });
   const [file] = outputFiles;
   if (!file) throw new Error('esbuild wrote no bundle.');
+  requireKnown(Object.keys(metafile.inputs));
   return file.contents;
+}
+
+function requireKnown(files: string[]): void {
+  const packages = files.flatMap((file) => file.match(/.*node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1] ?? []);
+  const unknown = packages.find((name) => !bundledPackages.includes(name));
+  if (unknown)
+    throw new Error(
+      `The provider's bundle has code of ${unknown}. Do without, or add it to bundledPackages and its license to the archives.`,
+    );
 }
 
 /** An executable to be made. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { beforeEach, type TestContext, test } from 'node:test';
 import { unzip } from '../acceptance/unzip.ts';
 import { providerVersion } from '../version.ts';
 import { releaseTargets } from './node-builds.ts';
+import { writeBill } from './release-bill.ts';
 import { clearRelease, completeRelease, packExecutable, releaseNames } from './release-files.ts';
 
 let folder: string;
@@ -19,13 +21,15 @@ beforeEach(async (t) => {
 async function release(outDir: string): Promise<void> {
   const nodeLicense = join(folder, 'license');
   await writeFile(nodeLicense, 'license of Node.js');
-  const archives: string[] = [];
-  for (const { system, processor } of releaseTargets) {
+  const files: string[] = [];
+  for (const target of releaseTargets) {
+    const { system, processor } = target;
     const executable = join(folder, 'executable');
     await writeFile(executable, `${system} ${processor}`);
-    archives.push(await packExecutable(outDir, { system, processor, executable, nodeLicense }));
+    files.push(await packExecutable(outDir, { system, processor, executable, nodeLicense }));
+    files.push(await writeBill(outDir, target));
   }
-  await completeRelease(outDir, archives);
+  await completeRelease(outDir, files);
 }
 
 test('a release has the files that the Terraform Registry asks for', async () => {
@@ -33,7 +37,8 @@ test('a release has the files that the Terraform Registry asks for', async () =>
   await release(outDir);
   const named = (end: string) => `terraform-provider-ebb_${providerVersion}_${end}`;
   const platforms = ['darwin_amd64', 'darwin_arm64', 'linux_amd64', 'linux_arm64', 'windows_amd64'];
-  const expected = [...platforms.map((name) => `${name}.zip`), 'manifest.json', 'SHA256SUMS'].map(named);
+  const perPlatform = platforms.flatMap((name) => [`${name}.zip`, `${name}.cdx.json`]);
+  const expected = [...perPlatform, 'manifest.json', 'SHA256SUMS'].map(named);
   assert.deepEqual((await readdir(outDir)).sort(), expected.sort());
   assert.deepEqual(JSON.parse(await readFile(join(outDir, named('manifest.json')), 'utf8')), {
     version: 1,
@@ -41,7 +46,7 @@ test('a release has the files that the Terraform Registry asks for', async () =>
   });
 });
 
-test('sha256sum finds every archive and the manifest among the checksums', async () => {
+test('sha256sum finds every other file among the checksums', async () => {
   const outDir = join(folder, 'out');
   await release(outDir);
   const checked = execFileSync('sha256sum', ['--check', '--strict', releaseNames.sums], { cwd: outDir });
@@ -61,6 +66,23 @@ test('an archive has the executable, which may be executed, and the licenses of 
     assert.match(String(contents.get('LICENSE')), /Apache License/);
     assert.equal(permissionsOf(archive, executable), 0o755);
     assert.equal(permissionsOf(archive, 'LICENSE.nodejs'), 0o644);
+  }
+});
+
+test('the bill of materials of an archive names its digest, its Node.js and the package that is bundled', async () => {
+  await release(folder);
+  for (const target of releaseTargets) {
+    const archive = await readFile(join(folder, releaseNames.zip(target)));
+    const bill = JSON.parse(await readFile(join(folder, releaseNames.bill(target)), 'utf8'));
+    const { hashes, version } = bill.metadata.component;
+    const content = createHash('sha256').update(archive).digest('hex');
+    assert.deepEqual([version, hashes], [providerVersion, [{ alg: 'SHA-256', content }]]);
+    const [node, msgpack, ...others] = bill.components;
+    assert.equal(node.cpe, `cpe:2.3:a:nodejs:node.js:${target.node.version}:*:*:*:*:*:*:*`);
+    const hash = Buffer.from(node.hashes[0].content, 'hex').toString('base64');
+    assert.equal(`sha512-${hash}`, target.node.integrity);
+    assert.match(msgpack.purl, /^pkg:npm\/%40msgpack\/msgpack@\d/);
+    assert.deepEqual(others, []);
   }
 });
 

@@ -27,6 +27,8 @@ export interface PlatformExecutable extends Platform {
 export const releaseNames = {
   zip: ({ system, processor }: Platform) =>
     `${typeName}_${providerVersion}_${platformName(system, processor)}.zip`,
+  bill: ({ system, processor }: Platform) =>
+    `${typeName}_${providerVersion}_${platformName(system, processor)}.cdx.json`,
   manifest: `${typeName}_${providerVersion}_manifest.json`,
   sums: `${typeName}_${providerVersion}_SHA256SUMS`,
 };
@@ -52,16 +54,16 @@ export async function packExecutable(outDir: string, packed: PlatformExecutable)
 }
 
 /**
- * Writes the manifest and, last, the checksums of it and of the archives: a folder with checksums is complete.
+ * Writes the manifest and, last, the checksums of it and of the others: a folder with checksums is complete.
  *
- * @param archives their names in `outDir`
+ * @param files names in `outDir` of the archives and their bills of materials
  * @see https://developer.hashicorp.com/terraform/registry/providers/publishing
  */
-export async function completeRelease(outDir: string, archives: string[]): Promise<void> {
+export async function completeRelease(outDir: string, files: string[]): Promise<void> {
   const manifest = { version: 1, metadata: { protocol_versions: [`${protocolVersion}.0`] } };
   await writeWhole(join(outDir, releaseNames.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
   const lines: string[] = [];
-  for (const name of [...archives, releaseNames.manifest].sort()) {
+  for (const name of [...files, releaseNames.manifest].sort()) {
     const digest = createHash('sha256').update(await readFile(join(outDir, name)));
     lines.push(`${digest.digest('hex')}  ${name}\n`);
   }

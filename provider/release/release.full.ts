@@ -38,7 +38,7 @@ test('the checksums are those of all other files', async () => {
   const checked = execFileSync('sha256sum', ['--check', '--strict', releaseNames.sums], { cwd: outDir });
   const files = await readdir(outDir);
   assert.equal(checked.toString().trim().split('\n').length, files.length - 1);
-  assert.equal(files.length, releaseTargets.length + 2);
+  assert.equal(files.length, 2 * releaseTargets.length + 2);
 });
 
 test('Terraform installs the provider from the archive for Linux on x64 and starts it', async (t) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkBuildTools } from './build-tools.ts';
@@ -32,6 +32,7 @@ export interface BuildImageOptions {
 
 const here = dirname(fileURLToPath(import.meta.url));
 const guestFiles = join(here, 'files');
+const scriptPath = join(here, 'assemble.sh');
 const timeLimitMs = 20 * 60_000;
 
 /**
@@ -48,7 +49,7 @@ export async function buildImage({
   signal,
   onProgress,
 }: BuildImageOptions): Promise<Image> {
-  const script = await readFile(join(here, 'assemble.sh'), 'utf8');
+  const script = await readFile(scriptPath, 'utf8');
   const digest = await digestOf({ recipe, script, folder: guestFiles });
   const image = imageIn(join(cacheDir, digest), recipe, digest);
   if (await isComplete(cacheDir, digest)) return image;
@@ -65,6 +66,14 @@ export async function buildImage({
     await rm(work, { recursive: true, force: true });
   }
   return image;
+}
+
+/** When the image of a recipe in the cache was built; undefined when it is not there. */
+export async function imageBuiltAt(recipe: Recipe, cacheDir: string): Promise<Date | undefined> {
+  const script = await readFile(scriptPath, 'utf8');
+  const digest = await digestOf({ recipe, script, folder: guestFiles });
+  const found = await stat(join(cacheDir, digest, 'complete')).catch(() => undefined);
+  return found?.mtime;
 }
 
 function imageIn(folder: string, recipe: Recipe, digest: string): Image {

@@ -27,12 +27,14 @@ export async function observeProcess(pid: number): Promise<QemuObservation> {
     swapped_kib: Number(/^VmSwap:\s+(\d+)/m.exec(status)?.[1] ?? Number.NaN),
     // The hard limit: the process itself could raise the soft one.
     core_limit_bytes: core?.[2] === 'unlimited' ? null : Number(core?.[2]),
-    host_swaps: swaps
-      .trim()
-      .split('\n')
-      .slice(1)
-      .map((line) => line.split(/\s/)[0] ?? ''),
+    host_swaps: swapsIn(swaps),
   };
+}
+
+/** Devices and files that a machine swaps to, from its /proc/swaps. */
+export function swapsIn(text: string): string[] {
+  const [, ...lines] = text.trim().split('\n');
+  return lines.map((line) => line.split(/\s/)[0] ?? '');
 }
 
 async function openFiles(pid: number): Promise<string[]> {
