@@ -7,6 +7,7 @@ type Channel = 'work' | 'build' | 'cancel';
 export function createAnnouncements(redis: Redis, prefix: string) {
   const events = new EventEmitter({ captureRejections: true });
   events.setMaxListeners(0);
+  const heard = new Map<string, number>();
   let subscriber: Redis | undefined;
 
   const subscribed = async () => {
@@ -14,15 +15,23 @@ export function createAnnouncements(redis: Redis, prefix: string) {
     subscriber = redis.duplicate();
     // A lost connection is opened again by the client; who waits has a poll as a net.
     subscriber.on('error', () => {});
-    subscriber.on('message', (channel: string, message: string) => events.emit(channel, message));
+    subscriber.on('message', (channel: string, message: string) => {
+      heard.set(channel, (heard.get(channel) ?? 0) + 1);
+      events.emit(channel, message);
+    });
     await subscriber.subscribe(`${prefix}:work`, `${prefix}:build`, `${prefix}:cancel`);
   };
 
+  const heardOn = (channel: Channel) => heard.get(`${prefix}:${channel}`) ?? 0;
+
   return {
-    /** Resolves at the next message, or when the signal aborts. */
-    async once(channel: Channel, signal: AbortSignal): Promise<void> {
+    /** How many messages came in so far. */
+    heard: heardOn,
+    /** Resolves when more messages have come in than `known`, or when the signal aborts. */
+    async once(channel: Channel, known: number, signal: AbortSignal): Promise<void> {
       await subscribed().catch(() => undefined);
-      if (!signal.aborted) await once(events, `${prefix}:${channel}`, { signal }).catch(() => undefined);
+      if (!signal.aborted && heardOn(channel) <= known)
+        await once(events, `${prefix}:${channel}`, { signal }).catch(() => undefined);
     },
     /** Calls back at each message until the signal aborts. */
     async on(channel: Channel, listener: (message: string) => void, signal: AbortSignal): Promise<void> {

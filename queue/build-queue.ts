@@ -71,7 +71,10 @@ export interface BuildQueue {
   list(): Promise<{ build: string; state: 'waiting' | 'leased'; holder?: string }[]>;
   /** Why a waiting build waits; undefined when it does not. */
   place(build: string): Promise<Place | undefined>;
-  /** Resolves when something was enqueued or freed, after `timeoutMs` at the latest, or when the signal aborts. */
+  /**
+   * Resolves when there may be something to claim again since the last claim that gave nothing, after `timeoutMs` at the
+   * latest, or when the signal aborts.
+   */
   waitForWork(timeoutMs: number, signal: AbortSignal): Promise<void>;
   /** Tells watchers on every API process that a build's log or state changed; best effort. */
   announce(build: string): Promise<void>;

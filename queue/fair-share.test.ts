@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BuildQueue } from './build-queue.ts';
 import { createRedisQueue } from './redis-queue.ts';
 import type { RedisServer } from './redis-server.ts';
@@ -31,7 +33,8 @@ async function hungry(queue: BuildQueue, teams: { [team: string]: number }, coun
       return { build: `${project}-${number}`, project, team };
     }),
   );
-  await Promise.all(entries.map((entry) => queue.enqueue(entry, 1000)));
+  while (entries.length > 0)
+    await Promise.all(entries.splice(0, 500).map((entry) => queue.enqueue(entry, 1000)));
 }
 
 /** Claims and finishes one build after the other; gives how many of each team, or of each project, were served. */
@@ -95,6 +98,77 @@ test('a team whose builds take ten times as long gets a tenth as many', async ()
       await queue.enqueue({ build: `${team}-${number}`, project: team, team }, 1000, order(team));
   const { slow = 0, quick = 0 } = await served(queue, 220);
   assert.ok(slow >= 18 && slow <= 22, JSON.stringify({ slow, quick }));
+});
+
+test('equal teams get the same time on runners, however long their builds take and whatever was expected', async () => {
+  const queue = await freshQueue();
+  const builds = {
+    quick: { ms: 4, expectedSeconds: 600 },
+    middle: { ms: 15, expectedSeconds: 60 },
+    slow: { ms: 60, expectedSeconds: 1 },
+  };
+  const work: Record<string, number> = {};
+  const add = async (team: string) => {
+    const { expectedSeconds } = builds[team as keyof typeof builds];
+    await queue.enqueue({ build: randomUUID(), project: team, team }, 10, { expectedSeconds });
+  };
+  for (const team of Object.keys(builds)) await Promise.all([add(team), add(team)]);
+  const total = () => Object.values(work).reduce((sum, ms) => sum + ms, 0);
+  const runner = async (holder: string) => {
+    while (total() < 3_000) {
+      const entry = await queue.claim(holder, minute);
+      assert.ok(entry);
+      const start = performance.now();
+      await add(entry.team);
+      await delay(builds[entry.team as keyof typeof builds].ms);
+      await queue.finish(entry.build, holder);
+      work[entry.team] = (work[entry.team] ?? 0) + performance.now() - start;
+    }
+  };
+  await Promise.all([runner('r1'), runner('r2')]);
+  assert.equal(Object.keys(work).length, 3);
+  assert.ok(jainIndex(Object.values(work)) >= 0.95, JSON.stringify(work));
+});
+
+test('what was expected wrongly is put right at the end of a build', async () => {
+  const queue = await freshQueue();
+  for (let number = 0; number < 110; number += 1)
+    for (const [team, expectedSeconds] of [
+      ['careful', 1_000],
+      ['right', 1],
+    ] as const)
+      await queue.enqueue({ build: `${team}-${number}`, project: team, team }, 1000, { expectedSeconds });
+  const counts = { careful: 0, right: 0 };
+  for (let number = 0; number < 100; number += 1) {
+    const pair = [await queue.claim('r1', minute), await queue.claim('r2', minute)];
+    for (const [at, entry] of pair.entries()) {
+      assert.ok(entry);
+      counts[entry.team as keyof typeof counts] += 1;
+      await queue.finish(entry.build, `r${at + 1}`);
+    }
+  }
+  assert.ok(jainIndex(Object.values(counts)) >= 0.95, JSON.stringify(counts));
+});
+
+test('a build now and then is claimed at once, however many builds of another team wait', async () => {
+  const queue = await freshQueue();
+  await hungry(queue, { busy: 5 }, 10_000);
+  for (let number = 0; number < 10; number += 1) {
+    await served(queue, 30);
+    await queue.enqueue({ build: `rare-${number}`, project: 'rare', team: 'rare' }, 1);
+    const next = await served(queue, 2);
+    assert.equal(next.rare, 1, `the ${number + 1}th is not among the next two`);
+    await queue.forget(`rare-${number}`);
+  }
+});
+
+test('who had nothing to build for long has no credit for it', async () => {
+  const queue = await freshQueue();
+  await hungry(queue, { early: 1 }, 300);
+  await served(queue, 250);
+  await hungry(queue, { late: 1 }, 100);
+  const counts = await served(queue, 40);
+  assert.ok((counts.early ?? 0) >= 19 && (counts.late ?? 0) >= 19, JSON.stringify(counts));
 });
 
 test('who comes back after a pause is not served before all who waited meanwhile', async () => {

@@ -26,6 +26,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
   const redis = await connectRedis(options);
   const scripts = loadScripts(redis, prefix);
   const announcements = createAnnouncements(redis, prefix);
+  // What had been heard of work when a claim began that found none: what was heard since may be news.
+  let known = 0;
 
   return {
     async enqueue({ build, project, team }, concurrency, { priority = 0, expectedSeconds = 60 } = {}) {
@@ -42,7 +44,10 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       await scripts.fleet(limit, drained ? 1 : '');
     },
     async claim(holder, leaseMs) {
-      return toEntry((await scripts.claim(holder, leaseMs)) as string[] | null);
+      const heard = announcements.heard('work');
+      const answer = (await scripts.claim(holder, leaseMs)) as string[] | null;
+      if (!answer) known = Math.max(known, heard);
+      return toEntry(answer);
     },
     heartbeat: async (build, holder, leaseMs) =>
       (await scripts.heartbeat(build, holder, leaseMs)) as HeartbeatAnswer,
@@ -62,7 +67,7 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       const done = new AbortController();
       const ended = AbortSignal.any([signal, done.signal]);
       await Promise.race([
-        announcements.once('work', ended),
+        announcements.once('work', known, ended),
         delay(timeoutMs, undefined, { signal: ended }).catch(() => undefined),
       ]);
       done.abort();

@@ -7,18 +7,16 @@ if #first == 0 then return nil end
 local team, start = first[1], first[2]
 local due = redis.call('ZRANGE', key('ready:' .. team), 0, 0, 'WITHSCORES')
 local project, project_start = due[1], due[2]
-local build = redis.call('ZRANGE', key('line:' .. project), 0, 0)[1]
+local build = take_first(project)
 local at = now()
-leave_line(build, project)
 redis.call('ZADD', key('leases'), at + lease, build)
 redis.call('HSET', key('entry:' .. build), 'holder', holder, 'since', at)
 count_lease(team, project, 1)
 -- The clocks move to who is served; who has more work is due again when the others had as much.
-redis.call('SET', key('clock'), start)
-redis.call('HSET', key('team:' .. team), 'clock', project_start, 'next', start)
-redis.call('HSET', key('project:' .. project), 'next', project_start)
-redis.call('ZREM', key('ready:' .. team), project)
-redis.call('ZREM', key('ready'), team)
+clock = start
+redis.call('SET', key('clock'), clock)
+team_of(team).clock, team_of(team).next = tonumber(project_start), tonumber(start)
+project_of(project).next = tonumber(project_start)
 charge(team, project, number(redis.call('HGET', key('entry:' .. build), 'expected'), 1))
 refresh(project)
 return { build, project, team }

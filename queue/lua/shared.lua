@@ -30,48 +30,80 @@ end
 
 local function later(a, b) return math.max(number(a, 0), number(b, 0)) end
 
--- Keeps this true: a team is in `ready` exactly when it has a project there and may lease another build.
-local function refresh_team(team)
-  local fields = redis.call('HMGET', key('team:' .. team), 'limit', 'leased', 'paused', 'next')
-  local may = not fields[3] and number(fields[2], 0) < number(fields[1], no_limit)
-  if may and redis.call('ZCARD', key('ready:' .. team)) > 0 then
-    local start = later(fields[4], redis.call('GET', key('clock')))
-    redis.call('ZADD', key('ready'), 'NX', start, team)
-    redis.call('PUBLISH', key('work'), '')
+-- Most of a script's time goes to calls: of a team and a project all is read at once, changed in these tables, and written at
+-- once by `refresh`.
+local teams, projects = {}, {}
+local clock
+
+local function team_of(id)
+  local team = teams[id]
+  if not team then
+    local hash = key('team:' .. id)
+    local fields = redis.call('HMGET', hash, 'weight', 'limit', 'paused', 'leased', 'next', 'clock')
+    team = {
+      hash = hash, ready = key('ready:' .. id),
+      weight = number(fields[1], 1), limit = number(fields[2], no_limit), paused = fields[3],
+      leased = number(fields[4], 0), next = number(fields[5], 0), clock = number(fields[6], 0),
+    }
+    teams[id] = team
+  end
+  return team
+end
+
+local function project_of(id)
+  local project = projects[id]
+  if not project then
+    local hash = key('project:' .. id)
+    local fields = redis.call('HMGET', hash, 'team', 'limit', 'leased', 'next')
+    project = {
+      hash = hash, team = fields[1],
+      limit = number(fields[2], 1), leased = number(fields[3], 0), next = number(fields[4], 0),
+    }
+    projects[id] = project
+  end
+  return project
+end
+
+-- Keeps this true: a team is in `ready` exactly when it has a project there and may lease another build. Who waits for work
+-- is woken when a team comes in: as long as one is there, nobody waits.
+local function refresh_team(id, has_ready)
+  local team = team_of(id)
+  if team.changed then
+    redis.call('HSET', team.hash, 'leased', team.leased, 'next', team.next, 'clock', team.clock)
+  end
+  local may = not team.paused and team.leased < team.limit
+  if may and (has_ready or redis.call('ZCARD', team.ready) > 0) then
+    clock = clock or redis.call('GET', key('clock'))
+    if redis.call('ZADD', key('ready'), later(team.next, clock), id) == 1 then redis.call('PUBLISH', key('work'), '') end
   else
-    redis.call('ZREM', key('ready'), team)
+    redis.call('ZREM', key('ready'), id)
   end
 end
 
 -- And this: a project is in its team's `ready` exactly when it has a waiting build and room for it.
-local function refresh(project)
-  local fields = redis.call('HMGET', key('project:' .. project), 'team', 'limit', 'leased', 'next')
-  local team, leased = fields[1], number(fields[3], 0)
-  if not team then return end
-  local waits = redis.call('ZCARD', key('line:' .. project))
-  if waits > 0 and leased < number(fields[2], 1) then
-    local start = later(fields[4], redis.call('HGET', key('team:' .. team), 'clock'))
-    redis.call('ZADD', key('ready:' .. team), 'NX', start, project)
+local function refresh(id)
+  local project = project_of(id)
+  if not project.team then return end
+  local team = team_of(project.team)
+  if project.changed then redis.call('HSET', project.hash, 'leased', project.leased, 'next', project.next) end
+  local waits = redis.call('ZCARD', key('line:' .. id))
+  local may = waits > 0 and project.leased < project.limit
+  if may then
+    redis.call('ZADD', team.ready, later(project.next, team.clock), id)
   else
-    redis.call('ZREM', key('ready:' .. team), project)
+    redis.call('ZREM', team.ready, id)
   end
   -- Not at once: who leaves and comes back must not be due earlier than who stayed.
-  if waits + leased == 0 then redis.call('EXPIRE', key('project:' .. project), forgotten_after) end
-  refresh_team(team)
+  if waits + project.leased == 0 then redis.call('EXPIRE', project.hash, forgotten_after) end
+  refresh_team(project.team, may)
 end
 
-local function move_on(hash, line, member, clock, by)
-  local due = redis.call('HINCRBYFLOAT', hash, 'next', by)
-  if redis.call('ZSCORE', line, member) then
-    redis.call('ZADD', line, 'XX', later(due, clock), member)
-  end
-end
-
--- Served seconds, or what was guessed too much of them, for a team and its project.
-local function charge(team, project, seconds)
-  local fields = redis.call('HMGET', key('team:' .. team), 'weight', 'clock')
-  move_on(key('team:' .. team), key('ready'), team, redis.call('GET', key('clock')), seconds / number(fields[1], 1))
-  move_on(key('project:' .. project), key('ready:' .. team), project, fields[2], seconds)
+-- Served seconds, or what was guessed too much of them, for a team and its project; `refresh` is due.
+local function charge(team_id, project_id, seconds)
+  local team, project = team_of(team_id), project_of(project_id)
+  team.next = team.next + seconds / team.weight
+  project.next = project.next + seconds
+  team.changed, project.changed = true, true
 end
 
 -- Highest priority first, then who came first.
@@ -84,15 +116,25 @@ local function leave_line(build, project)
   if redis.call('ZREM', key('line:' .. project), build) == 1 then redis.call('DECR', key('waiting')) end
 end
 
-local function count_lease(team, project, by)
-  redis.call('HINCRBY', key('project:' .. project), 'leased', by)
-  redis.call('HINCRBY', key('team:' .. team), 'leased', by)
-  redis.call('HINCRBY', key('fleet'), 'leased', by)
+local function take_first(project)
+  redis.call('DECR', key('waiting'))
+  return redis.call('ZPOPMIN', key('line:' .. project))[1]
+end
+
+local function count_lease(team_id, project_id, by)
+  local team, project = team_of(team_id), project_of(project_id)
+  team.leased, project.leased = team.leased + by, project.leased + by
+  team.changed, project.changed = true, true
+  local leased = redis.call('HINCRBY', key('fleet'), 'leased', by)
+  -- Who found the fleet full waits, whichever teams are in `ready`.
+  local limit = by < 0 and redis.call('HGET', key('fleet'), 'limit')
+  if limit and leased == tonumber(limit) - 1 then redis.call('PUBLISH', key('work'), '') end
 end
 
 local function end_lease(build, team, project)
   if redis.call('ZREM', key('leases'), build) == 0 then return end
   count_lease(team, project, -1)
   local fields = redis.call('HMGET', key('entry:' .. build), 'since', 'expected')
-  charge(team, project, (now() - number(fields[1], now())) / 1000 - number(fields[2], 0))
+  local at = now()
+  charge(team, project, (at - number(fields[1], at)) / 1000 - number(fields[2], 0))
 end
