@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
@@ -23,6 +24,7 @@ import { defaultRuntimeDir } from './memory-folder.ts';
 const presenceMs = 10_000;
 const presentForMs = 60_000;
 const reapIntervalMs = 60_000;
+const troubles = new Set(['boot_failed', 'end_failed', 'unhealthy', 'breaker_open']);
 
 /**
  * Runs a runner until `stop` aborts: builds under way are finished then; `kill` gives them back and ends at once.
@@ -33,6 +35,8 @@ export async function runRunnerProcess(options: {
   stop: AbortSignal;
   kill: AbortSignal;
   onReady(): void;
+  /** Given what to call when VMs are to boot a newer image, if there is one. */
+  onRenew?(renew: () => void): void;
 }): Promise<void> {
   const { configuration, stop, kill } = options;
   const log = pino({ name: 'ebb-runner' });
@@ -43,15 +47,20 @@ export async function runRunnerProcess(options: {
   });
   const over = new AbortController();
   const presence = await sayPresence(queue, configuration.EBB_RUNNER_NAME, over.signal);
-  const driver = await openDriver(configuration, queue, log, kill);
+  const { driver, renewImage } = await openDriver(configuration, queue, log, kill);
   const reaping = reapNowAndThen(driver, log, over.signal);
   const pool = createVmPool({
     driver,
-    size: configuration.EBB_POOL_SIZE,
+    ...poolSize(configuration),
     memoryMib: configuration.EBB_POOL_MEMORY_MIB,
     cpus: 1,
     maxAgeMs: 30 * 60_000,
-    onEvent: ({ type, ...about }) => log[type === 'boot_failed' ? 'warn' : 'info'](about, `pool: ${type}`),
+    onEvent: ({ type, ...about }) => log[troubles.has(type) ? 'warn' : 'info'](about, `pool: ${type}`),
+  });
+  options.onRenew?.(() => {
+    renewImage(kill)
+      .then(() => pool.renew())
+      .catch((error) => log.warn({ error: String(error) }, 'the image could not be renewed'));
   });
   const health = configuration.EBB_HEALTH_PORT
     ? await answerHealth(configuration.EBB_HEALTH_PORT)
@@ -89,6 +98,15 @@ export async function runRunnerProcess(options: {
   }
 }
 
+/** Beside the VMs of builds only those that wait: more would not fit where these were reckoned with. */
+function poolSize(configuration: RunnerConfiguration) {
+  const { EBB_POOL_MIN: min, EBB_POOL_MAX: max, EBB_SLOTS: slots, EBB_VM_DRIVER: kind } = configuration;
+  // Emulated boots that share a core all reach their time limit.
+  const most = kind === 'qemu' ? availableParallelism() : undefined;
+  const bootsAtOnce = configuration.EBB_BOOTS_AT_ONCE ?? most;
+  return { min, max, maxVms: slots + max, ...(bootsAtOnce !== undefined && { bootsAtOnce }) };
+}
+
 /** Answers 200 to everything on the machine's own loopback. */
 async function answerHealth(port: number): Promise<Server> {
   const server = createServer((_request, response) => void response.end('ok\n'));
@@ -102,8 +120,11 @@ async function openDriver(
   queue: BuildQueue,
   log: Logger,
   signal: AbortSignal,
-): Promise<VmDriver> {
-  if (configuration.EBB_VM_DRIVER === 'ec2') return await openOnEc2(configuration, queue, log, signal);
+): Promise<{ driver: VmDriver; renewImage(signal: AbortSignal): Promise<void> }> {
+  if (configuration.EBB_VM_DRIVER === 'ec2') {
+    // Each launch asks EC2 for the template's image anew.
+    return { driver: await openOnEc2(configuration, queue, log, signal), renewImage: async () => {} };
+  }
   const cacheDir = resolve(configuration.EBB_CACHE_DIR, 'images');
   const imageOf = (recipe: string, given: AbortSignal) =>
     buildImage({
@@ -112,7 +133,7 @@ async function openDriver(
       signal: given,
       onProgress: (line) => log.info(line),
     });
-  const image = await imageOf('base', signal);
+  let image = await imageOf('base', signal);
   const runtimeDir = configuration.EBB_RUNTIME_DIR ?? (await defaultRuntimeDir());
   await mkdir(runtimeDir, { recursive: true, mode: 0o700 });
   const { EBB_QEMU_MEASURED_BOOT: setting } = configuration;
@@ -120,13 +141,19 @@ async function openDriver(
     setting === 'on' ||
     (setting === 'auto' && (await canMeasure(image, resolve(configuration.EBB_CACHE_DIR))));
   log.info({ measured_boot: measured ? 'on' : 'off', EBB_QEMU_MEASURED_BOOT: setting }, 'VMs by QEMU');
-  return createQemuDriver({
-    image,
+  const driver = createQemuDriver({
+    get image() {
+      return image;
+    },
     otherImage: imageOf,
     runtimeDir,
     cacheDir: resolve(configuration.EBB_CACHE_DIR),
     ...(measured && { measuredProgram: createProgramCache(cacheDir) }),
   });
+  const renewImage = async (given: AbortSignal) => {
+    image = await imageOf('base', given);
+  };
+  return { driver, renewImage };
 }
 
 async function openOnEc2(

@@ -40,12 +40,26 @@ const RunnerEnvironment = Type.Object({
     default: 1,
     description: 'How many builds run at once.',
   }),
-  EBB_POOL_SIZE: Type.Integer({
+  EBB_POOL_MIN: Type.Integer({
     minimum: 0,
     maximum: 64,
     default: 1,
-    description: 'How many fresh VMs wait for a build.',
+    description: 'How many fresh VMs wait for a build at least.',
   }),
+  EBB_POOL_MAX: Type.Integer({
+    minimum: 0,
+    maximum: 64,
+    default: 2,
+    description: 'How many fresh VMs wait at most, when many builds are expected.',
+  }),
+  EBB_BOOTS_AT_ONCE: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 128,
+      description:
+        'How many VMs boot at once; with qemu as many as the machine has cores when not set, with ec2 any number.',
+    }),
+  ),
   EBB_POOL_MEMORY_MIB: Type.Integer({
     // Below it the image does not unpack.
     minimum: 640,
@@ -123,6 +137,7 @@ export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerC
     ...redisProblems(configuration.EBB_REDIS_URL),
     ...keyProblems(configuration),
     ...ec2Problems(configuration),
+    ...poolProblems(configuration),
     ...measuredBootProblems(configuration),
   ];
   if (problems.length > 0) throw new ConfigurationError(problems);
@@ -162,6 +177,12 @@ function ec2Problems(configuration: RunnerConfiguration): string[] {
     ...missing.map((name) => `${name} is not set. EBB_VM_DRIVER=ec2 needs it. ${describe(name)}`),
     ...(open ? ['EBB_EC2_ENDPOINT is http, where others can listen in. Use https, or leave it out.'] : []),
   ];
+}
+
+function poolProblems({ EBB_POOL_MIN: min, EBB_POOL_MAX: max }: RunnerConfiguration): string[] {
+  return min > max
+    ? [`EBB_POOL_MIN is ${min}, more than EBB_POOL_MAX, which is ${max}. Lower it, or raise EBB_POOL_MAX.`]
+    : [];
 }
 
 /** A protection that is asked for and not there must not go unnoticed. */

@@ -29,7 +29,7 @@ before(async () => {
   lab = await openEc2Lab(await buildDiskImage({ image, cacheDir, signal }));
   api = await openTestContext();
   const url = await api.app.listen({ host: '127.0.0.1', port: 0 });
-  pool = createVmPool({ driver: lab.driver, size: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
+  pool = createVmPool({ driver: lab.driver, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
   running = runRunner(
     {
       name: 'runner-1',

@@ -14,7 +14,11 @@ export function runnerCommand(): Command {
       const configuration = readRunnerConfiguration(process.env);
       await forbidCoreDumps();
       const { stop, kill } = onStopRequest();
-      await runRunnerProcess({ configuration, stop, kill, onReady: () => process.send?.({ ready: true }) });
+      await runRunnerProcess({
+        ...{ configuration, stop, kill, onReady: () => process.send?.({ ready: true }) },
+        // Not SIGHUP: a terminal that is closed sends it, and should end what runs in it.
+        onRenew: (renew) => process.on('SIGUSR2', renew),
+      });
       process.disconnect?.();
     });
 }

@@ -150,6 +150,8 @@ function runnerEnvironment(options: DevSystemOptions, paths: Paths, url: string)
     EBB_KEY_ENCRYPTION_KEY_FILE: paths.keyEncryptionKey,
     // A laptop has swap; nobody else's source is built here.
     EBB_ALLOW_HOST_SWAP: 'true',
+    // One builds, one waits: a laptop has other things to do.
+    EBB_POOL_MAX: '1',
     EBB_CACHE_DIR: options.cacheDir,
     EBB_QEMU_MEASURED_BOOT: options.measuredBoot ?? 'off',
   };

@@ -56,7 +56,15 @@ describe('a build', () => {
 
   beforeEach(async () => {
     driver = createDriverForTests();
-    pool = createVmPool({ driver, size: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
+    pool = createVmPool({
+      driver,
+      min: 0,
+      max: 0,
+      memoryMib: 1024,
+      cpus: 1,
+      maxAgeMs: 60_000,
+      patienceMs: 0,
+    });
     told = { milestones: [], phases: [], custody: [], log: '', ends: [] };
     program('ramdisk-proof', printing(JSON.stringify(cleanProof)));
     program('checkout', async () => 0);
@@ -403,7 +411,7 @@ describe('a build', () => {
   });
 
   test('is lost when no VM boots, with the reason', async () => {
-    driver.failNext = 2;
+    driver.failNext = 5;
     const { outcome, reason } = await run();
     assert.equal(outcome, 'lost');
     assert.match(reason ?? '', /No VM could be started: The boot failed/);

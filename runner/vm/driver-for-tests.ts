@@ -33,6 +33,7 @@ export const reportForTests = (launched_at = new Date().toISOString()): VmReport
 
 /** What a machine does when it is told to run one of the image's programs. */
 export type Command = (run: {
+  vm: string;
   username: string;
   /** Everything that comes in, at its end. */
   stdin: Promise<string>;
@@ -50,12 +51,15 @@ export interface DriverForTests extends VmDriver {
   alive: Set<string>;
   /** Lines that VMs were sent as heartbeat. */
   heartbeats: Map<string, number>;
-  /** How many of the next boots fail. */
+  /** How many of the next boots fail, and how. */
   failNext: number;
+  failure: Error;
   /** While set, boots wait for it. */
   gate: Promise<void> | undefined;
-  /** Programs of the machines by their path; the heartbeat is always there. */
+  /** Programs of the machines by their path; the heartbeat is always there, and so is `true`. */
   commands: Map<string, Command>;
+  /** What the next machines boot. */
+  image: string;
   /** How the next machines prove what they booted; absent when they do not. */
   attest: Vm['attest'];
   /** What is seen of the VMs from outside. */
@@ -74,8 +78,10 @@ export function createDriverForTests(): DriverForTests {
     alive: new Set(),
     heartbeats: new Map(),
     failNext: 0,
+    failure: new VmError('boot_failed', 'The boot failed.'),
     gate: undefined,
-    commands: new Map(),
+    commands: new Map([['true', async () => 0]]),
+    image: 'image-1',
     attest: undefined,
     outside: seenWithoutDisk,
     async launch(launch) {
@@ -85,7 +91,7 @@ export function createDriverForTests(): DriverForTests {
       if (launch.signal.aborted) throw new VmError('aborted', 'The boot was given up.');
       if (driver.failNext > 0) {
         driver.failNext -= 1;
-        throw new VmError('boot_failed', 'The boot failed.');
+        throw driver.failure;
       }
       driver.alive.add(launch.id);
       driver.heartbeats.set(launch.id, 0);
@@ -107,7 +113,7 @@ export function createDriverForTests(): DriverForTests {
 async function startMachine(
   launch: VmLaunch,
   onHeartbeat: (lines: number) => void,
-  driver: Pick<DriverForTests, 'commands' | 'outside'>,
+  driver: Pick<DriverForTests, 'commands' | 'outside' | 'image'>,
 ): Promise<Vm> {
   const host = makeSshKeyPair();
   const client = makeSshKeyPair();
@@ -135,7 +141,7 @@ async function startMachine(
         const channel = acceptCommand();
         const cut = () => sockets.forEach((socket) => void socket.destroy());
         const print = (text: string) => void channel.write(text);
-        void program({ username, stdin: readAll(channel), print, cut }).then((code) => {
+        void program({ vm: launch.id, username, stdin: readAll(channel), print, cut }).then((code) => {
           if (channel.destroyed) return;
           channel.exit(code);
           channel.end();
@@ -160,6 +166,7 @@ async function startMachine(
     hostAddress: '127.0.0.1',
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    image: driver.image,
     launchedAt: new Date(),
     exited,
     consoleTail: () => '',

@@ -27,6 +27,8 @@ export interface Vm {
   readonly hostAddress: string;
   readonly memoryMib: number;
   readonly cpus: number;
+  /** What it booted, by any name that changes with it: a digest, or the id of an AMI. */
+  readonly image: string;
   /** By the runner's clock. */
   readonly launchedAt: Date;
   readonly exited: Promise<VmExit>;
@@ -70,7 +72,8 @@ export interface VmDriver {
 /** A VM that did not come up. The message holds the end of its console. */
 export class VmError extends Error {
   override name = 'VmError';
-  readonly code: 'boot_failed' | 'boot_timeout' | 'aborted';
+  /** `setting`: no other VM of this kind will come up until somebody changes something. */
+  readonly code: 'boot_failed' | 'boot_timeout' | 'aborted' | 'setting';
 
   constructor(code: VmError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,12 +1,20 @@
 import type { VmDriver } from './driver.ts';
 import { bootLiveVm, type LiveVm, type VmShape } from './live-vm.ts';
+import { stopBoot } from './pool/boot.ts';
+import { createBreaker } from './pool/breaker.ts';
+import { type Clock, systemClock } from './pool/clock.ts';
+import { createLine, type Line, type Taker } from './pool/line.ts';
+import { act, nextTryInMs } from './pool/plan.ts';
+import { type BootVm, dropReady, type PoolState, tellOf } from './pool/pool-state.ts';
+import { type PoolEvent, type PoolStatus, statusOf } from './pool/status.ts';
 
 export type { LiveVm } from './live-vm.ts';
 
 export interface VmPool {
   /**
-   * A fresh VM that nobody had before: one that waits, the next that is being booted ahead, or a new one. Tries a
-   * second VM when the first does not boot. Throws VmError or SshError, or the reason of `signal`.
+   * A fresh VM that nobody had before: one that waits, or the next that comes up; first come first served. Waits while
+   * boots fail, and tells why. Throws the last VmError or SshError when none came up for long or none can, or the
+   * reason of `signal`.
    */
   take(
     wanted: VmShape & {
@@ -15,164 +23,172 @@ export interface VmPool {
       onWait?: (reason: string) => void;
     },
   ): Promise<LiveVm>;
+  /** Replaces all VMs that wait, one after the other: what new ones boot has changed. */
+  renew(): void;
+  status(): PoolStatus;
   /** Destroys the VMs that wait or boot, and boots no more; resolves when they are gone. */
   close(): Promise<void>;
 }
 
 export interface VmPoolOptions {
   driver: VmDriver;
-  /** How many VMs wait. */
-  size: number;
+  /** How many VMs of the size below wait at least. */
+  min: number;
+  /** How many VMs wait at most, of all shapes together. */
+  max: number;
   memoryMib: number;
   cpus: number;
-  /** A VM that waited longer is destroyed and another booted. */
+  /** How many VMs there are at most, those that builds have included; any number when absent. */
+  maxVms?: number;
+  /** How many boot at once; any number when absent. */
+  bootsAtOnce?: number;
+  /** A VM that waited so long is destroyed; another takes its place before. */
   maxAgeMs: number;
-  onEvent?: (event: {
-    type: 'booted' | 'boot_failed' | 'expired' | 'died';
-    vm?: string;
-    error?: string;
-  }) => void;
+  /** After how long a build is not kept waiting while boots fail again and again; 5 minutes when absent. */
+  patienceMs?: number;
+  onEvent?: (event: PoolEvent) => void;
+  /** Instead of `bootLiveVm`; given by tests. */
+  boot?: BootVm;
+  /** Given by tests. */
+  clock?: Clock;
+  /** From 0 to 1; given by tests. */
+  random?: () => number;
 }
 
-interface Taker {
-  resolve(live: LiveVm): void;
-  reject(error: unknown): void;
-  onWait?: ((reason: string) => void) | undefined;
-}
+const defaultPatienceMs = 5 * 60_000;
 
-interface Waiting {
-  live: LiveVm;
-  /** Aborted when it waits no more. */
-  left: AbortController;
-}
-
-// Boots that keep failing must not keep a core busy.
-const backoffMs = { first: 1_000, last: 60_000 };
-
-/** Keeps VMs booted ahead of demand. Each is handed out once. */
+/** Keeps VMs booted ahead of demand, as many as are likely to be asked for. Each is handed out once. */
 export function createVmPool(options: VmPoolOptions): VmPool {
-  const { driver, size, maxAgeMs } = options;
-  const tell = options.onEvent ?? (() => {});
   const closing = new AbortController();
-  const waiting = new Set<Waiting>();
-  /** Builds that wait for a VM that is being booted ahead; never more than there are of those. */
-  const takers: Taker[] = [];
-  const underWay = new Set<Promise<unknown>>();
-  let booting = 0;
-  let failures = 0;
-  let timer: NodeJS.Timeout | undefined;
+  const underWay = new Set<Promise<void>>();
+  const { clock = systemClock, random = Math.random, memoryMib, cpus } = options;
+  let order = 0;
+  let stopWaiting = () => {};
 
-  /** So that `close` waits for it. */
-  const track = <T>(work: Promise<T>): Promise<T> => {
-    const settled: Promise<unknown> = work.then(
-      () => underWay.delete(settled),
-      () => underWay.delete(settled),
-    );
+  const turn = onceAtATime(() => {
+    stopWaiting();
+    if (closing.signal.aborted) return;
+    act(pool);
+    const ms = nextTryInMs(pool);
+    stopWaiting = ms === undefined ? () => {} : clock.after(ms, turn);
+  });
+  const track = (work: Promise<unknown>) => {
+    const settled = work.then(() => void underWay.delete(settled));
     underWay.add(settled);
-    return work;
   };
-  const refill = () => {
-    if (closing.signal.aborted || timer) return;
-    while (waiting.size + booting - takers.length < size) {
-      booting += 1;
-      void track(bootAhead());
-    }
+  const pool: PoolState = {
+    boot: options.boot ?? ((...how) => bootLiveVm(options.driver, ...how)),
+    ...{ clock, random, maxAgeMs: options.maxAgeMs },
+    // Of the fixed size, some wait however seldom one is asked for.
+    max: Math.max(options.min, options.max),
+    maxVms: options.maxVms ?? Number.POSITIVE_INFINITY,
+    bootsAtOnce: options.bootsAtOnce ?? Number.POSITIVE_INFINITY,
+    patienceMs: options.patienceMs ?? defaultPatienceMs,
+    ...{ lines: new Map<string, Line>(), used: 0, ending: 0, track, turn },
+    tell: options.onEvent ?? (() => {}),
   };
-  const bootAhead = async () => {
-    const tellTakers = (reason: string) => {
-      for (const { onWait } of takers) onWait?.(reason);
-    };
-    const boot = bootLiveVm(driver, options, closing.signal, tellTakers).finally(() => {
-      booting -= 1;
+  const lineOf = (wanted: VmShape, least = 0): Line => {
+    const shape = { memoryMib: wanted.memoryMib, cpus: wanted.cpus, recipe: wanted.recipe ?? 'base' };
+    const name = `${shape.recipe} ${shape.memoryMib} ${shape.cpus}`;
+    const known = pool.lines.get(name);
+    if (known) return known;
+    const breaker = createBreaker({
+      ...{ clock, random },
+      onChange: (state) => tellOf(pool, line, { type: `breaker_${state}`, error: breaker.lastError() }),
     });
-    const live = await boot.catch(failed);
-    if (live) {
-      failures = 0;
-      tell({ type: 'booted', vm: live.vm.id });
-      const taker = takers.shift();
-      if (taker) taker.resolve(live);
-      else if (closing.signal.aborted) await live.end();
-      else keep(live);
-    }
-    refill();
+    const line = createLine(shape, least, breaker);
+    pool.lines.set(name, line);
+    return line;
   };
-  const failed = (error: unknown) => {
-    if (!closing.signal.aborted) {
-      tell({ type: 'boot_failed', error: String(error) });
-      backOff();
-    }
-    takers.shift()?.reject(error);
-  };
-  const backOff = () => {
-    const wait = Math.min(backoffMs.first * 2 ** failures, backoffMs.last);
-    failures += 1;
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      refill();
-    }, wait);
-  };
-  const keep = (live: LiveVm) => {
-    const entry: Waiting = { live, left: new AbortController() };
-    waiting.add(entry);
-    const drop = (type: 'died' | 'expired') => {
-      if (!leave(entry)) return;
-      tell({ type, vm: live.vm.id });
-      void track(live.end()).then(refill, refill);
-    };
-    const age = setTimeout(drop, maxAgeMs, 'expired');
-    entry.left.signal.addEventListener('abort', () => clearTimeout(age));
-    live.connection.closed.addEventListener('abort', () => drop('died'), { signal: entry.left.signal });
-    void live.vm.exited.then(() => drop('died'));
-    if (live.connection.closed.aborted) drop('died');
-  };
-  const leave = (entry: Waiting): boolean => {
-    entry.left.abort();
-    return waiting.delete(entry);
-  };
-  /** The next VM that is booted ahead; when `signal` aborts first, that VM waits for somebody else. */
-  const adopt = (signal: AbortSignal, onWait?: (reason: string) => void) => {
-    const done = new AbortController();
-    return new Promise<LiveVm>((resolve, reject) => {
-      const taker: Taker = { resolve, reject, onWait };
-      takers.push(taker);
-      const giveUp = () => {
-        const at = takers.indexOf(taker);
-        if (at !== -1) takers.splice(at, 1);
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', giveUp, { once: true, signal: done.signal });
-    }).finally(() => done.abort());
-  };
-  refill();
+  lineOf({ memoryMib, cpus }, options.min);
+  turn();
 
   return {
-    async take({ memoryMib, cpus, recipe = 'base', signal, onWait }) {
-      const either = AbortSignal.any([signal, closing.signal]);
-      either.throwIfAborted();
-      // Only VMs of the image that most projects have wait ahead.
-      const pooled = memoryMib === options.memoryMib && cpus === options.cpus && recipe === 'base';
-      const [ready] = pooled ? waiting : [];
-      if (ready) {
-        leave(ready);
-        refill();
-        return ready.live;
-      }
-      const boot = () => track(bootLiveVm(driver, { memoryMib, cpus, recipe }, either, onWait));
-      const first = pooled && takers.length < booting ? adopt(signal, onWait) : boot();
-      return await first.catch((error) => {
-        either.throwIfAborted();
-        tell({ type: 'boot_failed', error: String(error) });
-        return boot();
-      });
+    async take({ signal, onWait, ...wanted }) {
+      signal.throwIfAborted();
+      closing.signal.throwIfAborted();
+      const line = lineOf(wanted);
+      const since = clock.now();
+      line.forecast.asked(since);
+      order += 1;
+      const { taker, taken } = createTaker({ line, since, order, signal, onWait }, turn);
+      line.takers.push(taker);
+      for (const { reason } of line.boots) if (reason) taker.tell(reason);
+      turn();
+      return await taken;
     },
+    renew() {
+      for (const { ready } of pool.lines.values()) for (const vm of ready) vm.outdated = true;
+      turn();
+    },
+    status: () => statusOf(pool),
     async close() {
       closing.abort(new Error('The pool is closing.'));
-      clearTimeout(timer);
-      for (const entry of [...waiting]) {
-        leave(entry);
-        void track(entry.live.end());
+      stopWaiting();
+      for (const line of pool.lines.values()) {
+        for (const taker of [...line.takers]) taker.reject(closing.signal.reason);
+        for (const boot of line.boots) stopBoot(pool, line, boot);
+        for (const vm of line.ready) dropReady(pool, line, vm, 'surplus');
       }
       while (underWay.size > 0) await Promise.all(underWay);
     },
+  };
+}
+
+/** A place in a line; it is left when the VM is there, by an error, or when `signal` aborts. */
+function createTaker(
+  about: Pick<Taker, 'line' | 'since' | 'order'> & {
+    signal: AbortSignal;
+    onWait: ((reason: string) => void) | undefined;
+  },
+  onLeft: () => void,
+): { taker: Taker; taken: Promise<LiveVm> } {
+  const { signal, onWait, ...place } = about;
+  const { promise, resolve, reject } = Promise.withResolvers<LiveVm>();
+  const left = new AbortController();
+  let told: string | undefined;
+  const leave = () => {
+    left.abort();
+    place.line.takers = place.line.takers.filter((other) => other !== taker);
+  };
+  const taker: Taker = {
+    ...place,
+    resolve(live) {
+      leave();
+      resolve(live);
+    },
+    reject(error) {
+      leave();
+      reject(error);
+    },
+    tell(reason, cause = reason) {
+      if (told !== cause) onWait?.(reason);
+      told = cause;
+    },
+  };
+  const giveUp = () => {
+    taker.reject(signal.reason);
+    onLeft();
+  };
+  signal.addEventListener('abort', giveUp, { once: true, signal: left.signal });
+  return { taker, taken: promise };
+}
+
+/** What is called for while it runs is done once more afterwards: it calls others, who may call it. */
+function onceAtATime(run: () => void): () => void {
+  let running = false;
+  let again = false;
+  return () => {
+    again = true;
+    if (running) return;
+    running = true;
+    try {
+      while (again) {
+        again = false;
+        run();
+      }
+    } finally {
+      running = false;
+    }
   };
 }

@@ -41,8 +41,10 @@ export interface PlatformProps {
     readonly memoryMib?: number;
     /** Builds that run at once on each runner; 8. */
     readonly slots?: number;
-    /** Fresh VMs that wait on each runner; 1. */
-    readonly poolSize?: number;
+    /** Fresh VMs that wait on each runner at least; 1. */
+    readonly poolMin?: number;
+    /** Fresh VMs that wait on each runner at most, when many builds are expected; 4. */
+    readonly poolMax?: number;
   };
   readonly database?: {
     readonly instanceClass?: string;
@@ -100,7 +102,7 @@ export function settle(props: PlatformProps) {
       ...props.machines,
     },
     api: { tasks: 2, cpu: 512, memoryMib: 1024, ...props.api },
-    runner: { tasks: 1, cpu: 1024, memoryMib: 2048, slots: 8, poolSize: 1, ...props.runner },
+    runner: { tasks: 1, cpu: 1024, memoryMib: 2048, slots: 8, poolMin: 1, poolMax: 4, ...props.runner },
     database: {
       ...{ instanceClass: 'db.t4g.medium', storageGib: 50, multiAz: true, backupDays: 14, protected: true },
       ...props.database,
@@ -179,7 +181,10 @@ function problemsOf(settings: Unchecked): string[] {
     ],
     [whole(api.tasks, 1, 50) && whole(runner.tasks, 1, 50), 'api.tasks and runner.tasks must be 1 to 50.'],
     [whole(runner.slots, 1, 64), 'runner.slots must be 1 to 64.'],
-    [whole(runner.poolSize, 0, 64), 'runner.poolSize must be 0 to 64.'],
+    [
+      whole(runner.poolMax, 0, 64) && whole(runner.poolMin, 0, runner.poolMax),
+      'runner.poolMin and runner.poolMax must be 0 to 64, and poolMin not more than poolMax.',
+    ],
     [
       isFargateSize(api) && isFargateSize(runner),
       'api and runner must have a cpu and memoryMib that Fargate knows, such as 512 and 1024.',

@@ -128,6 +128,7 @@ function describe(
     hostAddress: '127.0.0.1',
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    image: instance.image,
     launchedAt: parts.launchedAt,
     exited: gone.promise,
     consoleTail: () => '',

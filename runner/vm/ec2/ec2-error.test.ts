@@ -31,5 +31,5 @@ test('the message says the call, the answer and the setting to change, on one li
     'EC2 RunInstances: InvalidSubnetID.NotFound: No subnet x Check EBB_EC2_SUBNETS.',
   );
   assert.ok(error instanceof Ec2Error);
-  assert.equal(error.code, 'boot_failed');
+  assert.equal(error.code, 'setting');
 });

@@ -65,7 +65,7 @@ export class Ec2Error extends VmError {
   readonly kind: Ec2ErrorKind;
 
   constructor(kind: Ec2ErrorKind, message: string, options?: ErrorOptions) {
-    super('boot_failed', message, options);
+    super(kind === 'setting' ? 'setting' : 'boot_failed', message, options);
     this.kind = kind;
   }
 }

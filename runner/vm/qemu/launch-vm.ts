@@ -89,6 +89,7 @@ function describe(parts: {
     hostAddress,
     memoryMib: launch.memoryMib,
     cpus: launch.cpus,
+    image: launch.image.digest,
     launchedAt: new Date(),
     exited,
     ...(reference && { attest: (connection, signal) => attest(connection, reference, signal) }),

@@ -8,7 +8,7 @@ import { probeKvm } from './probe-kvm.ts';
 import { reapFolders } from './vm-folder.ts';
 
 export interface QemuDriverOptions {
-  /** The image of the recipe `base`. */
+  /** The image of the recipe `base`; read at each launch. */
   image: Image;
   /** Gives the image of another recipe; may take minutes the first time. Without it there is none. */
   otherImage?: (recipe: string, signal: AbortSignal) => Promise<Image>;
@@ -43,7 +43,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
 
   const imageOf = async ({ recipe = 'base', onWait }: VmLaunch, signal: AbortSignal): Promise<Image> => {
     if (recipe === 'base') return options.image;
-    if (!options.otherImage) throw new VmError('boot_failed', `This runner has no image ${recipe}.`);
+    if (!options.otherImage) throw new VmError('setting', `This runner has no image ${recipe}.`);
     const building = setTimeout(
       () => onWait?.(`building the image ${recipe}, once on this runner`),
       toldAfterMs,
