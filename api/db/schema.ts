@@ -22,7 +22,12 @@ export interface Schema {
     created_at: Date;
     revoking_at: Generated<Date | null>;
     revoked_at: Generated<Date | null>;
+    weight: Generated<number>;
+    build_limit: Generated<number | null>;
+    paused_by_operator: Generated<string | null>;
+    paused_by_team: Generated<string | null>;
   };
+  fleet: { one: Generated<boolean>; build_limit: number | null; drained: Generated<boolean> };
   api_key: {
     id: string;
     team_id: string;
@@ -278,7 +283,9 @@ interface BuildTable extends MilestoneColumns {
   status_retry_at: Generated<Date | null>;
   commit: string;
   message: string;
+  priority: Generated<number>;
   attempt: Generated<number>;
+  losses: Generated<string[]>;
   phase: Generated<'checkout' | Phase | null>;
   deploy_started: Generated<boolean>;
   failed_command: Generated<string | null>;

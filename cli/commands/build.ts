@@ -26,7 +26,21 @@ export function buildCommand(): Command {
 /** Prints the log as it comes. Resolves with the exit code that tells how the build ended. */
 export async function showBuild(client: Client, id: string): Promise<number> {
   const log = (text: string) => void process.stdout.write(text);
-  const build = await followBuild(client, id, { log }, AbortSignal.timeout(24 * 3_600_000));
+  let told = '';
+  const build = await followBuild(
+    client,
+    id,
+    {
+      log,
+      build({ state, reason }) {
+        // Once a runner has it, its log says what it waits for.
+        if (state !== 'queued' || reason === null || reason === told) return;
+        told = reason;
+        console.error(`ebb: ${reason}`);
+      },
+    },
+    AbortSignal.timeout(24 * 3_600_000),
+  );
   console.error(`ebb: build ${build.number} ${build.state}${build.reason ? `: ${build.reason}` : ''}`);
   return build.state === 'passed' ? 0 : 1;
 }
