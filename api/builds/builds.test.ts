@@ -48,6 +48,29 @@ describeApi('builds by request', (given) => {
     );
   });
 
+  test('of builds of a project that wait the one of the highest priority is next', async () => {
+    const { queue } = given().context;
+    const [usual, early, late] = [
+      await start(),
+      await start({ priority: 100 }),
+      await start({ priority: -100 }),
+    ].map(({ body }) => body.id);
+    const shown = async (id: string) => (await admin.call('GET', `/v1/builds/${id}`)).body;
+    assert.deepEqual([(await shown(usual)).priority, (await shown(early)).priority], [0, 100]);
+    assert.equal((await shown(early)).reason, 'Waiting for a runner: next in line.');
+    assert.equal((await shown(late)).reason, 'Waiting for a runner: 3rd in line.');
+    await queue.forget(early);
+    await sweepOnce(later(given().context, 60_000));
+    assert.equal((await queue.place(early))?.place, 1, 'also when it came into the queue anew');
+  });
+
+  test('a priority that is none is refused with the field', async () => {
+    for (const priority of [101, -101, 0.5, 'high']) {
+      const { status, body } = await start({ priority });
+      assert.deepEqual([status, body.errors[0].pointer], [422, '#/priority']);
+    }
+  });
+
   test('what cannot be built is refused with what to do, and no build is made', async () => {
     const keyless = await declareProject(given(), admin);
     const cases = [

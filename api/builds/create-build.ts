@@ -44,6 +44,7 @@ export async function createBuild(
       branch,
       commit,
       message: '',
+      priority: body.priority ?? 0,
     } as const;
     const made = await insertBuild(inside.database, wanted, context.now());
     const detail = { project: project.id, ref, commit };

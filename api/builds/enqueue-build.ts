@@ -16,7 +16,8 @@ export async function enqueueBuild(context: ApiContext, build: BuildRow): Promis
     .executeTakeFirstOrThrow();
   try {
     const entry = { build: build.id, project: build.project_id, team: build.team_id };
-    await context.queue.enqueue(entry, concurrency, await expectation(context.database, build.project_id));
+    const expected = await expectation(context.database, build.project_id);
+    await context.queue.enqueue(entry, concurrency, { ...expected, priority: build.priority });
   } catch (error) {
     if (!(error instanceof QueueFullError)) {
       context.log.warn(

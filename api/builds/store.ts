@@ -17,6 +17,7 @@ function withoutPlace(row: BuildRow): Build {
     row;
   return {
     ...{ id, project_id, number, state, reason, trigger, ref, branch, commit, message, attempt, phase, vm },
+    priority: row.priority,
     pull_request: row.pull_request === null ? null : { number: row.pull_request, from_fork: row.from_fork },
     access_grant_id: row.access_grant_id,
     failed_command: row.failed_command,
