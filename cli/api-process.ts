@@ -103,6 +103,7 @@ async function open(
   opened.push(() => database.destroy());
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,
+    maxWaiting: configuration.EBB_MAX_WAITING_BUILDS,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
   });
   opened.push(() => queue.close());

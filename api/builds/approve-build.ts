@@ -2,13 +2,15 @@ import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
 import { enqueueBuild } from './enqueue-build.ts';
+import { requireRoom } from './queue-room.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
 /**
  * Lets in a build that a fork asked for: this very commit, once. Approving one that is in already changes nothing.
- * Throws 409 when it is over.
+ * Throws 409 when it is over, and QueueFullError.
  */
 export async function approveBuild(context: ApiContext, build: BuildRow, keyId: string): Promise<void> {
+  if (build.state === 'awaiting_approval') await requireRoom(context);
   const approved = await context.database.transaction().execute(async (transaction) => {
     const row = await transition(transaction, build.id, 'approve', 'queued', { reason: null });
     if (!row) return undefined;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
-import { QueueFullError } from '../../queue/build-queue.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import type { ApiContext } from '../context.ts';
 import {
@@ -11,7 +10,6 @@ import {
   declareProject,
   signIn,
 } from '../test-client.ts';
-import { createBuild } from './create-build.ts';
 import { sweepOnce } from './sweep.ts';
 
 describeApi('builds by request', (given) => {
@@ -107,22 +105,6 @@ describeApi('builds by request', (given) => {
     assert.equal(await entry(id), undefined);
     const again = await admin.call('POST', `/v1/builds/${id}/cancel`);
     assert.deepEqual([again.status, again.body], [200, cancelled.body]);
-  });
-
-  test('when the queue is full, the build ends with what to do', async () => {
-    const queue = { ...given().context.queue, enqueue: () => Promise.reject(new QueueFullError(3)) };
-    const { team_id: teamId } = await given()
-      .context.database.selectFrom('project')
-      .select('team_id')
-      .where('id', '=', project.id)
-      .executeTakeFirstOrThrow();
-    await assert.rejects(
-      createBuild({ ...given().context, queue }, { teamId, keyId: 'key_test' }, { project_id: project.id }),
-      QueueFullError,
-    );
-    const [build] = (await admin.call('GET', `/v1/builds?project_id=${project.id}`)).body.items;
-    assert.equal(build.state, 'errored');
-    assert.match(build.reason, /The queue was full.*Start it again in a few minutes/);
   });
 
   test('a build that Redis forgot is queued again by the sweeper', async () => {

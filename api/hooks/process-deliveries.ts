@@ -1,6 +1,7 @@
 import { cancelBuild } from '../builds/cancel-build.ts';
-import { enqueueAccepted } from '../builds/enqueue-build.ts';
+import { enqueueBuild } from '../builds/enqueue-build.ts';
 import { insertBuild } from '../builds/insert-build.ts';
+import { hasRoom } from '../builds/queue-room.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
@@ -11,11 +12,13 @@ import { judgeEvent, type Verdict } from './judge-event.ts';
 import { whyLate } from './late-event.ts';
 
 const maxFailures = 5;
+// For so long a delivery waits for room in the queue, with those behind it, so that their order stays.
+const heldMs = 3_600_000;
 
 /**
  * Deals with the deliveries that wait, oldest first, each in a transaction of its own: it leads to one build or one
  * recorded reason, whatever dies in between. Several processes may do it at once; those of one hook are dealt with one
- * after the other. Before each it waits for `turn`.
+ * after the other. Before each it waits for `turn`. While the queue is full they are held, each for an hour at most.
  */
 export async function processDeliveries(
   context: ApiContext,
@@ -32,13 +35,15 @@ const failures = new Map<string, number>();
 async function processNext(context: ApiContext): Promise<boolean> {
   let current: Waiting | undefined;
   try {
+    const room = await hasRoom(context);
     const done = await context.database.transaction().execute(async (transaction) => {
       current = await lockNext(transaction);
-      return current && (await settle(transaction, current, context.now()));
+      if (!current || (!room && isHeld(current, context.now()))) return undefined;
+      return await settle(transaction, current, { now: context.now(), room });
     });
     if (!done) return false;
     if (current) failures.delete(nameOf(current));
-    if (done.build) await enqueueAccepted(context, done.build);
+    if (done.build) await enqueueBuild(context, done.build);
     for (const id of done.superseded) await cancelBuild(context, id, done.why);
     return true;
   } catch (error) {
@@ -52,6 +57,7 @@ interface Waiting extends Binding {
   delivery: string;
   position: string;
   event: WebhookEvent | null;
+  received_at: Date;
   project_id: string;
   team_id: string;
   revoking_at: Date | null;
@@ -77,7 +83,7 @@ async function lockNext(transaction: Database): Promise<Waiting | undefined> {
     .innerJoin('hook_binding', 'hook_binding.id', 'webhook_delivery.hook_binding_id')
     .innerJoin('project', 'project.id', 'hook_binding.project_id')
     .select(['webhook_delivery.hook_binding_id', 'webhook_delivery.delivery', 'webhook_delivery.event'])
-    .select('webhook_delivery.position')
+    .select(['webhook_delivery.position', 'webhook_delivery.received_at'])
     .select(['hook_binding.branches', 'hook_binding.tags', 'hook_binding.events'])
     .select(['project.id as project_id', 'project.team_id', 'project.revoking_at'])
     .where('webhook_delivery.hook_binding_id', '=', next.hook_binding_id)
@@ -94,9 +100,17 @@ interface Settled {
   why: string;
 }
 
-async function settle(transaction: Database, waiting: Waiting, now: Date): Promise<Settled> {
+function isHeld({ received_at }: Waiting, now: Date): boolean {
+  return now.getTime() - received_at.getTime() < heldMs;
+}
+
+async function settle(
+  transaction: Database,
+  waiting: Waiting,
+  { now, room }: { now: Date; room: boolean },
+): Promise<Settled> {
   const { event, project_id: projectId, team_id: teamId } = waiting;
-  const verdict = await judge(transaction, waiting);
+  const verdict = await judge(transaction, waiting, room);
   if (event?.event === 'push') await noteHead(transaction, waiting, event);
   let build: BuildRow | undefined;
   let number: number | undefined;
@@ -122,12 +136,16 @@ async function settle(transaction: Database, waiting: Waiting, now: Date): Promi
   };
 }
 
-async function judge(transaction: Database, waiting: Waiting): Promise<Verdict> {
+const noRoom =
+  'The queue of builds was full for an hour after this came. Push again, or start the build: `ebb build`.';
+
+async function judge(transaction: Database, waiting: Waiting, room: boolean): Promise<Verdict> {
   const { event, revoking_at } = waiting;
   if (!event) return { ignored: 'Its content was lost.' };
   if (revoking_at) return { ignored: 'The project is revoked.' };
   const late = await whyLate(transaction, waiting, event);
-  return late === undefined ? judgeEvent(waiting, event) : { ignored: late };
+  const verdict = late === undefined ? judgeEvent(waiting, event) : { ignored: late };
+  return 'build' in verdict && !room ? { ignored: noRoom } : verdict;
 }
 
 async function awaiting(
