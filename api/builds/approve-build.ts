@@ -1,6 +1,11 @@
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
+import {
+  cancelIntermediateBuilds,
+  lockIntermediateBuilds,
+  signalCancellations,
+} from './cancel-intermediate-builds.ts';
 import { enqueueBuild } from './enqueue-build.ts';
 import { requireRoom } from './queue-room.ts';
 import { type BuildRow, transition } from './state-machine.ts';
@@ -14,20 +19,22 @@ export async function approveBuild(context: ApiContext, build: BuildRow, keyId: 
   const approved = await context.database.transaction().execute(async (transaction) => {
     const row = await transition(transaction, build.id, 'approve', 'queued', { reason: null });
     if (!row) return undefined;
-    await recordAudit(
-      { ...context, database: transaction },
-      {
-        teamId: row.team_id,
-        action: 'build.approved',
-        actor: keyId,
-        subject: row.id,
-        detail: { pull_request: row.pull_request, commit: row.commit },
-      },
-    );
-    return row;
+    const newer = { projectId: row.project_id, ref: row.ref, number: row.number };
+    const older = await lockIntermediateBuilds(transaction, newer);
+    const inside = { ...context, database: transaction };
+    const cancelled = await cancelIntermediateBuilds(inside, older, row);
+    await recordAudit(inside, {
+      teamId: row.team_id,
+      action: 'build.approved',
+      actor: keyId,
+      subject: row.id,
+      detail: { pull_request: row.pull_request, commit: row.commit },
+    });
+    return { row, cancelled };
   });
   if (approved) {
-    await enqueueBuild(context, approved);
+    await enqueueBuild(context, approved.row);
+    await signalCancellations(context, approved.cancelled);
     return;
   }
   const { state } = await context.database

@@ -3,6 +3,7 @@ import { before, beforeEach, test } from 'node:test';
 import { type BuildQueue, QueueFullError } from '../../queue/build-queue.ts';
 import { createRedisQueue } from '../../queue/redis-queue.ts';
 import { describeApi } from '../../test/describe-api.ts';
+import { storePush } from '../hooks/deliver-for-tests.ts';
 import { processDeliveries } from '../hooks/process-deliveries.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
 import { createBuild } from './create-build.ts';
@@ -122,8 +123,10 @@ describeApi('a full queue', (given) => {
     const deliveries = async () =>
       (await admin.call('GET', `/v1/hook-bindings/${hook.id}/deliveries`)).body.items;
 
-    await deliver(hook.id, 'early', new Date(Date.now() - 60 * minute));
-    await deliver(hook.id, 'late', new Date());
+    const of = { repository: project.name, commit: project.head };
+    const received = new Date(Date.now() - 60 * minute);
+    await storePush(given(), hook.id, { ...of, delivery: 'early', received });
+    await storePush(given(), hook.id, { ...of, delivery: 'late' });
     await deal(0, full);
     const [late, early] = await deliveries();
     assert.match(early.reason, /queue of builds was full for an hour.*Push again.*ebb build/);
@@ -132,26 +135,4 @@ describeApi('a full queue', (given) => {
     const [built] = await deliveries();
     assert.deepEqual([built.delivery, built.build, built.reason], ['late', (await builds())[0].id, null]);
   });
-
-  async function deliver(hookId: string, delivery: string, received_at: Date): Promise<void> {
-    const event = {
-      ...{ event: 'push' as const, delivery, repository: project.name, ref: 'refs/heads/main' },
-      ...{
-        before: '0'.repeat(40),
-        commit: project.head,
-        deleted: false,
-        message: '',
-        author: '',
-        skip: false,
-      },
-    };
-    await given()
-      .context.database.insertInto('webhook_delivery')
-      .values({
-        ...{ hook_binding_id: hookId, delivery, received_at, build_id: null, body_digest: null },
-        ...{ event_name: 'push', ref: event.ref, commit: event.commit, processed_at: null, reason: null },
-        event: JSON.stringify(event) as never,
-      })
-      .execute();
-  }
 });

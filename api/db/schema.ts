@@ -243,12 +243,13 @@ export interface Schema {
   };
 }
 
-type Declared = Omit<Project, 'team' | 'created_at'>;
+type Declared = Omit<Project, 'team' | 'created_at' | 'cancel_intermediate_builds'>;
 
 interface ProjectTable extends Declared {
   team_id: string;
   repository_id: Generated<string | null>;
   build_count: Generated<number>;
+  cancel_intermediate_builds: Generated<Project['cancel_intermediate_builds']>;
   version: Generated<number>;
   public_key: JsonWebKey;
   wrapped_private_key: string | null;

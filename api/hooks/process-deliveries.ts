@@ -1,12 +1,13 @@
 import { cancelBuild } from '../builds/cancel-build.ts';
+import { signalCancellations } from '../builds/cancel-intermediate-builds.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
-import { insertBuild } from '../builds/insert-build.ts';
+import { insertPushedBuild } from '../builds/insert-pushed-build.ts';
 import { hasRoom } from '../builds/queue-room.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { Binding } from '../hook-bindings/hook-binding-store.ts';
-import { noteHead } from '../reconciler/branch-heads.ts';
+import { isKnownNewest, noteHead } from '../reconciler/branch-heads.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 import { judgeEvent, type Verdict } from './judge-event.ts';
 import { whyLate } from './late-event.ts';
@@ -44,6 +45,7 @@ async function processNext(context: ApiContext): Promise<boolean> {
     if (!done) return false;
     if (current) failures.delete(nameOf(current));
     if (done.build) await enqueueBuild(context, done.build);
+    await signalCancellations(context, done.cancelled);
     for (const id of done.superseded) await cancelBuild(context, id, done.why);
     return true;
   } catch (error) {
@@ -95,6 +97,8 @@ async function lockNext(transaction: Database): Promise<Waiting | undefined> {
 
 interface Settled {
   build: BuildRow | undefined;
+  /** Builds of the same ref that it cancelled. */
+  cancelled: string[];
   /** Builds of the same pull request that nobody has approved and nobody needs to. */
   superseded: string[];
   why: string;
@@ -109,13 +113,17 @@ async function settle(
   waiting: Waiting,
   { now, room }: { now: Date; room: boolean },
 ): Promise<Settled> {
-  const { event, project_id: projectId, team_id: teamId } = waiting;
+  const { event, project_id: projectId, team_id: teamId, hook_binding_id: hookId } = waiting;
   const verdict = await judge(transaction, waiting, room);
+  const isNewest = event?.event !== 'push' || (await isKnownNewest(transaction, hookId, event));
   if (event?.event === 'push') await noteHead(transaction, waiting, event);
   let build: BuildRow | undefined;
+  let cancelled: string[] = [];
   let number: number | undefined;
   if ('build' in verdict) {
-    build = await insertBuild(transaction, { projectId, teamId, ...verdict.build }, now);
+    const wanted = { projectId, teamId, ...verdict.build };
+    const inside = { database: transaction, now: () => now };
+    ({ build, cancelled } = await insertPushedBuild(inside, wanted, isNewest));
     number = verdict.build.pullRequest?.fromFork ? verdict.build.pullRequest.number : undefined;
   } else number = verdict.closed;
   await transaction
@@ -126,11 +134,11 @@ async function settle(
       event: null,
       processed_at: now,
     })
-    .where('hook_binding_id', '=', waiting.hook_binding_id)
+    .where('hook_binding_id', '=', hookId)
     .where('delivery', '=', waiting.delivery)
     .execute();
   return {
-    build,
+    ...{ build, cancelled },
     superseded: number === undefined ? [] : await awaiting(transaction, projectId, number, build?.id),
     why: build ? 'A newer commit of the pull request came.' : 'The pull request was closed.',
   };
