@@ -29,6 +29,8 @@ import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
 import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
+import { operatorShareRoutes } from './shares/operator-routes.ts';
+import { teamShareRoutes } from './shares/team-routes.ts';
 import { workloadIdentityRoutes } from './workload-identities/routes.ts';
 
 const bodyLimit = 1024 * 1024;
@@ -53,6 +55,8 @@ const concepts = [
   grantUseRoutes,
   workloadIdentityRoutes,
   operatorRoutes,
+  operatorShareRoutes,
+  teamShareRoutes,
 ];
 
 // Longer than routers keep a connection open (Heroku: 90 s), so that they never send into one that closes.

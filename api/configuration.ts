@@ -44,6 +44,12 @@ const ApiEnvironment = Type.Object({
         "Certificates to trust instead of the public authorities': Redis's authority or its own, PEM.",
     }),
   ),
+  EBB_MAX_WAITING_BUILDS: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 100_000,
+    description: 'How many builds may wait; with more, requests for builds are answered by 503 queue_full.',
+  }),
   EBB_KEYS_DIR: Type.Optional(
     Type.String({ description: "Folder of the API's own keys, mode 0700; made when it is empty." }),
   ),

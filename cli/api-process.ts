@@ -107,6 +107,7 @@ async function open(
   opened.push(() => database.destroy());
   const redis = {
     url: configuration.EBB_REDIS_URL,
+    maxWaiting: configuration.EBB_MAX_WAITING_BUILDS,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
   };
   const queue = await createRedisQueue(redis);

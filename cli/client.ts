@@ -8,6 +8,8 @@ export interface Client {
   endpoint: string;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
+  /** What may be asked again without doing more. */
+  change<T>(method: 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T>;
   /** The status alone, for who wants to know whether something is refused. */
   status(path: string, bearer?: string): Promise<number>;
   /** An answer that goes on until `signal` aborts, such as server-sent events. */
@@ -47,6 +49,11 @@ export function createClient(options: { endpoint: string; apiKey: string }): Cli
         method: 'POST',
         body: JSON.stringify(body),
         headers: { 'content-type': 'application/json' },
+      })) as T,
+    change: async <T>(method: string, path: string, body?: object) =>
+      (await call(path, {
+        method,
+        ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}),
       })) as T,
     async status(path, given) {
       const answer = await reach(endpoint + path, {

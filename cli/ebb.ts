@@ -19,6 +19,8 @@ import { keyEncryptionCommand } from './commands/key-encryption.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { operatorCommand } from './commands/operator.ts';
+import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { providerCommand } from './commands/provider.ts';
 import { receiptsCommand } from './commands/receipts.ts';
 import { revokeCommand } from './commands/revoke.ts';
@@ -36,7 +38,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, receipts, revoke and audit where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, pause, resume, operator, receipts, revoke and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -53,6 +55,9 @@ for (const command of [
   buildsCommand,
   logsCommand,
   approveCommand,
+  pauseCommand,
+  resumeCommand,
+  operatorCommand,
   auditCommand,
   receiptsCommand,
   rotateKeyCommand,

@@ -41,6 +41,9 @@ const PullRequest = Type.Object(
   { description: 'The pull or merge request that is built.' },
 );
 
+/** What of a project's builds comes first, from the lowest to the highest priority. */
+export const priorities = { lowest: -100, highest: 100 } as const;
+
 const When = (description: string) => Type.Union([Timestamp(description), Type.Null()]);
 
 /** One run of a project's commands on a fresh VM. */
@@ -67,6 +70,10 @@ export const Build = Type.Object({
     description: 'Short name of the branch or tag; of a pull request, the branch that it comes from.',
   }),
   pull_request: Type.Union([PullRequest, Type.Null()]),
+  priority: Type.Integer({
+    description:
+      'Of builds of a project that wait, the one of the highest priority is next. Of a push it is 0.',
+  }),
   commit: Type.String({ description: 'Full id of the commit.' }),
   message: Type.String({ description: "First line of the commit's message, when the source host told it." }),
   attempt: Type.Integer({ description: 'How many VMs this build was given so far.' }),
@@ -97,6 +104,13 @@ export const BuildCreation = Type.Object(
       Type.String({
         pattern: '^[0-9a-f]{40}$',
         description: 'Full commit id; the head of the branch when absent.',
+      }),
+    ),
+    priority: Type.Optional(
+      Type.Integer({
+        minimum: priorities.lowest,
+        maximum: priorities.highest,
+        description: 'Higher comes earlier among the builds of the project that wait; 0 when absent.',
       }),
     ),
   },

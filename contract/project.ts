@@ -96,6 +96,13 @@ export const project = defineResource({
         description: 'How many builds of this project may run at once.',
       }),
     ),
+    cancel_intermediate_builds: Type.Optional(
+      Type.Enum(['none', 'waiting', 'running'], {
+        default: 'none',
+        description:
+          'Which builds a newer push to the same branch, tag or pull request cancels: those that wait, or those that run, too. Never one whose deployment has begun, and none that was asked for by request.',
+      }),
+    ),
     image: Type.Optional(
       Type.Enum(['base', 'node'], {
         default: 'base',

@@ -44,6 +44,8 @@ export interface BuildQueue {
    * nothing. Throws QueueFullError.
    */
   enqueue(entry: QueueEntry, concurrency: number, order?: BuildOrder): Promise<void>;
+  /** Throws QueueFullError when another build would not be taken. */
+  requireRoom(): Promise<void>;
   /** Changes a team's share and limit, also for builds that wait already. */
   setTeam(team: string, share: TeamShare): Promise<void>;
   /** Changes how many builds may be leased in all; `drained`, no other is. */

@@ -145,11 +145,14 @@ test('cancelling removes a waiting build and signals the runner of a leased one'
   assert.deepEqual(signalled, ['b1']);
 });
 
-test('a full queue refuses and says how many wait', async () => {
+test('a full queue refuses and says so beforehand, until a build leaves it', async () => {
   const queue = await freshQueue({ maxWaiting: 1 });
+  await queue.requireRoom();
   await queue.enqueue(entry('b1'), 1);
   await assert.rejects(queue.enqueue(entry('b2'), 1), QueueFullError);
+  await assert.rejects(queue.requireRoom(), { code: 'queue_full', limit: 1 });
   await queue.claim('r', minute);
+  await queue.requireRoom();
   await queue.enqueue(entry('b2'), 1);
 });
 

@@ -35,6 +35,10 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       const accepted = await scripts.enqueue(build, project, team, ...order, maxWaiting);
       if (accepted !== 1) throw new QueueFullError(maxWaiting);
     },
+    async requireRoom() {
+      const waiting = Number(await redis.get(`${prefix}:waiting`));
+      if (waiting >= maxWaiting) throw new QueueFullError(maxWaiting);
+    },
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
     async setTeam(team, { weight = 1, limit = '', paused = false }) {
       if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);

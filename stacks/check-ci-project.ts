@@ -38,6 +38,11 @@ export function checkCiProject(path: string, props: CiProjectProps): void {
     ...judgeEnvironmentNames(props.environment),
     ...judge('timeoutMinutes', props.timeoutMinutes, attributes.timeout_minutes),
     ...judge('concurrency', props.concurrency, attributes.concurrency),
+    ...judge(
+      'cancelIntermediateBuilds',
+      props.cancelIntermediateBuilds,
+      attributes.cancel_intermediate_builds,
+    ),
     ...judge('memoryMib', props.memoryMib, attributes.memory_mib),
     ...judge('image', props.image, attributes.image),
     ...judge('branches', props.branches, hookBinding.changeable.branches),
@@ -56,7 +61,7 @@ const known: { readonly [K in keyof Required<CiProjectProps>]: true } = {
   ...{ connection: true, name: true, repository: true, defaultBranch: true, setup: true, test: true },
   ...{ deploy: true, environment: true, secrets: true, branches: true, tags: true, events: true },
   ...{ rotateDeployKeyWhen: true, deployKey: true, timeoutMinutes: true, concurrency: true },
-  ...{ memoryMib: true, image: true },
+  ...{ memoryMib: true, image: true, cancelIntermediateBuilds: true },
 };
 const knownOfDeployKey: { readonly [K in keyof Required<WriteOnlyValue>]: true } = {
   value: true,

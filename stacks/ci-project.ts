@@ -67,6 +67,12 @@ export interface CiProjectProps {
    */
   readonly concurrency?: number;
   /**
+   * Which builds a newer push to the same branch, tag or pull request cancels: `waiting`, or `running` for those that run,
+   * too. Never one whose deployment has begun.
+   * @default 'none'
+   */
+  readonly cancelIntermediateBuilds?: 'none' | 'waiting' | 'running';
+  /**
    * Memory of the VM in MiB, 640 to 65536. All files of a build live in it.
    * @default 1024
    */
@@ -167,7 +173,7 @@ export class CiProject extends Construct {
 
 function projectConfig(props: CiProjectProps) {
   const { connection, name, repository = name, setup, test, deploy, environment } = props;
-  const { defaultBranch, timeoutMinutes, concurrency, memoryMib, image } = props;
+  const { defaultBranch, timeoutMinutes, concurrency, cancelIntermediateBuilds, memoryMib, image } = props;
   return {
     connectionId: typeof connection === 'string' ? connection : connection.id,
     name,
@@ -181,6 +187,7 @@ function projectConfig(props: CiProjectProps) {
     ...(defaultBranch !== undefined && { defaultBranch }),
     ...(timeoutMinutes !== undefined && { timeoutMinutes }),
     ...(concurrency !== undefined && { concurrency }),
+    ...(cancelIntermediateBuilds !== undefined && { cancelIntermediateBuilds }),
     ...(memoryMib !== undefined && { memoryMib }),
     ...(image !== undefined && { image }),
   };

@@ -132,6 +132,47 @@ test('keys of operators are for their team alone, and no key is both', async () 
   assert.match(unsaid.output, /--scopes is not given/);
 });
 
+test('an operator sets what a team gets, and a team pauses and resumes itself', async () => {
+  const own = { EBB_DATA_DIR: join(folder, 'shares'), EBB_FIRST_ADMIN_KEY: firstKey };
+  await withApi(async () => {}, own);
+  const made = start(['api-key', 'create', '--operators', '--scopes', 'operator'], own);
+  await made.ended;
+  await withApi(async (url) => {
+    const as = async (key: string, ...words: string[]) => {
+      const run = start(words, { EBB_ENDPOINT: url, EBB_API_KEY: key });
+      return [await run.ended, run.output().trim()];
+    };
+    const operator = (...words: string[]) => as(made.output().trim(), 'operator', ...words);
+    const [code, told] = await operator(
+      'team',
+      'default',
+      '--weight',
+      '2',
+      '--limit',
+      '4',
+      '--pause',
+      'Wait.',
+    );
+    assert.equal(code, 0);
+    assert.match(String(told), /^team_\S+ {2}weight 2 {2}limit 4 {2}paused by the operator: Wait\.$/);
+    assert.deepEqual(await operator('teams'), [0, told]);
+    assert.deepEqual(await as(firstKey, 'pause', 'The registry moves.'), [
+      0,
+      'The team is paused by itself: The registry moves.\nThe team is paused by the operator: Wait.',
+    ]);
+    assert.deepEqual(await as(firstKey, 'resume'), [0, 'The team is paused by the operator: Wait.']);
+    const [refused, why] = await as(firstKey, 'resume');
+    assert.equal(refused, 1);
+    assert.match(String(why), /only they can resume it. Their reason: Wait\./);
+    assert.match(
+      String((await operator('team', 'default', '--limit', 'none', '--resume'))[1]),
+      /limit none$/,
+    );
+    assert.deepEqual(await operator('fleet', '--drain', '--limit', '9'), [0, 'limit 9  drained']);
+    assert.deepEqual(await operator('fleet', '--resume'), [0, 'limit 9  open']);
+  }, own);
+});
+
 test('a client does not send its key where anybody could read it, and verifying needs none', async () => {
   const run = start(['build', 'default/shop'], {
     EBB_ENDPOINT: 'http://ebb.example.com',

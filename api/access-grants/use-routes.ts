@@ -4,6 +4,8 @@ import { Page } from '../../contract/page.ts';
 import { BuildEnvironment, SourceRun } from '../../contract/support-access.ts';
 import { requireToken } from '../auth/require-scope.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
+import { queueFullResponse } from '../builds/queue-full-response.ts';
+import { requireRoom } from '../builds/queue-room.ts';
 import { sendEvents } from '../builds/send-events.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
 import { findBuild, listBuilds, toBuild } from '../builds/store.ts';
@@ -122,7 +124,15 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/access-grants/:id/projects/:project/source-runs',
-    { preHandler, schema: { tags, params: ProjectParams, body: SourceRun, response: { 201: Build } } },
+    {
+      preHandler,
+      schema: {
+        tags,
+        params: ProjectParams,
+        body: SourceRun,
+        response: { 201: Build, ...queueFullResponse },
+      },
+    },
     async (request, reply) => {
       const { id: grantId, project: projectId } = request.params;
       const { body: run } = request;
@@ -131,6 +141,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
         detail: { commit: run.commit, commands: run.commands },
       };
       const build = await once(context, request, reply, async () => {
+        await requireRoom(context);
         const { result } = await useGrant(context, request, use, (transaction, grant) =>
           insertSourceRun(context, transaction, { grant, projectId, run }),
         );

@@ -5,7 +5,7 @@ import type { AuditEntry } from '../../contract/audit.ts';
 import { revokeToken } from '../auth/token-life.ts';
 import { insertBuild } from '../builds/insert-build.ts';
 import { type GithubContext, openGithubContext } from '../source-hosts/github/github-project-for-tests.ts';
-import { commit, created, requestToken, signIn } from '../test-client.ts';
+import { addOperator, commit, created, requestToken, signIn } from '../test-client.ts';
 import { exportLines } from './export-lines.ts';
 
 /*
@@ -26,10 +26,12 @@ const secrets = {
 };
 
 let given: GithubContext;
+let operatorKey: string;
 /** What the routes made so far, by kind. */
 const ids: Record<string, string> = {};
 before(async () => {
   given = await openGithubContext();
+  operatorKey = await addOperator(given, ['operator']);
   await commit(await given.createRepository('shop'));
 });
 after(() => given.close());
@@ -60,9 +62,24 @@ async function revoke(path: string, body: object = {}): Promise<string> {
   return answer.body.subject;
 }
 
-async function keyIdOf(which: 'admin' | 'runner'): Promise<string> {
-  const claims = (await signIn(given, given.keys[which])).token.split('.')[1] ?? '';
+async function keyIdOf(which: 'admin' | 'runner' | 'operator'): Promise<string> {
+  const claims =
+    (await signIn(given, which === 'operator' ? operatorKey : given.keys[which])).token.split('.')[1] ?? '';
   return JSON.parse(Buffer.from(claims, 'base64url').toString()).sub;
+}
+
+async function asOperator(path: string, body: object): Promise<void> {
+  const answer = await (await signIn(given, operatorKey)).call('PATCH', path, body);
+  assert.equal(answer.status, 200, answer.text);
+}
+
+async function teamId(): Promise<string> {
+  const { id } = await given.context.database
+    .selectFrom('team')
+    .select('id')
+    .where('name', '=', 'acme')
+    .executeTakeFirstOrThrow();
+  return id;
 }
 
 async function buildOfFork(): Promise<string> {
@@ -87,7 +104,13 @@ const inHours = (hours: number) => `${new Date(Date.now() + hours * 3_600_000).t
 
 type Case =
   | string
-  | { action: string; by?: 'runner' | 'ebb' | 'source host'; run(): Promise<string> /* the subject */ };
+  | {
+      action: string;
+      by?: 'runner' | 'operator' | 'ebb' | 'source host';
+      /** In the trail of the operators' team, not in that of the team. */
+      ofOperators?: true;
+      run(): Promise<string> /* the subject */;
+    };
 
 const revoked = 'the steps of a revocation are recorded by the revocation itself, whoever began it';
 const used = 'each use of a grant is recorded before it gives anything: api/access-grants/use.test.ts';
@@ -274,6 +297,35 @@ const cases: Record<string, Case> = {
       return await revoke(`/v1/connections/${id}/revoke`);
     },
   },
+  'PUT /v1/team/pause': {
+    action: 'team.paused',
+    run: async () => {
+      const answer = await given.admin.call('PUT', '/v1/team/pause', { reason: 'A move' });
+      assert.equal(answer.status, 200, answer.text);
+      return await teamId();
+    },
+  },
+  'DELETE /v1/team/pause': {
+    action: 'team.resumed',
+    run: async () => {
+      assert.equal((await given.admin.call('DELETE', '/v1/team/pause')).status, 200);
+      return await teamId();
+    },
+  },
+  'PATCH /v1/operator/teams/{id}': {
+    ...{ action: 'team.share_changed', by: 'operator' },
+    run: async () => {
+      await asOperator('/v1/operator/teams/acme', { weight: 2 });
+      return await teamId();
+    },
+  },
+  'PATCH /v1/operator/fleet': {
+    ...{ action: 'fleet.changed', by: 'operator', ofOperators: true },
+    run: async () => {
+      await asOperator('/v1/operator/fleet', { limit: 100 });
+      return 'fleet';
+    },
+  },
   'POST /v1/team/revoke': ofTeam,
   'POST /v1/builds/{id}/milestones': reported,
   'POST /v1/builds/{id}/waiting': reported,
@@ -296,10 +348,12 @@ for (const [route, of] of Object.entries(cases)) {
   if (typeof of === 'string') continue;
   test(`${route} leaves an entry, ${of.action}, that says who did it`, async () => {
     const subject = await of.run();
-    const entries = (await trail('acme')).filter((entry) => entry.action === of.action);
+    const team = of.ofOperators ? 'ebb-operators' : 'acme';
+    const entries = (await trail(team)).filter((entry) => entry.action === of.action);
     const entry = entries.findLast((candidate) => candidate.subject === subject);
     assert.ok(entry, `no entry of ${subject}`);
-    const actor = of.by === 'runner' || !of.by ? await keyIdOf(of.by ?? 'admin') : of.by;
+    const { by = 'admin' } = of;
+    const actor = by === 'ebb' || by === 'source host' ? by : await keyIdOf(by);
     assert.equal(entry.actor, actor);
   });
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
-import { QueueFullError } from '../../queue/build-queue.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import type { ApiContext } from '../context.ts';
 import {
@@ -11,7 +10,6 @@ import {
   declareProject,
   signIn,
 } from '../test-client.ts';
-import { createBuild } from './create-build.ts';
 import { sweepOnce } from './sweep.ts';
 
 describeApi('builds by request', (given) => {
@@ -46,6 +44,29 @@ describeApi('builds by request', (given) => {
       [named.body.branch, named.body.commit, named.body.number],
       ['feature/a', project.head, 2],
     );
+  });
+
+  test('of builds of a project that wait the one of the highest priority is next', async () => {
+    const { queue } = given().context;
+    const [usual, early, late] = [
+      await start(),
+      await start({ priority: 100 }),
+      await start({ priority: -100 }),
+    ].map(({ body }) => body.id);
+    const shown = async (id: string) => (await admin.call('GET', `/v1/builds/${id}`)).body;
+    assert.deepEqual([(await shown(usual)).priority, (await shown(early)).priority], [0, 100]);
+    assert.equal((await shown(early)).reason, 'Waiting for a runner: next in line.');
+    assert.equal((await shown(late)).reason, 'Waiting for a runner: 3rd in line.');
+    await queue.forget(early);
+    await sweepOnce(later(given().context, 60_000));
+    assert.equal((await queue.place(early))?.place, 1, 'also when it came into the queue anew');
+  });
+
+  test('a priority that is none is refused with the field', async () => {
+    for (const priority of [101, -101, 0.5, 'high']) {
+      const { status, body } = await start({ priority });
+      assert.deepEqual([status, body.errors[0].pointer], [422, '#/priority']);
+    }
   });
 
   test('what cannot be built is refused with what to do, and no build is made', async () => {
@@ -84,22 +105,6 @@ describeApi('builds by request', (given) => {
     assert.equal(await entry(id), undefined);
     const again = await admin.call('POST', `/v1/builds/${id}/cancel`);
     assert.deepEqual([again.status, again.body], [200, cancelled.body]);
-  });
-
-  test('when the queue is full, the build ends with what to do', async () => {
-    const queue = { ...given().context.queue, enqueue: () => Promise.reject(new QueueFullError(3)) };
-    const { team_id: teamId } = await given()
-      .context.database.selectFrom('project')
-      .select('team_id')
-      .where('id', '=', project.id)
-      .executeTakeFirstOrThrow();
-    await assert.rejects(
-      createBuild({ ...given().context, queue }, { teamId, keyId: 'key_test' }, { project_id: project.id }),
-      QueueFullError,
-    );
-    const [build] = (await admin.call('GET', `/v1/builds?project_id=${project.id}`)).body.items;
-    assert.equal(build.state, 'errored');
-    assert.match(build.reason, /The queue was full.*Start it again in a few minutes/);
   });
 
   test('a build that Redis forgot is queued again by the sweeper', async () => {

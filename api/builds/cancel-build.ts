@@ -13,17 +13,23 @@ export async function cancelBuild(
   reason: string,
   keyId?: string,
 ): Promise<void> {
-  const { queue } = context;
   await transact(context, async (inside) => {
     const build = await markCancelled(inside, buildId, reason);
     if (!build || keyId === undefined) return;
     const entry = { teamId: build.team_id, action: 'build.cancelled', actor: keyId, subject: buildId };
     await recordAudit(inside, { ...entry, detail: { project: build.project_id } });
   });
-  // Where Redis is away the sweeper signals again.
+  await signalCancellation(context, buildId);
+}
+
+/** Tells queue and watchers of a build that is marked as cancelled; where Redis is away the sweeper tells the queue again. */
+export async function signalCancellation(
+  { queue, log }: Pick<ApiContext, 'queue' | 'log'>,
+  buildId: string,
+): Promise<void> {
   await queue
     .cancel(buildId)
-    .catch((error) => context.log.warn({ build: buildId, error: String(error) }, 'cancel not signalled yet'));
+    .catch((error) => log.warn({ build: buildId, error: String(error) }, 'cancel not signalled yet'));
   await queue.announce(buildId).catch(() => undefined);
 }
 

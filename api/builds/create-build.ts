@@ -8,11 +8,12 @@ import { projectAtHost } from '../source-hosts/project-at-host.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { enqueueBuild } from './enqueue-build.ts';
 import { insertBuild } from './insert-build.ts';
+import { requireRoom } from './queue-room.ts';
 import type { BuildRow } from './state-machine.ts';
 
 const hostTimeoutMs = 10_000;
 
-/** Starts a build by request: the head of a branch, or the commit that is named. */
+/** Starts a build by request: the head of a branch, or the commit that is named. Throws problems and QueueFullError. */
 export async function createBuild(
   context: ApiContext,
   { teamId, keyId }: Pick<Principal, 'teamId' | 'keyId'>,
@@ -35,6 +36,7 @@ export async function createBuild(
   }
   const ref = `refs/heads/${branch}`;
   const commit = body.commit ?? head.commit;
+  await requireRoom(context);
   const build = await transact(context, async (inside) => {
     const wanted = {
       projectId: project.id,
@@ -44,6 +46,7 @@ export async function createBuild(
       branch,
       commit,
       message: '',
+      priority: body.priority ?? 0,
     } as const;
     const made = await insertBuild(inside.database, wanted, context.now());
     const detail = { project: project.id, ref, commit };

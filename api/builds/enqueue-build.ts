@@ -2,44 +2,37 @@ import { sql } from 'kysely';
 import { type BuildOrder, QueueFullError } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
-import { type BuildRow, transition } from './state-machine.ts';
+import type { BuildRow } from './state-machine.ts';
 
 /**
- * Puts an accepted build into the queue. When Redis is away the build stays `queued` and the sweeper does this later;
- * when the queue is full the build ends `errored` and QueueFullError is thrown.
+ * Puts an accepted build into the queue, if it is to run by now. When Redis is away, or the queue became full since
+ * there was room, the build stays `queued` and the sweeper does this later.
  */
 export async function enqueueBuild(context: ApiContext, build: BuildRow): Promise<void> {
+  if (build.state !== 'queued') return;
   const { concurrency } = await context.database
     .selectFrom('project')
     .select('concurrency')
     .where('id', '=', build.project_id)
     .executeTakeFirstOrThrow();
+  const entry = { build: build.id, project: build.project_id, team: build.team_id };
+  const order = { ...(await expectation(context.database, build.project_id)), priority: build.priority };
   try {
-    const entry = { build: build.id, project: build.project_id, team: build.team_id };
-    await context.queue.enqueue(entry, concurrency, await expectation(context.database, build.project_id));
+    await context.queue.enqueue(entry, concurrency, order);
   } catch (error) {
-    if (!(error instanceof QueueFullError)) {
-      context.log.warn(
-        { build: build.id, error: String(error) },
-        'the queue did not take a build; the sweeper will try again',
-      );
-      return;
-    }
-    const reason = 'The queue was full when this build was accepted. Start it again in a few minutes.';
-    await transition(context.database, build.id, 'refuse', 'errored', { reason, finished_at: context.now() });
-    throw error;
+    if (error instanceof QueueFullError) await tellFull(context.database, build.id);
+    const told = { build: build.id, error: String(error) };
+    context.log.warn(told, 'the queue did not take a build; the sweeper will try again');
   }
 }
 
-/**
- * The same for a build that an event of a source host started, if it is to run at all. A full queue ends the build with
- * its reason; the sender has done its part.
- */
-export async function enqueueAccepted(context: ApiContext, build: BuildRow): Promise<void> {
-  if (build.state !== 'queued') return;
-  await enqueueBuild(context, build).catch((error) => {
-    if (!(error instanceof QueueFullError)) throw error;
-  });
+async function tellFull(database: Database, buildId: string): Promise<void> {
+  await database
+    .updateTable('build')
+    .set({ reason: 'Waiting: the queue is full; this build comes into it as soon as there is room.' })
+    .where('id', '=', buildId)
+    .where('state', '=', 'queued')
+    .execute();
 }
 
 /** What the project's builds took lately, so that teams with long ones wait for it in turn. */

@@ -15,6 +15,8 @@ export interface NewBuild {
   branch: string;
   commit: string;
   message: string;
+  /** As in the contract; 0 when absent. */
+  priority?: number;
   /** `at`: when it was changed so, by the source host's clock. */
   pullRequest?: { number: number; fromFork: boolean; at?: string };
   /** Commands that the core crew runs instead of the project's, and the grant that lets it. */
@@ -60,6 +62,7 @@ export async function insertBuild(transaction: Database, build: NewBuild, now: D
       branch: build.branch,
       commit: build.commit,
       message: build.message,
+      priority: build.priority ?? 0,
       queued_at: now,
     })
     .returningAll()

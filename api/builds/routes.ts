@@ -11,6 +11,7 @@ import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
+import { queueFullResponse } from './queue-full-response.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
 import { findBuild, listBuilds, toBuild } from './store.ts';
@@ -33,7 +34,10 @@ export const buildRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/builds',
-    { preHandler: write, schema: { tags, body: BuildCreation, response: { 201: Build } } },
+    {
+      preHandler: write,
+      schema: { tags, body: BuildCreation, response: { 201: Build, ...queueFullResponse } },
+    },
     async (request, reply) => {
       requireProject(request.principal, request.body.project_id);
       return await once(context, request, reply, async () =>
@@ -76,7 +80,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     '/v1/builds/:id/approve',
     {
       preHandler: requireScope(context, 'builds:approve'),
-      schema: { tags, params: IdParams, response: { 200: Build } },
+      schema: { tags, params: IdParams, response: { 200: Build, ...queueFullResponse } },
     },
     async (request) => {
       const row = await find(request.principal, request.params.id);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type BuildState, buildStates, finalStates } from '../../contract/build.ts';
 import { type BuildEvent, leads } from './state-machine.ts';
 
-const events: BuildEvent[] = ['claim', 'vm_ready', 'lose', 'finish', 'end', 'cancel', 'refuse'];
+const events: BuildEvent[] = ['claim', 'vm_ready', 'lose', 'finish', 'end', 'approve', 'cancel'];
 
 test('no event leads out of a final state', () => {
   for (const from of finalStates) {

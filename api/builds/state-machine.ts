@@ -9,8 +9,8 @@ import type { Schema } from '../db/schema.ts';
  *     ▼        claim            vm_ready
  *   queued ───────────▶ starting ───────▶ running ── finish ──▶ passed | failed
  *     ▲ │                  │ │               │ │
- *     │ │ cancel, refuse   │ └───── end ─────┘ │────▶ errored | cancelled | timed_out
- *     │ └──────────────▶ cancelled, errored    │
+ *     │ │ cancel           │ └───── end ─────┘ │────▶ errored | cancelled | timed_out
+ *     │ └──────────────▶ cancelled             │
  *     └──────────────── lose ──────────────────┘
  *
  * Without a VM no command ran, so that nothing passes or fails from `starting`.
@@ -23,7 +23,6 @@ const transitions = {
   end: { from: ['starting', 'running'], to: ['errored', 'cancelled', 'timed_out'] },
   approve: { from: ['awaiting_approval'], to: ['queued'] },
   cancel: { from: ['queued', 'awaiting_approval'], to: ['cancelled'] },
-  refuse: { from: ['queued'], to: ['errored'] },
 } as const satisfies Record<string, { from: readonly BuildState[]; to: readonly BuildState[] }>;
 
 export type BuildEvent = keyof typeof transitions;

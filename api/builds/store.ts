@@ -1,13 +1,13 @@
 import type { Build } from '../../contract/build.ts';
-import type { Place } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { PageRequest } from '../http/page.ts';
 import type { BuildRow } from './state-machine.ts';
+import { waitingReason } from './waiting-reason.ts';
 
 /** What the API answers for a build; a waiting one says why it waits. */
 export async function toBuild(context: ApiContext, row: BuildRow): Promise<Build> {
-  const reason = row.state === 'queued' ? ((await whyItWaits(context, row)) ?? row.reason) : row.reason;
+  const reason = row.state === 'queued' ? ((await waitingReason(context, row)) ?? row.reason) : row.reason;
   return { ...withoutPlace(row), reason };
 }
 
@@ -17,6 +17,7 @@ function withoutPlace(row: BuildRow): Build {
     row;
   return {
     ...{ id, project_id, number, state, reason, trigger, ref, branch, commit, message, attempt, phase, vm },
+    priority: row.priority,
     pull_request: row.pull_request === null ? null : { number: row.pull_request, from_fork: row.from_fork },
     access_grant_id: row.access_grant_id,
     failed_command: row.failed_command,
@@ -30,22 +31,6 @@ function withoutPlace(row: BuildRow): Build {
     vm_gone_at: iso(row.vm_gone_at),
   };
 }
-
-async function whyItWaits(context: ApiContext, row: BuildRow): Promise<string | undefined> {
-  const place = await context.queue.place(row.id).catch(() => undefined);
-  if (!place) return undefined;
-  const where = place.place === 1 ? 'next in line' : `number ${place.place} in line`;
-  return reasons[place.waitsFor](where, place.limit);
-}
-
-const reasons: Record<Place['waitsFor'], (where: string, limit?: number) => string> = {
-  turn: (where) => `Waiting for a runner: ${where}.`,
-  project_limit: (where) => `Waiting: ${where}; the project runs as many builds as its concurrency allows.`,
-  team_limit: (where, limit) => `Waiting: ${where}; the team is at its limit of ${limit} builds.`,
-  team_paused: (where) => `Waiting: ${where}; the team is paused.`,
-  fleet_limit: (where, limit) => `Waiting: ${where}; all of Ebb is at its limit of ${limit} builds.`,
-  drained: (where) => `Waiting: ${where}; Ebb takes no builds for the moment, because it is being updated.`,
-};
 
 export async function findBuild(
   database: Database,

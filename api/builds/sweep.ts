@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { finalStates } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
+import { applyShares } from '../shares/apply-shares.ts';
 import { endAttempt } from './end-attempt.ts';
 import { enqueueBuild } from './enqueue-build.ts';
 import type { BuildRow } from './state-machine.ts';
@@ -16,6 +17,7 @@ const settledAfterMs = 5_000;
  */
 export async function sweepOnce(context: ApiContext): Promise<void> {
   const { queue, database } = context;
+  await applyShares(context);
   const settled = new Date(context.now().getTime() - settledAfterMs);
   const expired = new Set(await queue.expired());
   const entries = new Map((await queue.list()).map((entry) => [entry.build, entry]));

@@ -22,7 +22,12 @@ export interface Schema {
     created_at: Date;
     revoking_at: Generated<Date | null>;
     revoked_at: Generated<Date | null>;
+    weight: Generated<number>;
+    build_limit: Generated<number | null>;
+    paused_by_operator: Generated<string | null>;
+    paused_by_team: Generated<string | null>;
   };
+  fleet: { one: Generated<boolean>; build_limit: number | null; drained: Generated<boolean> };
   api_key: {
     id: string;
     team_id: string;
@@ -250,12 +255,13 @@ export interface Schema {
   };
 }
 
-type Declared = Omit<Project, 'team' | 'created_at'>;
+type Declared = Omit<Project, 'team' | 'created_at' | 'cancel_intermediate_builds'>;
 
 interface ProjectTable extends Declared {
   team_id: string;
   repository_id: Generated<string | null>;
   build_count: Generated<number>;
+  cancel_intermediate_builds: Generated<Project['cancel_intermediate_builds']>;
   version: Generated<number>;
   public_key: JsonWebKey;
   wrapped_private_key: string | null;
@@ -290,7 +296,9 @@ interface BuildTable extends MilestoneColumns {
   status_retry_at: Generated<Date | null>;
   commit: string;
   message: string;
+  priority: Generated<number>;
   attempt: Generated<number>;
+  losses: Generated<string[]>;
   phase: Generated<'checkout' | Phase | null>;
   deploy_started: Generated<boolean>;
   failed_command: Generated<string | null>;

@@ -1,21 +1,25 @@
 import { cancelBuild } from '../builds/cancel-build.ts';
-import { enqueueAccepted } from '../builds/enqueue-build.ts';
-import { insertBuild } from '../builds/insert-build.ts';
+import { signalCancellations } from '../builds/cancel-intermediate-builds.ts';
+import { enqueueBuild } from '../builds/enqueue-build.ts';
+import { insertPushedBuild } from '../builds/insert-pushed-build.ts';
+import { hasRoom } from '../builds/queue-room.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { Binding } from '../hook-bindings/hook-binding-store.ts';
-import { noteHead } from '../reconciler/branch-heads.ts';
+import { isKnownNewest, noteHead } from '../reconciler/branch-heads.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 import { judgeEvent, type Verdict } from './judge-event.ts';
 import { whyLate } from './late-event.ts';
 
 const maxFailures = 5;
+// For so long a delivery waits for room in the queue, with those behind it, so that their order stays.
+const heldMs = 3_600_000;
 
 /**
  * Deals with the deliveries that wait, oldest first, each in a transaction of its own: it leads to one build or one
  * recorded reason, whatever dies in between. Several processes may do it at once; those of one hook are dealt with one
- * after the other. Before each it waits for `turn`.
+ * after the other. Before each it waits for `turn`. While the queue is full they are held, each for an hour at most.
  */
 export async function processDeliveries(
   context: ApiContext,
@@ -32,13 +36,16 @@ const failures = new Map<string, number>();
 async function processNext(context: ApiContext): Promise<boolean> {
   let current: Waiting | undefined;
   try {
+    const room = await hasRoom(context);
     const done = await context.database.transaction().execute(async (transaction) => {
       current = await lockNext(transaction);
-      return current && (await settle(transaction, current, context.now()));
+      if (!current || (!room && isHeld(current, context.now()))) return undefined;
+      return await settle(transaction, current, { now: context.now(), room });
     });
     if (!done) return false;
     if (current) failures.delete(nameOf(current));
-    if (done.build) await enqueueAccepted(context, done.build);
+    if (done.build) await enqueueBuild(context, done.build);
+    await signalCancellations(context, done.cancelled);
     for (const id of done.superseded) await cancelBuild(context, id, done.why);
     return true;
   } catch (error) {
@@ -52,6 +59,7 @@ interface Waiting extends Binding {
   delivery: string;
   position: string;
   event: WebhookEvent | null;
+  received_at: Date;
   project_id: string;
   team_id: string;
   revoking_at: Date | null;
@@ -77,7 +85,7 @@ async function lockNext(transaction: Database): Promise<Waiting | undefined> {
     .innerJoin('hook_binding', 'hook_binding.id', 'webhook_delivery.hook_binding_id')
     .innerJoin('project', 'project.id', 'hook_binding.project_id')
     .select(['webhook_delivery.hook_binding_id', 'webhook_delivery.delivery', 'webhook_delivery.event'])
-    .select('webhook_delivery.position')
+    .select(['webhook_delivery.position', 'webhook_delivery.received_at'])
     .select(['hook_binding.branches', 'hook_binding.tags', 'hook_binding.events'])
     .select(['project.id as project_id', 'project.team_id', 'project.revoking_at'])
     .where('webhook_delivery.hook_binding_id', '=', next.hook_binding_id)
@@ -89,19 +97,33 @@ async function lockNext(transaction: Database): Promise<Waiting | undefined> {
 
 interface Settled {
   build: BuildRow | undefined;
+  /** Builds of the same ref that it cancelled. */
+  cancelled: string[];
   /** Builds of the same pull request that nobody has approved and nobody needs to. */
   superseded: string[];
   why: string;
 }
 
-async function settle(transaction: Database, waiting: Waiting, now: Date): Promise<Settled> {
-  const { event, project_id: projectId, team_id: teamId } = waiting;
-  const verdict = await judge(transaction, waiting);
+function isHeld({ received_at }: Waiting, now: Date): boolean {
+  return now.getTime() - received_at.getTime() < heldMs;
+}
+
+async function settle(
+  transaction: Database,
+  waiting: Waiting,
+  { now, room }: { now: Date; room: boolean },
+): Promise<Settled> {
+  const { event, project_id: projectId, team_id: teamId, hook_binding_id: hookId } = waiting;
+  const verdict = await judge(transaction, waiting, room);
+  const isNewest = event?.event !== 'push' || (await isKnownNewest(transaction, hookId, event));
   if (event?.event === 'push') await noteHead(transaction, waiting, event);
   let build: BuildRow | undefined;
+  let cancelled: string[] = [];
   let number: number | undefined;
   if ('build' in verdict) {
-    build = await insertBuild(transaction, { projectId, teamId, ...verdict.build }, now);
+    const wanted = { projectId, teamId, ...verdict.build };
+    const inside = { database: transaction, now: () => now };
+    ({ build, cancelled } = await insertPushedBuild(inside, wanted, isNewest));
     number = verdict.build.pullRequest?.fromFork ? verdict.build.pullRequest.number : undefined;
   } else number = verdict.closed;
   await transaction
@@ -112,22 +134,26 @@ async function settle(transaction: Database, waiting: Waiting, now: Date): Promi
       event: null,
       processed_at: now,
     })
-    .where('hook_binding_id', '=', waiting.hook_binding_id)
+    .where('hook_binding_id', '=', hookId)
     .where('delivery', '=', waiting.delivery)
     .execute();
   return {
-    build,
+    ...{ build, cancelled },
     superseded: number === undefined ? [] : await awaiting(transaction, projectId, number, build?.id),
     why: build ? 'A newer commit of the pull request came.' : 'The pull request was closed.',
   };
 }
 
-async function judge(transaction: Database, waiting: Waiting): Promise<Verdict> {
+const noRoom =
+  'The queue of builds was full for an hour after this came. Push again, or start the build: `ebb build`.';
+
+async function judge(transaction: Database, waiting: Waiting, room: boolean): Promise<Verdict> {
   const { event, revoking_at } = waiting;
   if (!event) return { ignored: 'Its content was lost.' };
   if (revoking_at) return { ignored: 'The project is revoked.' };
   const late = await whyLate(transaction, waiting, event);
-  return late === undefined ? judgeEvent(waiting, event) : { ignored: late };
+  const verdict = late === undefined ? judgeEvent(waiting, event) : { ignored: late };
+  return 'build' in verdict && !room ? { ignored: noRoom } : verdict;
 }
 
 async function awaiting(

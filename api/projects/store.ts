@@ -22,6 +22,7 @@ export function toProject(row: ProjectRow): Project {
     environment: row.environment,
     timeout_minutes: row.timeout_minutes,
     concurrency: row.concurrency,
+    cancel_intermediate_builds: row.cancel_intermediate_builds,
     image: row.image,
     memory_mib: row.memory_mib,
   };
@@ -121,6 +122,7 @@ export async function updateProject(database: Database, project: Project, versio
       environment: json(project.environment),
       timeout_minutes: project.timeout_minutes,
       concurrency: project.concurrency,
+      cancel_intermediate_builds: project.cancel_intermediate_builds,
       image: project.image,
       memory_mib: project.memory_mib,
       version: version + 1,

@@ -26,6 +26,22 @@ export function isOlder({ at }: WebhookEvent, than: Date | null): boolean {
   return at !== undefined && than !== null && Date.parse(at) < than.getTime();
 }
 
+/**
+ * Whether a push is known to be the newest of its ref: by the clock of a source host that says when, or because it goes
+ * on from the head that is known. Of a tag nothing older is known.
+ */
+export async function isKnownNewest(
+  database: Database,
+  hookId: string,
+  { ref, at, before }: PushEvent,
+): Promise<boolean> {
+  const head = await findHead(database, hookId, ref);
+  if (!head) return true;
+  // Clocks of source hosts tell seconds; within one the commits decide.
+  const isLater = at !== undefined && head.at !== null && Date.parse(at) > head.at.getTime();
+  return isLater || before === head.commit;
+}
+
 /** Notes heads as they were listed at `at`; `asked` when no webhook told of them, so that one that comes late starts nothing. */
 export async function setHeads(
   database: Database,

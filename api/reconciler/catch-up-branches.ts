@@ -1,6 +1,7 @@
 import { recordAudit } from '../audit/record-audit.ts';
-import { enqueueAccepted } from '../builds/enqueue-build.ts';
+import { enqueueBuild } from '../builds/enqueue-build.ts';
 import { insertBuild } from '../builds/insert-build.ts';
+import { hasRoom } from '../builds/queue-room.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
@@ -62,9 +63,11 @@ export async function catchUpBranches(
       ...{ message: firstLine(described.message), author: firstLine(described.author) },
       skip: asksToSkip(described.message),
     };
+    // The next round finds it again.
+    if (!(await hasRoom(context))) return;
     const build = await catchUp(context, { hook, project, push, at });
     if (!build) continue;
-    await enqueueAccepted(context, build);
+    await enqueueBuild(context, build);
     builds += 1;
   }
 }

@@ -1,6 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { BuildState } from '../../contract/build.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { findProject, lastBuilds } from '../find-by-name.ts';
+
+const waitingStates: readonly BuildState[] = ['queued', 'starting'];
 
 /** `ebb builds PROJECT`: the last builds, a line each. */
 export function buildsCommand(): Command {
@@ -12,8 +15,9 @@ export function buildsCommand(): Command {
       const client = clientFromEnvironment(process.env);
       const { id } = await findProject(client, name);
       const builds = await lastBuilds(client, id, limit);
-      for (const { id: build, number, state, trigger, branch, commit, message } of builds) {
+      for (const { id: build, number, state, reason, trigger, branch, commit, message } of builds) {
         const columns = [build, `#${number}`, state, trigger, branch, commit.slice(0, 12), message];
+        if (reason !== null && waitingStates.includes(state)) columns.push(reason);
         console.log(columns.join('  ').trimEnd());
       }
       if (builds.length === 0) console.error(`ebb: ${name} has no build yet`);

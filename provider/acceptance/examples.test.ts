@@ -107,6 +107,7 @@ const declaredProject = {
   ...{ team: 'acme', created_at: '2026-11-01T12:00:00Z', connection_id: `conn_${'0'.repeat(26)}` },
   ...{ name: 'shop', repository: 'shop', default_branch: 'main', setup: [], test: [], deploy: [] },
   ...{ environment: {}, timeout_minutes: 60, concurrency: 1, image: 'base', memory_mib: 1024 },
+  cancel_intermediate_builds: 'none',
 };
 
 test('support access is synthesized, given for a day, prolonged and taken back', async (t) => {

@@ -47,6 +47,8 @@ test('numbers are held in their range', () => {
 
 test('values of an enumeration are listed', () => {
   only(project, { image: 'windows' }, 'image', /must be one of: base/);
+  const cancels = 'cancel_intermediate_builds';
+  only(project, { [cancels]: 'all' }, cancels, /must be one of: none, waiting, running/);
 });
 
 test('lengths count characters, not UTF-16 units', () => {

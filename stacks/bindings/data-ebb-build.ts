@@ -208,6 +208,11 @@ export class DataEbbBuild extends cdktf.TerraformDataSource {
     return this.getStringAttribute('phase');
   }
 
+  // priority - computed: true, optional: false, required: false
+  public get priority() {
+    return this.getNumberAttribute('priority');
+  }
+
   // project_id - computed: true, optional: false, required: false
   public get projectId() {
     return this.getStringAttribute('project_id');

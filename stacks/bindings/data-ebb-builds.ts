@@ -193,6 +193,11 @@ export class DataEbbBuildsBuildsOutputReference extends cdktf.ComplexObject {
     return this.getStringAttribute('phase');
   }
 
+  // priority - computed: true, optional: false, required: false
+  public get priority() {
+    return this.getNumberAttribute('priority');
+  }
+
   // project_id - computed: true, optional: false, required: false
   public get projectId() {
     return this.getStringAttribute('project_id');

@@ -161,6 +161,11 @@ export class DataEbbProject extends cdktf.TerraformDataSource {
   // ATTRIBUTES
   // ==========
 
+  // cancel_intermediate_builds - computed: true, optional: false, required: false
+  public get cancelIntermediateBuilds() {
+    return this.getStringAttribute('cancel_intermediate_builds');
+  }
+
   // concurrency - computed: true, optional: false, required: false
   public get concurrency() {
     return this.getNumberAttribute('concurrency');

@@ -10,6 +10,10 @@ import * as cdktf from '../cdktf.ts';
 
 export interface ProjectConfig extends cdktf.TerraformMetaArguments {
   /**
+  * Which builds a newer push to the same branch, tag or pull request cancels: those that wait, or those that run, too. Never one whose deployment has begun, and none that was asked for by request. One of `none`, `waiting`, `running`. Default: `"none"`.
+  */
+  readonly cancelIntermediateBuilds?: string;
+  /**
   * How many builds of this project may run at once. From 1 to 100. Default: `1`.
   */
   readonly concurrency?: number;
@@ -450,6 +454,7 @@ export class Project extends cdktf.TerraformResource {
       connection: config.connection,
       forEach: config.forEach
     });
+    this._cancelIntermediateBuilds = config.cancelIntermediateBuilds;
     this._concurrency = config.concurrency;
     this._connectionId = config.connectionId;
     this._defaultBranch = config.defaultBranch;
@@ -468,6 +473,22 @@ export class Project extends cdktf.TerraformResource {
   // ==========
   // ATTRIBUTES
   // ==========
+
+  // cancel_intermediate_builds - computed: true, optional: true, required: false
+  private _cancelIntermediateBuilds?: string;
+  public get cancelIntermediateBuilds() {
+    return this.getStringAttribute('cancel_intermediate_builds');
+  }
+  public set cancelIntermediateBuilds(value: string) {
+    this._cancelIntermediateBuilds = value;
+  }
+  public resetCancelIntermediateBuilds() {
+    this._cancelIntermediateBuilds = undefined;
+  }
+  // Temporarily expose input value. Use with caution.
+  public get cancelIntermediateBuildsInput() {
+    return this._cancelIntermediateBuilds;
+  }
 
   // concurrency - computed: true, optional: true, required: false
   private _concurrency?: number;
@@ -689,6 +710,7 @@ export class Project extends cdktf.TerraformResource {
 
   protected synthesizeAttributes(): { [name: string]: any } {
     return {
+      cancel_intermediate_builds: cdktf.stringToTerraform(this._cancelIntermediateBuilds),
       concurrency: cdktf.numberToTerraform(this._concurrency),
       connection_id: cdktf.stringToTerraform(this._connectionId),
       default_branch: cdktf.stringToTerraform(this._defaultBranch),
@@ -707,6 +729,12 @@ export class Project extends cdktf.TerraformResource {
 
   protected synthesizeHclAttributes(): { [name: string]: any } {
     const attrs = {
+      cancel_intermediate_builds: {
+        value: cdktf.stringToHclTerraform(this._cancelIntermediateBuilds),
+        isBlock: false,
+        type: "simple",
+        storageClassType: "string",
+      },
       concurrency: {
         value: cdktf.numberToHclTerraform(this._concurrency),
         isBlock: false,
