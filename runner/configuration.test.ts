@@ -54,6 +54,14 @@ test('for EC2 every setting that is missing is named at once', () => {
   assert.deepEqual(problemsOf(ec2), []);
 });
 
+test('VMs that wait may be none, and not more at least than at most', () => {
+  assert.deepEqual(problemsOf({ EBB_POOL_MIN: '0', EBB_POOL_MAX: '0' }), []);
+  assert.match(
+    problemsOf({ EBB_POOL_MIN: '3' })[0] ?? '',
+    /EBB_POOL_MIN is 3, more than EBB_POOL_MAX, which is 2/,
+  );
+});
+
 test('measured boot is on where it can be unless it is turned off, and refused where it would not be checked', () => {
   assert.equal(readRunnerConfiguration(needed).EBB_QEMU_MEASURED_BOOT, 'auto');
   assert.deepEqual(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'on' }), []);

@@ -171,7 +171,7 @@ describe('a VM pool', () => {
     const unhealthy = once(events, 'unhealthy');
     const asked = take();
     await settle();
-    clock.pass(5_000);
+    clock.pass(10_000);
     assert.equal((await unhealthy)[0].vm, frozen);
     assert.equal((await asked).vm.id, driver.launched[1]);
     assert.equal(driver.alive.has(frozen), false);

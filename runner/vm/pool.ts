@@ -34,7 +34,7 @@ export interface VmPoolOptions {
   driver: VmDriver;
   /** How many VMs of the size below wait at least. */
   min: number;
-  /** How many VMs wait at most, of all shapes together. */
+  /** How many VMs wait at most, of all shapes together; not less than `min`. */
   max: number;
   memoryMib: number;
   cpus: number;
@@ -79,8 +79,7 @@ export function createVmPool(options: VmPoolOptions): VmPool {
   const pool: PoolState = {
     boot: options.boot ?? ((...how) => bootLiveVm(options.driver, ...how)),
     ...{ clock, random, maxAgeMs: options.maxAgeMs },
-    // Of the fixed size, some wait however seldom one is asked for.
-    max: Math.max(options.min, options.max),
+    max: options.max,
     maxVms: options.maxVms ?? Number.POSITIVE_INFINITY,
     bootsAtOnce: options.bootsAtOnce ?? Number.POSITIVE_INFINITY,
     patienceMs: options.patienceMs ?? defaultPatienceMs,

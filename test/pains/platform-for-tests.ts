@@ -37,9 +37,11 @@ export interface PlatformOptions {
   /** What each command of a build does. */
   step?: Command;
   pool?: Partial<VmPoolOptions>;
+  /** How often database and queue are made to agree. */
+  sweepMs?: number;
 }
 
-const sweepMs = 250;
+const defaultSweepMs = 2_000;
 const patienceMs = 240_000;
 
 export async function openPlatform(options: PlatformOptions): Promise<PlatformForTests> {
@@ -73,7 +75,10 @@ export async function openPlatform(options: PlatformOptions): Promise<PlatformFo
     },
     stop.signal,
   );
-  const sweeping = runSweeper(api.context, { intervalMs: sweepMs, signal: stop.signal });
+  const sweeping = runSweeper(api.context, {
+    intervalMs: options.sweepMs ?? defaultSweepMs,
+    signal: stop.signal,
+  });
   const admin = await signIn(api, api.keys.admin);
   const project = await declareBuildableProject(api, admin, {
     ...{ test: ['make test'], concurrency: 100, memory_mib: 1024 },

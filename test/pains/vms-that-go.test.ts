@@ -46,7 +46,7 @@ describe('sweeps and reaps all the time', () => {
 
   test('end no slow build, also when its runner does not get to say for seconds that it lives', async () => {
     const hang = Promise.withResolvers<number>();
-    platform = await openPlatform({ slots: 3, step: () => hang.promise });
+    platform = await openPlatform({ slots: 3, sweepMs: 50, step: () => hang.promise });
     const builds = await platform.start(3);
     for (const build of builds) await platform.until(build, ({ state }) => state === 'running');
     // Longer than a sweep leaves an attempt alone because it has only just begun.

@@ -2,7 +2,7 @@ import type { SshSession } from '../../ssh/connection.ts';
 import type { Clock } from './clock.ts';
 
 // A loaded machine that emulates its VMs answers within that.
-const patienceMs = 5_000;
+const patienceMs = 10_000;
 
 /** Whether a VM still runs a command that is asked of it over its open connection. */
 export async function answers(connection: Pick<SshSession, 'exec'>, clock: Clock): Promise<boolean> {

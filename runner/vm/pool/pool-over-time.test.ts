@@ -255,7 +255,7 @@ describe('a VM pool, as time goes by', () => {
     await succeed();
     for (const vm of boots.running()) vm.state = 'frozen';
     await pass(15_000);
-    await pass(5_000);
+    await pass(10_000);
     assert.deepEqual(ids(), []);
     assert.ok(events.some(({ type }) => type === 'unhealthy'));
     await succeed();
