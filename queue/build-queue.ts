@@ -59,6 +59,8 @@ export interface BuildQueue {
   claim(holder: string, leaseMs: number): Promise<QueueEntry | undefined>;
   /** Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more. */
   heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
+  /** When the build's lease runs out, by Redis' clock in milliseconds; undefined when it has none. */
+  leaseUntil(build: string): Promise<number | undefined>;
   /** Ends the lease and forgets the build. False when the lease was not this holder's. */
   finish(build: string, holder: string): Promise<boolean>;
   /** Puts a leased build back to its old place in line, when this is its holder or the lease has run out. */

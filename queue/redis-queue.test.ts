@@ -130,6 +130,16 @@ test('a heartbeat keeps the lease', async () => {
   assert.deepEqual(await queue.expired(), []);
 });
 
+test('a lease tells until when it is good, and no lease tells nothing', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  assert.equal(await queue.leaseUntil('b1'), undefined);
+  await queue.claim('r1', minute);
+  const first = await queue.leaseUntil('b1');
+  await queue.heartbeat('b1', 'r1', 2 * minute);
+  assert.ok(Number(await queue.leaseUntil('b1')) >= Number(first) + minute);
+});
+
 test('cancelling removes a waiting build and signals the runner of a leased one', async () => {
   const queue = await freshQueue();
   await queue.enqueue(entry('b1', 'p1'), 5);

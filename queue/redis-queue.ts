@@ -55,6 +55,10 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     },
     heartbeat: async (build, holder, leaseMs) =>
       (await scripts.heartbeat(build, holder, leaseMs)) as HeartbeatAnswer,
+    async leaseUntil(build) {
+      const deadline = await redis.zscore(`${prefix}:leases`, build);
+      return deadline === null ? undefined : Number(deadline);
+    },
     finish: async (build, holder) => (await scripts.finish(build, holder)) === 1,
     requeue: async (build, holder) => (await scripts.requeue(build, holder)) === 1,
     cancel: async (build) => (await scripts.cancel(build)) as 'removed' | 'signalled' | 'absent',

@@ -1,6 +1,7 @@
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { transact } from '../db/transact.ts';
+import { endWhenUnheard } from './end-when-unheard.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
 /**
@@ -23,13 +24,16 @@ export async function cancelBuild(
 }
 
 /** Tells queue and watchers of a build that is marked as cancelled; where Redis is away the sweeper tells the queue again. */
-export async function signalCancellation(
-  { queue, log }: Pick<ApiContext, 'queue' | 'log'>,
-  buildId: string,
-): Promise<void> {
-  await queue
-    .cancel(buildId)
-    .catch((error) => log.warn({ build: buildId, error: String(error) }, 'cancel not signalled yet'));
+export async function signalCancellation(context: ApiContext, buildId: string): Promise<void> {
+  const { queue, log } = context;
+  const signalled = await queue.cancel(buildId).catch((error) => {
+    log.warn({ build: buildId, error: String(error) }, 'cancel not signalled yet');
+  });
+  // Not waited for: where this process ends, the sweeper sees the lease run out.
+  if (signalled === 'signalled')
+    endWhenUnheard(context, buildId).catch((error) =>
+      log.info({ build: buildId, error: String(error) }, 'a cancelled build is left to the end of its lease'),
+    );
   await queue.announce(buildId).catch(() => undefined);
 }
 

@@ -1,6 +1,7 @@
 import { finalStates } from '../../contract/build.ts';
 import type { BuildOutcome } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
+import { json } from '../db/database.ts';
 import { conflict } from '../http/problem-error.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 
@@ -67,10 +68,14 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
     return await end(context, build, { ...outcome, outcome: 'errored', reason });
   }
   if (build.attempt >= maxAttempts) {
-    const reason = `${why} Given up after ${maxAttempts} attempts. Start the build again; if this stays, ask whoever operates Ebb.`;
+    const losses = [...build.losses, why].map((loss, index) => `${index + 1}. ${loss}`).join(' ');
+    const reason = `Lost on each of ${maxAttempts} VMs: ${losses} Given up after ${maxAttempts} attempts. Start the build again; if this stays, ask whoever operates Ebb.`;
     return await end(context, build, { ...outcome, outcome: 'errored', reason });
   }
-  const fields = { reason: `${why} Trying again on a new VM.`, lease_holder: null, vm: null, phase: null };
+  const fields = {
+    ...{ reason: `${why} Trying again on a new VM.`, lease_holder: null, vm: null, phase: null },
+    losses: json([...build.losses, why]),
+  };
   const row = await transition(context.database, build.id, 'lose', 'queued', fields, outcome.attempt);
   // Where Redis is away the sweeper does it.
   if (row) await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);

@@ -5,7 +5,7 @@ import { describeApi } from '../../test/describe-api.ts';
 import { createApiKey, findApiKey, revokeApiKey } from '../auth/api-key.ts';
 import { appendLog } from '../logs/append-log.ts';
 import { type Server, startServer } from '../server.ts';
-import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
+import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
 import { transition } from './state-machine.ts';
 
 describeApi('the event stream of a build', (given) => {
@@ -70,6 +70,28 @@ describeApi('the event stream of a build', (given) => {
     appendLog(given().context, { id, project_id: project.id }, { attempt: 0, offset }, Buffer.from(data));
   const finish = () =>
     transition(given().context.database, id, 'end', 'errored', { finished_at: new Date() });
+
+  test('tells what a build waits for each time that changes: its turn, a pause, a cloud without capacity', async () => {
+    id = (await created(admin, '/v1/builds', { project_id: project.id })).id;
+    const stream = await watch();
+    const heard = (reason: RegExp) =>
+      stream.until(() =>
+        stream.events.some(({ event, data }) => event === 'build' && reason.test(JSON.parse(data).reason)),
+      );
+    await heard(/^Waiting for a runner: .* in line\.$/);
+    await admin.call('PUT', '/v1/team/pause', { reason: 'The registry moves.' });
+    await heard(/ in line; paused by the team: The registry moves\.$/);
+    await admin.call('DELETE', '/v1/team/pause');
+    const runner = await signIn(given(), given().keys.runner);
+    const claimed = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: `r/${id}` });
+    const { token, attempt } = claimed.body;
+    await send(given(), {
+      ...{ method: 'POST', url: `/v1/builds/${id}/waiting`, headers: { authorization: `Bearer ${token}` } },
+      payload: { attempt, reason: 'No capacity in 3 zones; next try in 20 s.' },
+    });
+    await heard(/^No capacity in 3 zones; next try in 20 s\.$/);
+    stream.stop();
+  });
 
   test('shows the state, the log as it comes and the end', async () => {
     const stream = await watch();
