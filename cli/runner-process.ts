@@ -7,6 +7,7 @@ import { type Logger, pino } from 'pino';
 import type { BuildQueue } from '../queue/build-queue.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
+import { keepCheckingVms } from '../runner/build/end-vms-without-build.ts';
 import { runRunner } from '../runner/build/runner.ts';
 import type { RunnerConfiguration } from '../runner/configuration.ts';
 import { keepKeys } from '../runner/custody/keep-keys.ts';
@@ -18,6 +19,7 @@ import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
 import { canMeasure } from '../runner/vm/qemu/can-measure.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
+import { trackVms } from '../runner/vm/vms-in-use.ts';
 import { defaultRuntimeDir } from './memory-folder.ts';
 
 const presenceMs = 10_000;
@@ -45,14 +47,16 @@ export async function runRunnerProcess(options: {
   const presence = await sayPresence(queue, configuration.EBB_RUNNER_NAME, over.signal);
   const driver = await openDriver(configuration, queue, log, kill);
   const reaping = reapNowAndThen(driver, log, over.signal);
-  const pool = createVmPool({
-    driver,
-    size: configuration.EBB_POOL_SIZE,
-    memoryMib: configuration.EBB_POOL_MEMORY_MIB,
-    cpus: 1,
-    maxAgeMs: 30 * 60_000,
-    onEvent: ({ type, ...about }) => log[type === 'boot_failed' ? 'warn' : 'info'](about, `pool: ${type}`),
-  });
+  const vms = trackVms(
+    createVmPool({
+      driver,
+      size: configuration.EBB_POOL_SIZE,
+      memoryMib: configuration.EBB_POOL_MEMORY_MIB,
+      cpus: 1,
+      maxAgeMs: 30 * 60_000,
+      onEvent: ({ type, ...about }) => log[type === 'boot_failed' ? 'warn' : 'info'](about, `pool: ${type}`),
+    }),
+  );
   const health = configuration.EBB_HEALTH_PORT
     ? await answerHealth(configuration.EBB_HEALTH_PORT)
     : undefined;
@@ -60,6 +64,7 @@ export async function runRunnerProcess(options: {
     url: configuration.EBB_API_URL,
     apiKey: configuration.EBB_RUNNER_KEY,
   });
+  const checking = keepCheckingVms({ controlPlane, inUse: vms.inUse, log }, over.signal);
   const keyWork = keepKeys({ controlPlane, keyring, log }, AbortSignal.any([stop, kill]));
   try {
     options.onReady();
@@ -68,7 +73,7 @@ export async function runRunnerProcess(options: {
         name: configuration.EBB_RUNNER_NAME,
         queue,
         controlPlane,
-        pool,
+        pool: vms.pool,
         keyring,
         allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,
         slots: configuration.EBB_SLOTS,
@@ -80,11 +85,11 @@ export async function runRunnerProcess(options: {
   } finally {
     health?.close();
     await keyWork;
-    await pool.close();
+    await vms.pool.close();
     // Others reap what is left of a runner that does not say that it lives: so it says it until its VMs are gone.
     await driver.close();
     over.abort();
-    await Promise.all([presence.ended, reaping]);
+    await Promise.all([presence.ended, reaping, checking]);
     await queue.close();
   }
 }

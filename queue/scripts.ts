@@ -17,6 +17,13 @@ export const scriptNames = [
   'forget',
   'expired',
   'place',
+  'restore',
+  'look',
+  'page',
+  'counts',
+  'depth',
+  'lead',
+  'walk',
 ] as const;
 type ScriptName = (typeof scriptNames)[number];
 

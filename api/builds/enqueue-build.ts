@@ -43,7 +43,7 @@ export async function enqueueAccepted(context: ApiContext, build: BuildRow): Pro
 }
 
 /** What the project's builds took lately, so that teams with long ones wait for it in turn. */
-async function expectation(database: Database, projectId: string): Promise<BuildOrder> {
+export async function expectation(database: Database, projectId: string): Promise<BuildOrder> {
   const { seconds } = await database
     .selectFrom((from) =>
       from
@@ -52,7 +52,7 @@ async function expectation(database: Database, projectId: string): Promise<Build
         .where('project_id', '=', projectId)
         .where('finished_at', 'is not', null)
         .where('started_at', 'is not', null)
-        .orderBy('id', 'desc')
+        .orderBy('number', 'desc')
         .limit(10)
         .as('last'),
     )
