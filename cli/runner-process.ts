@@ -15,12 +15,14 @@ import { openKeyring } from '../runner/custody/open-keyring.ts';
 import { buildImage } from '../runner/image/build-image.ts';
 import { createProgramCache } from '../runner/image/measured/measured-program.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
+import { createRunnerMetrics } from '../runner/metrics/runner-metrics.ts';
 import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
 import { canMeasure } from '../runner/vm/qemu/can-measure.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
 import { trackVms } from '../runner/vm/vms-in-use.ts';
 import { defaultRuntimeDir } from './memory-folder.ts';
+import { serveMetricsAt } from './serve-metrics-at.ts';
 
 const presenceMs = 10_000;
 const presentForMs = 60_000;
@@ -43,9 +45,11 @@ export async function runRunnerProcess(options: {
     url: configuration.EBB_REDIS_URL,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
   });
+  const metrics = createRunnerMetrics();
+  const closeMetrics = await serveMetricsAt(configuration.EBB_METRICS_LISTEN, metrics, log);
   const over = new AbortController();
   const presence = await sayPresence(queue, configuration.EBB_RUNNER_NAME, over.signal);
-  const driver = await openDriver(configuration, queue, log, kill);
+  const driver = metrics.countVms(await openDriver(configuration, queue, log, kill));
   const reaping = reapNowAndThen(driver, log, over.signal);
   const vms = trackVms(
     createVmPool({
@@ -57,6 +61,7 @@ export async function runRunnerProcess(options: {
       onEvent: ({ type, ...about }) => log[type === 'boot_failed' ? 'warn' : 'info'](about, `pool: ${type}`),
     }),
   );
+  metrics.watchPool(vms.pool);
   const health = configuration.EBB_HEALTH_PORT
     ? await answerHealth(configuration.EBB_HEALTH_PORT)
     : undefined;
@@ -77,6 +82,7 @@ export async function runRunnerProcess(options: {
         keyring,
         allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,
         slots: configuration.EBB_SLOTS,
+        metrics,
         log,
         signal: kill,
       },
@@ -84,6 +90,7 @@ export async function runRunnerProcess(options: {
     );
   } finally {
     health?.close();
+    await closeMetrics();
     await keyWork;
     await vms.pool.close();
     // Others reap what is left of a runner that does not say that it lives: so it says it until its VMs are gone.

@@ -27,15 +27,23 @@ export interface TeamShare {
 export interface Place {
   /** In its project's line, from 1. */
   place: number;
-  /** `turn`: for its turn, or for a runner that takes it. */
-  waitsFor: 'turn' | 'project_limit' | 'team_limit' | 'team_paused' | 'fleet_limit' | 'drained';
+  waitsFor: WaitReason;
   /** The limit that is reached, where it is one. */
   limit?: number;
 }
 
 export type HeartbeatAnswer = 'held' | 'cancel' | 'lost' | 'absent';
 
-export type WaitReason = Place['waitsFor'];
+/** `turn`: for its turn, or for a runner that takes it. */
+export const waitReasons = [
+  'turn',
+  'project_limit',
+  'team_limit',
+  'team_paused',
+  'fleet_limit',
+  'drained',
+] as const;
+export type WaitReason = (typeof waitReasons)[number];
 
 /** A build in the queue; who holds it, when it is leased. */
 export interface Listed {

@@ -17,6 +17,7 @@ export async function enqueueAgain(context: ApiContext, builds: ToQueue[]): Prom
       await context.queue.enqueue(entryOf(build), concurrency, order);
     }),
   );
+  context.metrics?.repaired('enqueued', enqueued.filter((one) => one.status === 'fulfilled').length);
   const refused = enqueued.filter((one) => one.status === 'rejected').map(({ reason }) => reason);
   const other = refused.find((reason) => !(reason instanceof QueueFullError));
   if (other) throw other;
@@ -24,20 +25,21 @@ export async function enqueueAgain(context: ApiContext, builds: ToQueue[]): Prom
     context.log.warn({ builds: refused.length }, 'the queue is full; builds wait for it');
 }
 
-/** Gives builds that run back to who holds their lease, for `leaseMs`. Gives how many somebody held already. */
+/** Gives builds that run back to who holds their lease, for `leaseMs`; one that somebody holds meanwhile stays with him. */
 export async function leaseAgain(
   context: ApiContext,
   builds: (ToQueue & { lease_holder: string })[],
   leaseMs: number,
 ): Promise<void> {
   const known = await projectsOf(context, builds);
-  await Promise.all(
+  const restored = await Promise.all(
     builds.map(async (build) => {
       const { concurrency, order } = known(build);
       const lease = { holder: build.lease_holder, leaseMs };
-      await context.queue.restore(entryOf(build), lease, concurrency, order);
+      return await context.queue.restore(entryOf(build), lease, concurrency, order);
     }),
   );
+  context.metrics?.repaired('leased_again', restored.filter(Boolean).length);
 }
 
 /** Has the queue know the concurrency that the projects declare. */

@@ -27,6 +27,7 @@ export async function enqueueBuild(context: ApiContext, build: BuildRow): Promis
     }
     const reason = 'The queue was full when this build was accepted. Start it again in a few minutes.';
     await transition(context.database, build.id, 'refuse', 'errored', { reason, finished_at: context.now() });
+    context.metrics?.buildEnded('errored');
     throw error;
   }
 }

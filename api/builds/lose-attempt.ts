@@ -10,7 +10,8 @@ export async function loseAttempt(context: ApiContext, build: BuildRow): Promise
   const started = build.started_at ?? build.queued_at;
   if (context.now().getTime() - started.getTime() < settledAfterMs) return;
   const reason = 'The runner of this build is gone.';
-  await endAttempt(context, build, { attempt: build.attempt, outcome: 'lost', reason });
+  if (await endAttempt(context, build, { attempt: build.attempt, outcome: 'lost', reason }))
+    context.metrics?.repaired('lost');
   const after = await context.database
     .selectFrom('build')
     .select('state')

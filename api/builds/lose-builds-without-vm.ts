@@ -20,6 +20,8 @@ export async function loseBuildsWithoutVm(context: ApiContext): Promise<void> {
     .limit(atOnce)
     .execute();
   const reason = 'The VM of this build is gone.';
-  for (const build of builds)
-    await endAttempt(context, build, { attempt: build.attempt, outcome: 'lost', reason });
+  for (const build of builds) {
+    if (await endAttempt(context, build, { attempt: build.attempt, outcome: 'lost', reason }))
+      context.metrics?.repaired('vm_gone');
+  }
 }

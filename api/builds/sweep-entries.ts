@@ -4,7 +4,7 @@ const pageSize = 1_000;
 
 /** Looks at a page of the queue: entries of builds that are over are forgotten. Gives the cursor of the next page. */
 export async function sweepEntries(
-  { queue, database }: ApiContext,
+  { queue, database, metrics }: ApiContext,
   cursor: string | undefined,
 ): Promise<string | undefined> {
   const { entries, next } = await queue.page(cursor, pageSize);
@@ -24,5 +24,6 @@ export async function sweepEntries(
   const known = new Set(builds.map(({ id }) => id));
   const orphans = entries.filter(({ build }) => !known.has(build));
   await Promise.all(orphans.map(({ build }) => queue.forget(build)));
+  metrics?.repaired('forgotten', orphans.length);
   return next;
 }

@@ -15,6 +15,8 @@ export interface VmPool {
       onWait?: (reason: string) => void;
     },
   ): Promise<LiveVm>;
+  /** How many VMs wait; and the breaker that keeps boots from being tried, where there is one. */
+  status(): { ready: number; breaker?: 'closed' | 'half_open' | 'open' };
   /** Destroys the VMs that wait or boot, and boots no more; resolves when they are gone. */
   close(): Promise<void>;
 }
@@ -165,6 +167,7 @@ export function createVmPool(options: VmPoolOptions): VmPool {
         return boot();
       });
     },
+    status: () => ({ ready: waiting.size }),
     async close() {
       closing.abort(new Error('The pool is closing.'));
       clearTimeout(timer);
