@@ -4,6 +4,7 @@ import type { RefusalAudit } from './audit/audit-refusals.ts';
 import type { Custody } from './custody/custody.ts';
 import type { Database } from './db/database.ts';
 import type { Mailer } from './mail/mailer.ts';
+import type { ApiMetrics } from './metrics/api-metrics.ts';
 import type { Signer } from './signing/signer.ts';
 import type { SourceHosts } from './source-hosts/source-hosts.ts';
 
@@ -23,6 +24,8 @@ export interface ApiContext {
   /** Aborts when the process stops, so that streams end. */
   stopping: AbortSignal;
   log: Logger;
+  /** What is counted; absent where nobody asks. */
+  metrics?: ApiMetrics | undefined;
   /** Where mails go; absent where none can be sent. */
   mailer?: Mailer | undefined;
 }

@@ -15,6 +15,7 @@ import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
 import { pgliteTemplate } from './db/pglite-for-tests.ts';
 import type { Mail } from './mail/mailer.ts';
+import { createApiMetrics } from './metrics/api-metrics.ts';
 import { createSigner } from './signing/create-signer.ts';
 import { localKind } from './source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
@@ -65,6 +66,7 @@ export async function openTestContext(
     now: () => new Date(),
     stopping: new AbortController().signal,
     log,
+    metrics: createApiMetrics(queue),
     mailer: { send: async (mail) => void mails.push(mail) },
   };
   const keys = await firstStart(context, { teamName: 'acme' });

@@ -42,7 +42,7 @@ const forgetting = setInterval(() => {
   driver.heartbeats.clear();
 }, 1_000);
 const queue = await createRedisQueue({ url: EBB_REDIS_URL });
-const pool = createVmPool({ driver, size: 2, memoryMib: 1024, cpus: 1, maxAgeMs: 30 * 60_000 });
+const pool = createVmPool({ driver, min: 2, max: 2, memoryMib: 1024, cpus: 1, maxAgeMs: 30 * 60_000 });
 const keyring = await openKeyring({ EBB_KEY_ENCRYPTION_KEY_FILE, EBB_DEPLOYMENT: '', EBB_OLDER_KEYS: '' });
 process.send?.('ready');
 await runRunner(

@@ -26,6 +26,7 @@ import { createLogMailer } from '../api/mail/log-mailer.ts';
 import type { Mailer } from '../api/mail/mailer.ts';
 import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
 import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
+import { createApiMetrics } from '../api/metrics/api-metrics.ts';
 import { finishRemovals } from '../api/reconciler/finish-removals.ts';
 import { noticeRemovals } from '../api/reconciler/notice-removals.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
@@ -43,6 +44,7 @@ import { connectRedis } from '../queue/redis-connection.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { CliError } from './cli-error.ts';
 import type { FirstKeys } from './first-keys.ts';
+import { serveMetricsAt } from './serve-metrics-at.ts';
 
 const sweepIntervalMs = 5_000;
 
@@ -76,6 +78,8 @@ export async function runApiProcess(options: {
       throw cannotListen(error, configuration);
     });
     opened.push(server.close);
+    if (context.metrics)
+      opened.push(await serveMetricsAt(configuration.EBB_METRICS_LISTEN, context.metrics, log));
     const firstKeys = await prepareTeams(context, configuration);
     await beginKeyEncryptionRotation(context);
     const background = [
@@ -147,6 +151,7 @@ async function open(
     now: () => new Date(),
     stopping: stop,
     log,
+    metrics: createApiMetrics(queue),
     mailer: mailerOf(configuration, log),
   };
   return { context, source, limits };

@@ -8,6 +8,7 @@ import { type Logger, pino } from 'pino';
 import type { BuildQueue } from '../queue/build-queue.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
+import { keepCheckingVms } from '../runner/build/end-vms-without-build.ts';
 import { runRunner } from '../runner/build/runner.ts';
 import type { RunnerConfiguration } from '../runner/configuration.ts';
 import { keepKeys } from '../runner/custody/keep-keys.ts';
@@ -15,11 +16,14 @@ import { openKeyring } from '../runner/custody/open-keyring.ts';
 import { buildImage } from '../runner/image/build-image.ts';
 import { createProgramCache } from '../runner/image/measured/measured-program.ts';
 import { findRecipe } from '../runner/image/recipes.ts';
+import { createRunnerMetrics } from '../runner/metrics/runner-metrics.ts';
 import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
 import { canMeasure } from '../runner/vm/qemu/can-measure.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
+import { trackVms } from '../runner/vm/vms-in-use.ts';
 import { defaultRuntimeDir } from './memory-folder.ts';
+import { serveMetricsAt } from './serve-metrics-at.ts';
 
 const presenceMs = 10_000;
 const presentForMs = 60_000;
@@ -45,21 +49,27 @@ export async function runRunnerProcess(options: {
     url: configuration.EBB_REDIS_URL,
     ...(configuration.EBB_REDIS_CA ? { ca: configuration.EBB_REDIS_CA } : {}),
   });
+  const metrics = createRunnerMetrics();
+  const closeMetrics = await serveMetricsAt(configuration.EBB_METRICS_LISTEN, metrics, log);
   const over = new AbortController();
   const presence = await sayPresence(queue, configuration.EBB_RUNNER_NAME, over.signal);
-  const { driver, renewImage } = await openDriver(configuration, queue, log, kill);
+  const { driver: plain, renewImage } = await openDriver(configuration, queue, log, kill);
+  const driver = metrics.countVms(plain);
   const reaping = reapNowAndThen(driver, log, over.signal);
-  const pool = createVmPool({
-    driver,
-    ...poolSize(configuration),
-    memoryMib: configuration.EBB_POOL_MEMORY_MIB,
-    cpus: 1,
-    maxAgeMs: 30 * 60_000,
-    onEvent: ({ type, ...about }) => log[troubles.has(type) ? 'warn' : 'info'](about, `pool: ${type}`),
-  });
+  const vms = trackVms(
+    createVmPool({
+      driver,
+      ...poolSize(configuration),
+      memoryMib: configuration.EBB_POOL_MEMORY_MIB,
+      cpus: 1,
+      maxAgeMs: 30 * 60_000,
+      onEvent: ({ type, ...about }) => log[troubles.has(type) ? 'warn' : 'info'](about, `pool: ${type}`),
+    }),
+  );
+  metrics.watchPool(vms.pool);
   options.onRenew?.(() => {
     renewImage(kill)
-      .then(() => pool.renew())
+      .then(() => vms.pool.renew())
       .catch((error) => log.warn({ error: String(error) }, 'the image could not be renewed'));
   });
   const health = configuration.EBB_HEALTH_PORT
@@ -69,6 +79,7 @@ export async function runRunnerProcess(options: {
     url: configuration.EBB_API_URL,
     apiKey: configuration.EBB_RUNNER_KEY,
   });
+  const checking = keepCheckingVms({ controlPlane, inUse: vms.inUse, log }, over.signal);
   const keyWork = keepKeys({ controlPlane, keyring, log }, AbortSignal.any([stop, kill]));
   try {
     options.onReady();
@@ -77,10 +88,11 @@ export async function runRunnerProcess(options: {
         name: configuration.EBB_RUNNER_NAME,
         queue,
         controlPlane,
-        pool,
+        pool: vms.pool,
         keyring,
         allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,
         slots: configuration.EBB_SLOTS,
+        metrics,
         log,
         signal: kill,
       },
@@ -88,12 +100,13 @@ export async function runRunnerProcess(options: {
     );
   } finally {
     health?.close();
+    await closeMetrics();
     await keyWork;
-    await pool.close();
+    await vms.pool.close();
     // Others reap what is left of a runner that does not say that it lives: so it says it until its VMs are gone.
     await driver.close();
     over.abort();
-    await Promise.all([presence.ended, reaping]);
+    await Promise.all([presence.ended, reaping, checking]);
     await queue.close();
   }
 }

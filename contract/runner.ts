@@ -103,3 +103,21 @@ export const BuildOutcome = Type.Object(
   { additionalProperties: false },
 );
 export type BuildOutcome = Static<typeof BuildOutcome>;
+
+/** POST /v1/vm-checks */
+export const VmCheck = Type.Object(
+  {
+    vms: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+      maxItems: 200,
+      description: 'VMs that the runner was given builds for.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const VmVerdict = Type.Object({
+  ended: Type.Array(Type.String(), {
+    description: 'Those whose attempt is over: nothing of theirs counts any more. End them.',
+  }),
+});
+export type VmVerdict = Static<typeof VmVerdict>;

@@ -1,18 +1,18 @@
 import { EventEmitter, once } from 'node:events';
-import type { Redis } from 'ioredis';
+import { anotherConnection, type RedisClient } from './redis-connection.ts';
 
 type Channel = 'work' | 'build' | 'cancel';
 
 /** Listens to what queue clients publish, on a connection of its own that is opened at the first listener. */
-export function createAnnouncements(redis: Redis, prefix: string) {
+export function createAnnouncements(redis: RedisClient, prefix: string) {
   const events = new EventEmitter({ captureRejections: true });
   events.setMaxListeners(0);
   const heard = new Map<string, number>();
-  let subscriber: Redis | undefined;
+  let subscriber: RedisClient | undefined;
 
   const subscribed = async () => {
     if (subscriber) return;
-    subscriber = redis.duplicate();
+    subscriber = anotherConnection(redis);
     // A lost connection is opened again by the client; who waits has a poll as a net.
     subscriber.on('error', () => {});
     subscriber.on('message', (channel: string, message: string) => {

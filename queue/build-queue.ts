@@ -11,6 +11,8 @@ export interface BuildOrder {
   priority?: number;
   /** What it is expected to take, put right when it has ended. Default 60. */
   expectedSeconds?: number;
+  /** When it came, where Redis lost it: it gets its old place. Now when absent. */
+  arrivedAt?: Date;
 }
 
 export interface TeamShare {
@@ -25,13 +27,30 @@ export interface TeamShare {
 export interface Place {
   /** In its project's line, from 1. */
   place: number;
-  /** `turn`: for its turn, or for a runner that takes it. */
-  waitsFor: 'turn' | 'project_limit' | 'team_limit' | 'team_paused' | 'fleet_limit' | 'drained';
+  waitsFor: WaitReason;
   /** The limit that is reached, where it is one. */
   limit?: number;
 }
 
-export type HeartbeatAnswer = 'held' | 'cancel' | 'lost';
+export type HeartbeatAnswer = 'held' | 'cancel' | 'lost' | 'absent';
+
+/** `turn`: for its turn, or for a runner that takes it. */
+export const waitReasons = [
+  'turn',
+  'project_limit',
+  'team_limit',
+  'team_paused',
+  'fleet_limit',
+  'drained',
+] as const;
+export type WaitReason = (typeof waitReasons)[number];
+
+/** A build in the queue; who holds it, when it is leased. */
+export interface Listed {
+  build: string;
+  state: 'waiting' | 'leased';
+  holder?: string;
+}
 
 /**
  * The build queue. Every change is atomic; ids only. An entry waits, is leased by one holder, and leaves by `finish`. A
@@ -57,7 +76,10 @@ export interface BuildQueue {
    * served. Undefined when none may be leased.
    */
   claim(holder: string, leaseMs: number): Promise<QueueEntry | undefined>;
-  /** Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more. */
+  /**
+   * Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more, `absent` that
+   * Redis knows nothing of the build: if it lost its memory, the sweeper gives the lease back.
+   */
   heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
   /** When the build's lease runs out, by Redis' clock in milliseconds; undefined when it has none. */
   leaseUntil(build: string): Promise<number | undefined>;
@@ -69,10 +91,40 @@ export interface BuildQueue {
   cancel(build: string): Promise<'removed' | 'signalled' | 'absent'>;
   /** Forgets a build in any state, whoever holds it. */
   forget(build: string): Promise<void>;
-  /** Builds whose lease has run out; they stay until `requeue` or `forget`. */
-  expired(): Promise<string[]>;
-  /** Everything that is there, for the sweeper. */
-  list(): Promise<{ build: string; state: 'waiting' | 'leased'; holder?: string }[]>;
+  /**
+   * Leases a build to who held it before Redis lost the lease; the caller knows that from the database. False when somebody
+   * holds it.
+   */
+  restore(
+    entry: QueueEntry,
+    lease: { holder: string; leaseMs: number },
+    concurrency: number,
+    order?: BuildOrder,
+  ): Promise<boolean>;
+  /** Builds whose lease has run out, at most `limit`, the longest first; they stay until `requeue` or `forget`. */
+  expired(limit?: number): Promise<string[]>;
+  /** Of each of the builds what the queue knows, in their order; undefined where it does not know it. */
+  look(builds: string[]): Promise<(Listed | undefined)[]>;
+  /**
+   * A part of what is there, and the cursor for the next; undefined after the last. What is there all the while is given
+   * once at least. Looks at about `count` keys of Redis.
+   */
+  page(cursor: string | undefined, count: number): Promise<{ entries: Listed[]; next: string | undefined }>;
+  /** Everything that is there, page by page: it costs as much as there is. */
+  list(): Promise<Listed[]>;
+  counts(): Promise<{ waiting: number; leased: number; expired: number }>;
+  /**
+   * How many builds wait for what, and for how many seconds the oldest of them does. Looks at ten thousand projects at
+   * most; the builds of others count as `unknown`.
+   */
+  depth(): Promise<Partial<Record<WaitReason | 'unknown', { waiting: number; oldestSeconds: number }>>>;
+  /** Whether `name` is the one who sweeps, for the next `forMs`. */
+  lead(name: string, forMs: number): Promise<boolean>;
+  /**
+   * Keeps account of the sweeper's walk through everything, by the name of the walk. `begun` when Redis may have lost
+   * something since the last whole one: the walk begins anew. `done` when it needs none, or was told `throughAll`.
+   */
+  walk(name: string, throughAll: boolean): Promise<'begun' | 'going_on' | 'done'>;
   /** Why a waiting build waits; undefined when it does not. */
   place(build: string): Promise<Place | undefined>;
   /**

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Redis } from 'ioredis';
-import { connectRedis } from './redis-connection.ts';
+import { connectRedis, type RedisClient } from './redis-connection.ts';
 import { createRedisQueue } from './redis-queue.ts';
 import type { RedisServer } from './redis-server.ts';
 import { startRedis } from './test-redis.ts';
 
 let server: RedisServer;
-let redis: Redis;
+let redis: RedisClient;
 const claims = 50;
 
 before(async () => {

@@ -27,6 +27,13 @@ export class QueueModel {
     this.#concurrency.set(entry.project, concurrency);
   }
 
+  restore(entry: QueueEntry, holder: string, concurrency: number, priority: number): boolean {
+    if (this.#builds.get(entry.build)?.holder !== undefined) return false;
+    this.enqueue(entry, concurrency, priority);
+    Object.assign(this.#get(entry.build), { holder, runsOut: false });
+    return true;
+  }
+
   claimed(entry: QueueEntry | undefined, holder: string, runsOut: boolean): void {
     const may = this.#mayBeClaimed();
     if (!entry) {
@@ -63,8 +70,9 @@ export class QueueModel {
     this.#builds.delete(build);
   }
 
-  heartbeat(build: string, holder: string): 'held' | 'cancel' | 'lost' {
+  heartbeat(build: string, holder: string): 'held' | 'cancel' | 'lost' | 'absent' {
     const known = this.#builds.get(build);
+    if (!known) return 'absent';
     if (known?.holder !== holder) return 'lost';
     known.runsOut = false;
     return known.cancelled ? 'cancel' : 'held';

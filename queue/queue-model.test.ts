@@ -36,6 +36,18 @@ const command = fc.oneof(
       },
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('restore' as const),
+      ...{
+        build,
+        project,
+        concurrency: fc.integer({ min: 1, max: 3 }),
+        priority: fc.integer({ min: -2, max: 2 }),
+      },
+    }),
+  },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('claim' as const), runsOut: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('finish' as const), build, own: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('requeue' as const), build, own: fc.boolean() }) },
@@ -96,6 +108,14 @@ async function obey(queue: BuildQueue, model: QueueModel, one: Command): Promise
       await queue.enqueue(entry, one.concurrency, { priority: one.priority });
       return model.enqueue(entry, one.concurrency, one.priority);
     }
+    case 'restore': {
+      const { concurrency, priority } = one;
+      const entry = { build: one.build, project: one.project, team: teamOf[one.project] };
+      const holder = nextHolder();
+      const restored = await queue.restore(entry, { holder, leaseMs: minute }, concurrency, { priority });
+      assert.equal(restored, model.restore(entry, holder, concurrency, priority));
+      return;
+    }
     case 'claim': {
       const holder = nextHolder();
       const entry = await queue.claim(holder, one.runsOut ? 0 : minute);
@@ -140,6 +160,14 @@ async function obey(queue: BuildQueue, model: QueueModel, one: Command): Promise
 async function agree(queue: BuildQueue, model: QueueModel): Promise<void> {
   const listed = (await queue.list()).map(({ build: one, state }) => `${one} ${state}`).sort();
   assert.deepEqual(listed, model.list());
+  const counts = await queue.counts();
+  const waiting = listed.filter((one) => one.endsWith('waiting')).length;
+  assert.deepEqual([counts.waiting, counts.leased], [waiting, listed.length - waiting]);
+  const depth = Object.values(await queue.depth());
+  assert.equal(
+    depth.reduce((sum, one) => sum + one.waiting, 0),
+    waiting,
+  );
   for (const { build: one, place } of model.places()) {
     assert.equal((await queue.place(one))?.place, place, one);
   }

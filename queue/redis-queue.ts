@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { createAnnouncements } from './announcements.ts';
 import {
+  type BuildOrder,
   type BuildQueue,
   type HeartbeatAnswer,
   type Place,
   type QueueEntry,
   QueueFullError,
 } from './build-queue.ts';
+import { createLooks } from './looks.ts';
 import { connectRedis, type RedisLocation } from './redis-connection.ts';
 import { loadScripts } from './scripts.ts';
 
@@ -30,9 +31,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
   let known = 0;
 
   return {
-    async enqueue({ build, project, team }, concurrency, { priority = 0, expectedSeconds = 60 } = {}) {
-      const order = [concurrency, priority, expectedSeconds] as const;
-      const accepted = await scripts.enqueue(build, project, team, ...order, maxWaiting);
+    async enqueue(entry, concurrency, order) {
+      const accepted = await scripts.enqueue(...inFull(entry, concurrency, order), maxWaiting);
       if (accepted !== 1) throw new QueueFullError(maxWaiting);
     },
     async requireRoom() {
@@ -63,8 +63,13 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     requeue: async (build, holder) => (await scripts.requeue(build, holder)) === 1,
     cancel: async (build) => (await scripts.cancel(build)) as 'removed' | 'signalled' | 'absent',
     forget: async (build) => void (await scripts.forget(build)),
-    expired: async () => (await scripts.expired()) as string[],
-    list: () => list(redis, prefix),
+    restore: async (entry, { holder, leaseMs }, concurrency, order) =>
+      (await scripts.restore(...inFull(entry, concurrency, order), holder, leaseMs)) === 1,
+    expired: async (limit = 1000) => (await scripts.expired(limit)) as string[],
+    ...createLooks(scripts, prefix),
+    lead: async (name, forMs) => (await scripts.lead(name, forMs)) === 1,
+    walk: async (name, throughAll) =>
+      (await scripts.walk(name, throughAll ? '1' : '')) as 'begun' | 'going_on' | 'done',
     async place(build) {
       const answer = (await scripts.place(build)) as [number, Place['waitsFor'], number] | null;
       if (!answer) return undefined;
@@ -94,25 +99,14 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
   };
 }
 
+function inFull({ build, project, team }: QueueEntry, concurrency: number, order: BuildOrder = {}) {
+  const { priority = 0, expectedSeconds = 60, arrivedAt } = order;
+  return [build, project, team, concurrency, priority, expectedSeconds, arrivedAt?.getTime() ?? ''] as const;
+}
+
 function toEntry(answer: string[] | null): QueueEntry | undefined {
   if (!answer) return undefined;
   const [build, project, team] = answer;
   if (!build || !project || !team) throw new Error('The queue answered a claim without ids.');
   return { build, project, team };
-}
-
-async function list(redis: Redis, prefix: string) {
-  const entries: Awaited<ReturnType<BuildQueue['list']>> = [];
-  const keyPrefix = `${prefix}:entry:`;
-  for await (const keys of redis.scanStream({
-    match: `${keyPrefix.replace(/[[\]*?\\]/g, '\\$&')}*`,
-    count: 500,
-  })) {
-    for (const key of keys as string[]) {
-      const holder = await redis.hget(key, 'holder');
-      const build = key.slice(keyPrefix.length);
-      entries.push(holder ? { build, state: 'leased', holder } : { build, state: 'waiting' });
-    }
-  }
-  return entries;
 }

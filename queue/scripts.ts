@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-connection.ts';
 
 const shared = read('shared');
 
@@ -17,13 +17,20 @@ export const scriptNames = [
   'forget',
   'expired',
   'place',
+  'restore',
+  'look',
+  'page',
+  'counts',
+  'depth',
+  'lead',
+  'walk',
 ] as const;
 type ScriptName = (typeof scriptNames)[number];
 
 export type Scripts = Record<ScriptName, (...args: (string | number)[]) => Promise<unknown>>;
 
 /** Makes the scripts callable on a connection; each is sent once and then called by its digest. */
-export function loadScripts(redis: Redis, prefix: string): Scripts {
+export function loadScripts(redis: RedisClient, prefix: string): Scripts {
   const call = (name: ScriptName) => {
     const command = `ebb_${name}`;
     redis.defineCommand(command, { numberOfKeys: 1, lua: `${shared}\n${read(name)}` });

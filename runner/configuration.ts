@@ -78,6 +78,12 @@ const RunnerEnvironment = Type.Object({
       description: 'Port of 127.0.0.1 on which it answers while it takes builds, for who watches over it.',
     }),
   ),
+  EBB_METRICS_LISTEN: Type.String({
+    pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
+    default: '127.0.0.1:9465',
+    description:
+      'Where GET /metrics is answered, host:port; plain HTTP, so keep it off networks that others reach.',
+  }),
   EBB_VM_DRIVER: Type.Enum(['qemu', 'ec2'], {
     default: 'qemu',
     description: 'Where VMs run: qemu on this machine, ec2 on Amazon EC2.',

@@ -42,7 +42,7 @@ describe('a build that is cancelled', () => {
     stop = new AbortController();
     queue = await createRedisQueue({ url: given.redisUrl });
     driver = createDriverForTests();
-    pool = createVmPool({ driver, size: 0, memoryMib: 1024, cpus: 1, maxAgeMs: minute });
+    pool = createVmPool({ driver, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: minute });
     program('ramdisk-proof', async ({ print }) => {
       print(JSON.stringify(proofWithoutDisk));
       return 0;

@@ -329,6 +329,7 @@ const cases: Record<string, Case> = {
   'POST /v1/team/revoke': ofTeam,
   'POST /v1/builds/{id}/milestones': reported,
   'POST /v1/builds/{id}/waiting': reported,
+  'POST /v1/vm-checks': 'it tells a runner which of its VMs are over, and changes nothing',
   'POST /v1/builds/{id}/phase': reported,
   'POST /v1/builds/{id}/finish': reported,
   'POST /v1/builds/{id}/log': reported,

@@ -14,12 +14,14 @@ export async function cancelBuild(
   reason: string,
   keyId?: string,
 ): Promise<void> {
-  await transact(context, async (inside) => {
+  const marked = await transact(context, async (inside) => {
     const build = await markCancelled(inside, buildId, reason);
-    if (!build || keyId === undefined) return;
+    if (!build || keyId === undefined) return build;
     const entry = { teamId: build.team_id, action: 'build.cancelled', actor: keyId, subject: buildId };
     await recordAudit(inside, { ...entry, detail: { project: build.project_id } });
+    return build;
   });
+  if (marked?.state === 'cancelled') context.metrics?.buildEnded('cancelled');
   await signalCancellation(context, buildId);
 }
 

@@ -34,9 +34,17 @@ export async function claimBuild(
       });
     return { ...released, support };
   });
-  if (released === 'grant_ended') throw conflict('grant_ended', grantEnded);
-  if ('cannotBuild' in released) throw conflict('cannot_build', released.cannotBuild);
+  if (released === 'grant_ended') {
+    context.metrics?.buildEnded('cancelled');
+    throw conflict('grant_ended', grantEnded);
+  }
+  if ('cannotBuild' in released) {
+    context.metrics?.buildEnded('errored');
+    throw conflict('cannot_build', released.cannotBuild);
+  }
   const { build, project, host, wrappedKey, secrets, support } = released;
+  if (build.attempt === 1 && build.started_at)
+    context.metrics?.buildWaited((build.started_at.getTime() - build.queued_at.getTime()) / 1_000);
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);
   const specification: BuildSpecification = {

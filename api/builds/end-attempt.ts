@@ -28,6 +28,7 @@ export async function endAttempt(
     outcome.outcome === 'lost'
       ? await afterLoss(context, build, outcome)
       : await end(context, build, outcome);
+  if (ended && outcome.outcome === 'lost') context.metrics?.attemptLost();
   await context.queue.announce(build.id).catch(() => undefined);
   return ended;
 }
@@ -57,6 +58,7 @@ async function end(
     },
     outcome.attempt,
   );
+  if (row) context.metrics?.buildEnded(row.state);
   return row !== undefined;
 }
 

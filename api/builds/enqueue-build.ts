@@ -36,7 +36,7 @@ async function tellFull(database: Database, buildId: string): Promise<void> {
 }
 
 /** What the project's builds took lately, so that teams with long ones wait for it in turn. */
-async function expectation(database: Database, projectId: string): Promise<BuildOrder> {
+export async function expectation(database: Database, projectId: string): Promise<BuildOrder> {
   const { seconds } = await database
     .selectFrom((from) =>
       from
@@ -45,7 +45,7 @@ async function expectation(database: Database, projectId: string): Promise<Build
         .where('project_id', '=', projectId)
         .where('finished_at', 'is not', null)
         .where('started_at', 'is not', null)
-        .orderBy('id', 'desc')
+        .orderBy('number', 'desc')
         .limit(10)
         .as('last'),
     )

@@ -7,6 +7,8 @@ import {
   BuildSpecification,
   MilestoneReport,
   PhaseReport,
+  VmCheck,
+  VmVerdict,
   WaitReport,
 } from '../../contract/runner.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -15,6 +17,7 @@ import type { Routes } from '../http/app-type.ts';
 import { conflict, notFound, ProblemError } from '../http/problem-error.ts';
 import { appendLog } from '../logs/append-log.ts';
 import { beginPhase } from './begin-phase.ts';
+import { endedAmong } from './check-vms.ts';
 import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
 import { recordCustodyEvent } from './record-custody-event.ts';
@@ -46,6 +49,15 @@ export const runnerRoutes: Routes = async (app, { context }) => {
       schema: { tags, params: IdParams, body: BuildClaim, response: { 200: BuildSpecification } },
     },
     async ({ principal, params, body }) => await claimBuild(context, principal, params.id, body.lease_holder),
+  );
+
+  app.post(
+    '/v1/vm-checks',
+    {
+      preHandler,
+      schema: { tags, summary: 'VMs without a build', body: VmCheck, response: { 200: VmVerdict } },
+    },
+    async ({ body }) => ({ ended: await endedAmong(context, body.vms) }),
   );
 
   app.post(

@@ -1,78 +1,72 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { finalStates } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
 import { applyShares } from '../shares/apply-shares.ts';
-import { endAttempt } from './end-attempt.ts';
-import { enqueueBuild } from './enqueue-build.ts';
-import type { BuildRow } from './state-machine.ts';
+import { loseBuildsWithoutVm } from './lose-builds-without-vm.ts';
+import { sweepEntries } from './sweep-entries.ts';
+import { sweepExpired } from './sweep-expired.ts';
+import { sweepRunning } from './sweep-running.ts';
+import { sweepNewest, sweepWaiting } from './sweep-waiting.ts';
 
-// What was accepted a moment ago may be on its way into the queue.
-const settledAfterMs = 5_000;
+// Longer than a round takes, and short enough that another process goes on soon for one that was killed.
+const leadMs = 15_000;
+const hurryMs = 50;
+
+/** How far a process is in its walk through everything; a round does one page of it. */
+export interface Walk {
+  name: string;
+  /** The last build that was looked at; '' at the beginning. */
+  waitingAfter: string;
+  entriesCursor: string | undefined;
+}
 
 /**
- * Makes database and queue agree: builds that wait but are not queued are enqueued, entries of builds that are over are
- * forgotten, builds whose runner let its lease run out are lost, and projects have the concurrency that they declare. Every change is conditional, so that two sweeps at once
- * do no harm.
+ * One round of making database, queue and VMs agree. What can go wrong at any time is looked at in each: leases that ran out,
+ * builds that run, the newest that wait. The rest is walked through a page a round, so that a round costs the same however
+ * many wait. Every change is conditional on what it found, so that two rounds at once do no harm.
+ *
+ * Gives whether the next should follow at once: Redis lost something, and not all of it is put back yet.
  */
-export async function sweepOnce(context: ApiContext): Promise<void> {
-  const { queue, database } = context;
+export async function sweepOnce(context: ApiContext, walk: Walk = newWalk()): Promise<boolean> {
+  const progress = await context.queue.walk(walk.name, false);
+  if (progress === 'begun') walk.waitingAfter = '';
+  const redisLost = progress !== 'done';
   await applyShares(context);
-  const settled = new Date(context.now().getTime() - settledAfterMs);
-  const expired = new Set(await queue.expired());
-  const entries = new Map((await queue.list()).map((entry) => [entry.build, entry]));
-  const builds = await database
-    .selectFrom('build')
-    .selectAll()
-    .where('finished_at', 'is', null)
-    .where('state', '<>', 'awaiting_approval')
-    .execute();
-  await limitProjects(context, new Set(builds.map((build) => build.project_id)));
-  const known = new Set(builds.map((build) => build.id));
-
-  // A row is there before its entry, so an entry without a row in this later look is one of a build that is over.
-  for (const id of entries.keys()) if (!known.has(id)) await queue.forget(id);
-  for (const build of builds) {
-    const entry = entries.get(build.id);
-    if (build.state === 'queued' && !entry && build.queued_at < settled) await enqueueBuild(context, build);
-    // Given back while Redis was away: the database let go of it, its lease did not.
-    if (build.state === 'queued' && expired.has(build.id)) await queue.requeue(build.id, entry?.holder ?? '');
-    if (build.state !== 'queued' && (expired.has(build.id) || !entry)) await loseAttempt(context, build);
-    if (build.cancel_requested && entry?.state === 'leased') await queue.cancel(build.id);
-  }
+  const allRunning = await sweepRunning(context, { redisLost });
+  await sweepExpired(context);
+  // Otherwise the walk puts all back, in the order in which they came.
+  if (!redisLost) await sweepNewest(context);
+  walk.waitingAfter = await sweepWaiting(context, walk.waitingAfter);
+  walk.entriesCursor = await sweepEntries(context, walk.entriesCursor);
+  await loseBuildsWithoutVm(context);
   await signMissingReceipts(context);
+  if (!redisLost) return false;
+  const throughAll = walk.waitingAfter === '' && allRunning;
+  return !throughAll || (await context.queue.walk(walk.name, true)) !== 'done';
 }
 
-async function limitProjects({ database, queue }: ApiContext, ids: Set<string>): Promise<void> {
-  if (ids.size === 0) return;
-  const projects = await database
-    .selectFrom('project')
-    .select(['id', 'concurrency'])
-    .where('id', 'in', [...ids])
-    .execute();
-  for (const { id, concurrency } of projects) await queue.setConcurrency(id, concurrency);
+function newWalk(): Walk {
+  return { name: randomUUID(), waitingAfter: '', entriesCursor: undefined };
 }
 
-async function loseAttempt(context: ApiContext, build: BuildRow): Promise<void> {
-  const started = build.started_at ?? build.queued_at;
-  if (context.now().getTime() - started.getTime() < settledAfterMs) return;
-  const reason = 'The runner of this build is gone.';
-  await endAttempt(context, build, { attempt: build.attempt, outcome: 'lost', reason });
-  const after = await context.database
-    .selectFrom('build')
-    .select('state')
-    .where('id', '=', build.id)
-    .executeTakeFirst();
-  if (after && finalStates.includes(after.state)) await context.queue.forget(build.id);
-}
-
-/** Sweeps now and then until the signal aborts. A sweep that fails is logged and tried again. */
+/**
+ * Sweeps now and then until the signal aborts, where no other process of the API does: whoever sweeps says so in Redis, for
+ * longer than a round takes. A round that fails is logged and tried again.
+ */
 export async function runSweeper(
   context: ApiContext,
   options: { intervalMs: number; signal: AbortSignal },
 ): Promise<void> {
+  const walk = newWalk();
   while (!options.signal.aborted) {
-    await sweepOnce(context).catch((error) => context.log.warn({ error: String(error) }, 'sweep failed'));
-    await delay(options.intervalMs, undefined, { signal: options.signal }).catch(() => undefined);
+    const round = async () =>
+      (await context.queue.lead(walk.name, options.intervalMs + leadMs)) && (await sweepOnce(context, walk));
+    const hurry = await round().catch((error) => {
+      context.log.warn({ error: String(error) }, 'sweep failed');
+      return false;
+    });
+    const pauseMs = hurry ? hurryMs : options.intervalMs;
+    await delay(pauseMs, undefined, { signal: options.signal }).catch(() => undefined);
   }
 }

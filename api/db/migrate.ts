@@ -18,6 +18,7 @@ import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import { statements as endsOfTokens } from './migrations/0017-ends-of-tokens.ts';
 import { statements as deployKeysOfTeams } from './migrations/0018-deploy-keys-of-teams.ts';
 import { statements as shares } from './migrations/0020-shares.ts';
+import { statements as sweepByPage } from './migrations/0021-sweep-by-page.ts';
 import { statements as workloadIdentities } from './migrations/0022-workload-identities.ts';
 import type { Schema } from './schema.ts';
 
@@ -42,6 +43,7 @@ export const migrations = [
   { name: '0017-ends-of-tokens', statements: endsOfTokens },
   { name: '0018-deploy-keys-of-teams', statements: deployKeysOfTeams },
   { name: '0020-shares', statements: shares },
+  { name: '0021-sweep-by-page', statements: sweepByPage },
   { name: '0022-workload-identities', statements: workloadIdentities },
 ];
 

@@ -1,6 +1,6 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../queue/redis-connection.ts';
 import type { App } from './app-type.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -10,7 +10,7 @@ export interface RateLimits {
   /** Answers 401 a minute that an address may collect. */
   refusalsPerAddress: number;
   /** Counts for all API processes; without it each counts for itself. */
-  redis?: Redis | undefined;
+  redis?: RedisClient | undefined;
 }
 
 declare module 'fastify' {

@@ -29,9 +29,7 @@ async function countByState({ database }: ApiContext, since: Date): Promise<Reco
 }
 
 async function countQueue({ queue }: ApiContext): Promise<OperatorOverview['queue']> {
-  const [entries, expired] = await Promise.all([queue.list(), queue.expired()]);
-  const leased = entries.filter(({ state }) => state === 'leased').length;
-  return { waiting: entries.length - leased, leased, expired: expired.length };
+  return await queue.counts();
 }
 
 /** One that lost its runner is not counted once it must have ended itself, though nobody saw it end. */

@@ -1,2 +1,2 @@
--- Builds whose lease has run out.
-return redis.call('ZRANGE', key('leases'), '-inf', now(), 'BYSCORE')
+-- ARGV: how many. Builds whose lease has run out, the longest first.
+return redis.call('ZRANGE', key('leases'), '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])

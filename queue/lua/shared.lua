@@ -7,7 +7,10 @@
 --   ready        sorted set: teams that have such projects and room, by virtual start
 --   fleet        hash: limit, paused, leased
 --   leases       sorted set: leased builds, by the deadline of the lease in milliseconds
+--   lines        set: projects with builds that wait
 --   order, clock, waiting: counters
+--   sweeper      who sweeps
+--   walked       the run of Redis in which the sweeper has been through everything, or the walk that is under way
 --
 -- Start-time fair queueing in two levels: who is due first in virtual time is served; each served second moves a team on by
 -- 1/weight, a project by 1. What a build will take is guessed when it is claimed and put right when its lease ends.
@@ -87,6 +90,8 @@ local function refresh(id)
   local team = team_of(project.team)
   if project.changed then redis.call('HSET', project.hash, 'leased', project.leased, 'next', project.next) end
   local waits = redis.call('ZCARD', key('line:' .. id))
+  if waits == 0 then redis.call('SREM', key('lines'), id) end
+  if waits == 1 then redis.call('SADD', key('lines'), id) end
   local may = waits > 0 and project.leased < project.limit
   if may then
     redis.call('ZADD', team.ready, later(project.next, team.clock), id)
@@ -106,10 +111,33 @@ local function charge(team_id, project_id, seconds)
   team.changed, project.changed = true, true
 end
 
+-- More than any order.
+local band = 17592186044416
+
 -- Highest priority first, then who came first.
 local function wait_in_line(build, project, priority, order)
-  redis.call('ZADD', key('line:' .. project), -number(priority, 0) * 17592186044416 + order, build)
+  redis.call('ZADD', key('line:' .. project), -number(priority, 0) * band + order, build)
   redis.call('INCR', key('waiting'))
+end
+
+-- Gives the entry's order: the milliseconds in which it arrived, or a few more, so that no two that are new have the same. One that
+-- was lost and says when it arrived gets the place that it had.
+local function add_entry(build, project, team, priority, expected, arrived)
+  local order = tonumber(arrived)
+  if not order then
+    order = math.max(number(redis.call('GET', key('order')), 0) + 1, now())
+    redis.call('SET', key('order'), order)
+  end
+  redis.call('HSET', key('entry:' .. build),
+    'project', project, 'team', team, 'order', order, 'priority', priority, 'expected', expected)
+  return order
+end
+
+local function declare(id, team, limit)
+  local project = project_of(id)
+  redis.call('HSET', project.hash, 'team', team, 'limit', limit)
+  redis.call('PERSIST', project.hash)
+  project.team, project.limit = team, tonumber(limit)
 end
 
 local function leave_line(build, project)
@@ -137,4 +165,17 @@ local function end_lease(build, team, project)
   local fields = redis.call('HMGET', key('entry:' .. build), 'since', 'expected')
   local at = now()
   charge(team, project, (at - number(fields[1], at)) / 1000 - number(fields[2], 0))
+end
+
+-- What the builds wait for that are in a project's line: see `Place`; and the limit that is reached, or 0.
+local function waits_for(team, project)
+  local fleet = redis.call('HMGET', key('fleet'), 'limit', 'leased', 'paused')
+  local of_team = redis.call('HMGET', key('team:' .. team), 'limit', 'leased', 'paused')
+  local of_project = redis.call('HMGET', key('project:' .. project), 'limit', 'leased')
+  if of_team[3] then return 'team_paused', 0 end
+  if number(of_project[2], 0) >= number(of_project[1], 1) then return 'project_limit', number(of_project[1], 1) end
+  if number(of_team[2], 0) >= number(of_team[1], no_limit) then return 'team_limit', tonumber(of_team[1]) end
+  if fleet[3] then return 'drained', 0 end
+  if number(fleet[2], 0) >= number(fleet[1], no_limit) then return 'fleet_limit', tonumber(fleet[1]) end
+  return 'turn', 0
 end

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import type { Keyring } from '../custody/keyring.ts';
+import type { RunnerMetrics } from '../metrics/runner-metrics.ts';
 import type { VmPool } from '../vm/pool.ts';
 import type { ControlPlane } from './control-plane.ts';
 
@@ -17,6 +18,7 @@ export interface RunnerContext {
   allowHostSwap?: boolean;
   /** How many builds run at once. */
   slots: number;
+  metrics?: Pick<RunnerMetrics, 'leaseLost'>;
   log: Logger;
   /** Aborts when the process must end now; builds under way are given back. */
   signal: AbortSignal;

@@ -66,9 +66,12 @@ function holdLease(context: RunnerContext, build: string, holder: string, ended:
       const asked = Date.now();
       const answer = await context.queue.heartbeat(build, holder, leaseMs).catch(() => 'unanswered' as const);
       if (answer === 'held') heldUntil = asked + leaseMs;
+      // `absent`: Redis forgot the lease, and the sweeper gives it back.
       if (answer === 'cancel') stop.abort(cancelled);
-      if (answer === 'lost' || Date.now() > heldUntil)
+      if (answer === 'lost' || Date.now() > heldUntil) {
         stop.abort(lost('The runner lost its lease on the build.'));
+        context.metrics?.leaseLost();
+      }
       await delay(heartbeatMs, undefined, { signal: ended }).catch(() => undefined);
     }
     // While an aborted build is wound up its lease must not run out under it.

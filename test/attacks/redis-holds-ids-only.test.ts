@@ -3,10 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Redis } from 'ioredis';
 import { type Client, commit, created, send, signIn } from '../../api/test-client.ts';
 import { openTestContext, type TestContext } from '../../api/test-context.ts';
-import { connectRedis } from '../../queue/redis-connection.ts';
+import { connectRedis, type RedisClient } from '../../queue/redis-connection.ts';
 import { encodings } from '../encodings.ts';
 import { startBuild } from './runner-for-tests.ts';
 
@@ -16,7 +15,7 @@ const words = {
   ...{ secret: random(), environment: random(), command: random(), log: random(), failedCommand: random() },
 };
 let api: TestContext;
-let redis: Redis;
+let redis: RedisClient;
 let admin: Client;
 const ids: Record<string, string> = {};
 

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { before, beforeEach, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { createRedisQueue } from '../../queue/redis-queue.ts';
+import { describeApi } from '../../test/describe-api.ts';
+import type { ApiContext } from '../context.ts';
+import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
+import { runSweeper, sweepOnce, type Walk } from './sweep.ts';
+import { useVm } from './use-vm.ts';
+import { insertWaiting } from './waiting-builds-for-tests.ts';
+
+const minute = 60_000;
+
+describeApi('the sweeper', (given) => {
+  let admin: Client;
+  let runner: Client;
+  let project: { id: string };
+  before(async () => {
+    admin = await signIn(given(), given().keys.admin);
+    runner = await signIn(given(), given().keys.runner);
+  });
+  beforeEach(async () => {
+    await flushRedis();
+    const over = { state: 'cancelled' as const, finished_at: new Date() };
+    await given().context.database.updateTable('build').set(over).where('finished_at', 'is', null).execute();
+    project = await declareBuildableProject(given(), admin, { concurrency: 2 });
+  });
+
+  async function flushRedis(): Promise<void> {
+    const redis = new Redis(given().redisUrl);
+    await redis.flushall();
+    redis.disconnect();
+  }
+  const later = (ms: number): ApiContext => ({ ...given().context, now: () => new Date(Date.now() + ms) });
+  const read = async (id: string) => (await admin.call('GET', `/v1/builds/${id}`)).body;
+  /** A build that a runner has claimed, in Redis and at the API. */
+  async function runningBuild(holder: string, leaseMs = minute): Promise<string> {
+    const { id } = await created(admin, '/v1/builds', { project_id: project.id });
+    assert.equal((await given().context.queue.claim(holder, leaseMs))?.build, id);
+    assert.equal((await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: holder })).status, 200);
+    return id;
+  }
+  /** Sweeps as the process does, round after round for as long as there is need for haste. */
+  async function sweepUntilCalm(context: ApiContext): Promise<number> {
+    const walk: Walk = { name: 'walk', waitingAfter: '', entriesCursor: undefined };
+    let rounds = 1;
+    while (await sweepOnce(context, walk)) rounds += 1;
+    return rounds;
+  }
+
+  test('after a total loss of Redis all that waited waits in its old order, and what runs goes on', async () => {
+    const { context } = given();
+    const running = await runningBuild('r/1');
+    const ids = await insertWaiting(context, project.id, 2_500);
+    await sweepUntilCalm(context);
+    await flushRedis();
+    assert.equal(await context.queue.heartbeat(running, 'r/1', minute), 'absent');
+    const { id: newest } = await created(admin, '/v1/builds', { project_id: project.id });
+
+    assert.equal(await sweepUntilCalm(context), 3, 'a page a round');
+    assert.equal(await context.queue.heartbeat(running, 'r/1', minute), 'held');
+    assert.deepEqual(await context.queue.counts(), { waiting: 2_501, leased: 1, expired: 0 });
+    for (const index of [0, 1, 999, 1_000, 2_499]) {
+      assert.equal((await context.queue.place(ids[index] ?? ''))?.place, index + 1);
+    }
+    assert.equal((await context.queue.place(newest))?.place, 2_501, 'what came later is not before it');
+    const { state, attempt } = await read(running);
+    assert.deepEqual([state, attempt], ['starting', 1]);
+    assert.equal((await context.queue.claim('r/2', minute))?.build, ids[0]);
+    assert.equal(await context.queue.claim('r/3', minute), undefined, 'the build that runs counts');
+  });
+
+  test('when Redis is lost again in the middle of the walk, the walk begins anew', async () => {
+    const { context } = given();
+    const ids = await insertWaiting(context, project.id, 2_200);
+    const walk: Walk = { name: 'walk', waitingAfter: '', entriesCursor: undefined };
+    await sweepOnce(context, walk);
+    await flushRedis();
+    while (await sweepOnce(context, walk));
+    assert.equal((await context.queue.counts()).waiting, ids.length);
+  });
+
+  test('two that sweep at once put each build back once', async () => {
+    const { context } = given();
+    const ids = await insertWaiting(context, project.id, 300);
+    await Promise.all([sweepUntilCalm(context), sweepUntilCalm(context)]);
+    assert.equal((await context.queue.counts()).waiting, ids.length);
+    assert.equal((await context.queue.list()).length, ids.length);
+  });
+
+  test('a round looks at no more than its pages, however many builds wait', async () => {
+    const { context } = given();
+    await insertWaiting(context, project.id, 3_000);
+    await sweepUntilCalm(context);
+    let looked = 0;
+    const look: typeof context.queue.look = async (builds) => {
+      looked += builds.length;
+      return await context.queue.look(builds);
+    };
+    let listed = 0;
+    const page: typeof context.queue.page = async (cursor, count) => {
+      const answer = await context.queue.page(cursor, count);
+      listed += answer.entries.length;
+      return answer;
+    };
+    assert.equal(await sweepOnce({ ...context, queue: { ...context.queue, look, page } }), false);
+    assert.equal(looked, 2_000, 'the newest, and a page');
+    assert.ok(listed < 2_000, `${listed} entries of 3,000`);
+  });
+
+  test('entries of builds that are over are forgotten in the end, however many wait', async () => {
+    const { context } = given();
+    await insertWaiting(context, project.id, 1_500);
+    await sweepUntilCalm(context);
+    const team = { project: project.id, team: 'team_x' };
+    for (const build of ['bld_gone_1', 'bld_gone_2']) await context.queue.enqueue({ build, ...team }, 2);
+    const walk: Walk = { name: 'walk', waitingAfter: '', entriesCursor: undefined };
+    let rounds = 0;
+    do {
+      await sweepOnce(context, walk);
+      rounds += 1;
+    } while (walk.entriesCursor !== undefined && rounds < 20);
+    assert.deepEqual(await context.queue.look(['bld_gone_1', 'bld_gone_2']), [undefined, undefined]);
+    assert.equal((await context.queue.counts()).waiting, 1_500);
+  });
+
+  test('a build whose runner is slow or paused is left alone for as long as its lease is held', async () => {
+    const { context } = given();
+    const id = await runningBuild('r/slow');
+    const vm = `vm_of_${id}`;
+    await useVm(context, { vm, build: id, attempt: 1 });
+    for (let round = 0; round < 10; round += 1) await sweepUntilCalm(later(60 * minute));
+    assert.equal((await read(id)).state, 'starting');
+    assert.equal(await context.queue.heartbeat(id, 'r/slow', minute), 'held');
+    const checked = await runner.call('POST', '/v1/vm-checks', { vms: [vm] });
+    assert.deepEqual(checked.body, { ended: [] });
+  });
+
+  test('a build whose runner gave its lease up without a word is tried again', async () => {
+    const { context } = given();
+    await sweepUntilCalm(context);
+    const id = await runningBuild('r/gone');
+    await context.queue.finish(id, 'r/gone');
+    await sweepOnce(context);
+    assert.equal((await read(id)).state, 'starting', 'what was claimed a moment ago is left alone');
+    await sweepOnce(later(minute));
+    assert.equal((await read(id)).state, 'queued');
+  });
+
+  test('a build whose VM is said to be gone is lost, though its runner holds the lease', async () => {
+    const { context } = given();
+    const id = await runningBuild('r/1');
+    await useVm(context, { vm: `vm_of_${id}`, build: id, attempt: 1 });
+    await context.database.updateTable('build').set({ state: 'running' }).where('id', '=', id).execute();
+    await context.database
+      .updateTable('vm_use')
+      .set({ gone_at: new Date() })
+      .where('build_id', '=', id)
+      .execute();
+    await sweepOnce(context);
+    assert.equal((await read(id)).state, 'running', 'its end may be on its way');
+    await sweepOnce(later(minute));
+    const { state } = await read(id);
+    assert.equal(state, 'queued');
+    assert.equal(await context.queue.heartbeat(id, 'r/1', minute), 'lost', 'and its runner is told');
+  });
+
+  test('a full queue leaves what was accepted waiting in the database', async () => {
+    const { context } = given();
+    const ids = await insertWaiting(context, project.id, 3);
+    const queue = await createRedisQueue({ url: given().redisUrl, maxWaiting: 2 });
+    try {
+      await sweepUntilCalm({ ...context, queue });
+      assert.equal((await queue.counts()).waiting, 2);
+      assert.equal((await read(ids[2] ?? '')).state, 'queued');
+      assert.equal((await admin.call('POST', `/v1/builds/${ids[0]}/cancel`)).status, 202);
+      await sweepOnce({ ...context, queue });
+      assert.equal((await queue.look(ids.slice(2)))[0]?.state, 'waiting');
+    } finally {
+      await queue.close();
+    }
+  });
+
+  test('of several processes one sweeps, and another goes on when it was killed', async () => {
+    const { queue } = given().context;
+    assert.equal(await queue.lead('first', minute), true);
+    assert.equal(await queue.lead('second', minute), false);
+    assert.equal(await queue.lead('first', 1), true);
+    while (!(await queue.lead('second', minute)));
+    assert.equal(await queue.lead('first', minute), false);
+  });
+
+  test('a process that does not lead changes nothing', async () => {
+    const { context } = given();
+    await insertWaiting(context, project.id, 5);
+    await context.queue.lead('another', minute);
+    const stop = new AbortController();
+    const sweeping = runSweeper(context, { intervalMs: 5, signal: stop.signal });
+    for (let asked = 0; asked < 20; asked += 1) await context.queue.lead('another', minute);
+    assert.equal((await context.queue.counts()).waiting, 0);
+    await flushRedis();
+    while ((await context.queue.counts()).waiting < 5);
+    stop.abort();
+    await sweeping;
+  });
+});
