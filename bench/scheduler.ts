@@ -63,7 +63,7 @@ async function withRedis(measure: (setting: Setting) => Promise<void>): Promise<
 }
 
 async function measureThroughput(setting: Setting, teams: number): Promise<void> {
-  const { redis, ebb, bullmq } = setting;
+  const { redis } = setting;
   const bytes = { ebb: 0, bullmq: 0 };
   const size = waiting / 10;
   let first = 0;
@@ -84,13 +84,15 @@ async function measureThroughput(setting: Setting, teams: number): Promise<void>
   };
   addMeasure(`memory of a waiting build, ${of(teams)}`, 'bytes', memory, 'ratio <= 1', memory.ratio <= 1);
 
-  const mix = await alternate(ebb, bullmq, Number.POSITIVE_INFINITY, () => {
+  const mix = await alternate(setting, Number.POSITIVE_INFINITY, () => {
     first += round;
     return { do: 'mix', first, count: round, teams };
   });
   addRate(`enqueue, claim and finish, ${of(teams)}`, mix, round, 1.5);
-  const serve = await alternate(ebb, bullmq, waiting / 2, () => ({ do: 'serve', count: round }));
+  const serve = await alternate(setting, waiting / 2, () => ({ do: 'serve', count: round }));
   costs.set(teams, addRate(`claim and finish, ${of(teams)}`, serve, round, 1.5));
+  const work = compare(serve, ([, ms = Number.NaN]) => (ms * 1000) / round, Math.min);
+  addMeasure(`Redis's work for a claim and finish, ${of(teams)}`, 'µs', work, 'ratio <= 1', work.ratio <= 1);
 }
 
 function of(teams: number): string {
@@ -100,14 +102,28 @@ function of(teams: number): string {
 type Times = { ebb: number[]; bullmq: number[] }[];
 
 /** Rounds of both in turn for as long as the benchmark is to last, three at least, and up to so many builds. */
-async function alternate(ebb: QueueClient, bullmq: QueueClient, builds: number, task: () => Task) {
+async function alternate(setting: Setting, builds: number, task: () => Task) {
   const times: Times = [];
   const end = performance.now() + seconds * 1000;
   while (times.length < 3 || (performance.now() < end && (times.length + 1) * round <= builds)) {
     const next = task();
-    times.push({ ebb: await ebb.run(next), bullmq: await bullmq.run(next) });
+    times.push({ ebb: await workOf(setting, 'ebb', next), bullmq: await workOf(setting, 'bullmq', next) });
   }
   return times;
+}
+
+/** How long the task takes, and how long Redis computes for it; ms. */
+async function workOf({ redis, ...clients }: Setting, who: 'ebb' | 'bullmq', task: Task): Promise<number[]> {
+  const before = await computedMs(redis);
+  const times = await clients[who].run(task);
+  return [...times, (await computedMs(redis)) - before];
+}
+
+async function computedMs(redis: Redis): Promise<number> {
+  const cpu = await redis.info('cpu');
+  const seconds = (kind: string) =>
+    Number(new RegExp(`used_cpu_${kind}_main_thread:([0-9.]+)`).exec(cpu)?.[1]);
+  return (seconds('user') + seconds('sys')) * 1000;
 }
 
 /** From when a build is added to an idle queue until who waits there has it. */

@@ -100,7 +100,10 @@ export function createDriverForTests(): DriverForTests {
       const vm = await startMachine(launch, onHeartbeat, driver);
       if (driver.attest) vm.attest = driver.attest;
       running.set(vm.id, vm);
-      void vm.exited.then(() => driver.alive.delete(launch.id));
+      void vm.exited.then(() => {
+        driver.alive.delete(launch.id);
+        running.delete(vm.id);
+      });
       return vm;
     },
     reap: async () => [],
