@@ -86,7 +86,7 @@ test('what others changed at the API is shown and put right', async () => {
   const { id } = await only<{ id: string }>('/v1/secrets');
   await behindItsBack('PATCH', `/v1/secrets/${id}`, { phases: ['deploy'] });
   const shown = await plansChanges();
-  assert.match(shown, /timeout_minutes = 90 -> 30/);
+  assert.match(shown, /timeout_minutes += 90 -> 30/);
   assert.match(shown, /- "deploy"[\s\S]*\+ "test"|\+ "test"[\s\S]*- "deploy"/);
   await endsClean(workspace);
   assert.equal((await project()).timeout_minutes, 30);

@@ -59,7 +59,7 @@ test('what others changed is shown and put right, and what they deleted is made 
   project(api).timeout_minutes = 90;
   const drifted = await plan(workspace);
   assert.equal(drifted.code, changes);
-  assert.match(drifted.output, /timeout_minutes = 90 -> 30/);
+  assert.match(drifted.output, /timeout_minutes += 90 -> 30/);
   const configuration = projectConfiguration('  name = "shop"\n  timeout_minutes = 30');
   await apply(workspace, configuration);
   assert.equal(project(api).timeout_minutes, 30);

@@ -45,15 +45,18 @@ resource "ebb_access_grant" "support" {
 }
 `;
 
-/** What the API has of it, now that a key's \`rotation\` has become \`rotate_when\`. */
+/** What the API has of it, now that a key's \`rotation\` has become \`rotate_when\` and a project has attributes more. */
 function itemOf({ type, instances }: StoredResource): Item {
   const resource = declarableResources.find(({ name }) => type === `ebb_${name}`);
   const stored: Record<string, unknown> = instances[0]?.attributes ?? {};
   const known = Object.keys({ ...resource?.computed, ...resource?.fixed, ...resource?.changeable });
   const kept = known.map((name) => [name, stored[name]]).filter(([, value]) => value != null);
-  const more =
-    resource?.name === 'deploy_key' ? { made_by: 'ebb', rotate_when: { rotation: stored.rotation } } : {};
-  return { ...Object.fromEntries(kept), ...more } as Item;
+  return { ...Object.fromEntries(kept), ...newerThanState(resource?.name, stored) } as Item;
+}
+
+function newerThanState(name: string | undefined, stored: Record<string, unknown>): object {
+  if (name === 'deploy_key') return { made_by: 'ebb', rotate_when: { rotation: stored.rotation } };
+  return name === 'project' ? { cancel_intermediate_builds: 'none' } : {};
 }
 
 interface StoredResource {
