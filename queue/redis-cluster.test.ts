@@ -43,6 +43,7 @@ async function callEverything(queue: BuildQueue): Promise<void> {
   await queue.setTeam('t1', { weight: 2 });
   await queue.setFleet({ limit: 100 });
   const woken = queue.waitForWork(minute, ended.signal);
+  await queue.requireRoom();
   for (const build of ['b1', 'b2', 'b3']) await queue.enqueue(entry(build), 1);
   await queue.setConcurrency('p1', 2);
   await woken;
@@ -50,6 +51,7 @@ async function callEverything(queue: BuildQueue): Promise<void> {
   assert.deepEqual((await queue.depth()).turn?.waiting, 3);
   assert.equal((await queue.claim('r1', minute))?.build, 'b1');
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'held');
+  assert.ok(Number(await queue.leaseUntil('b1')) > Date.now());
   await queue.announce('b1');
   await heard.promise;
   assert.equal(await queue.cancel('b1'), 'signalled');

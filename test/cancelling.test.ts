@@ -211,7 +211,7 @@ describe('a build that is cancelled', () => {
     assert.equal(claimed.status, 200);
     assert.equal((await cancel(t, id)).state, 'cancelled');
     while ((await queue.leaseUntil(id)) !== undefined) await sleep(10);
-    assert.equal(await queue.heartbeat(id, holder, minute), 'lost');
+    assert.equal(await queue.heartbeat(id, holder, minute), 'absent');
   });
 
   test('while Redis is away stops at its next phase, without a word of Redis', async (t) => {
