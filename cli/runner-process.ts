@@ -161,6 +161,9 @@ async function openDriver(
     otherImage: imageOf,
     runtimeDir,
     cacheDir: resolve(configuration.EBB_CACHE_DIR),
+    template: configuration.EBB_QEMU_TEMPLATE,
+    onTemplate: ({ type, ...about }) =>
+      log[type === 'made' ? 'info' : 'warn'](about, `template of VMs: ${type}`),
     ...(measured && { measuredProgram: createProgramCache(cacheDir) }),
   });
   const renewImage = async (given: AbortSignal) => {

@@ -69,6 +69,15 @@ test('measured boot is on where it can be unless it is turned off, and refused w
   assert.match(problemsOf({ EBB_QEMU_MEASURED_BOOT: 'yes' })[0] ?? '', /^EBB_QEMU_MEASURED_BOOT must/);
 });
 
+test('templates are used where the CPU is emulated unless it is said otherwise, and not asked for beside measured boot', () => {
+  assert.equal(readRunnerConfiguration(needed).EBB_QEMU_TEMPLATE, 'auto');
+  for (const value of ['on', 'off']) assert.deepEqual(problemsOf({ EBB_QEMU_TEMPLATE: value }), []);
+  assert.match(problemsOf({ EBB_QEMU_TEMPLATE: 'yes' })[0] ?? '', /^EBB_QEMU_TEMPLATE must/);
+  const both = { EBB_QEMU_TEMPLATE: 'on', EBB_QEMU_MEASURED_BOOT: 'on' };
+  assert.match(problemsOf(both)[0] ?? '', /are both on.*Set one to off/);
+  assert.deepEqual(problemsOf({ ...both, EBB_QEMU_TEMPLATE: 'auto' }), []);
+});
+
 test('a setting of a wrong form is named with what it must be', () => {
   const wrong: [string, string][] = [
     ['EBB_EC2_REGION', 'Frankfurt'],

@@ -93,6 +93,11 @@ const RunnerEnvironment = Type.Object({
     description:
       'Whether VMs of QEMU prove by a TPM what they booted before they are offered a key. It needs swtpm and ovmf, and a boot takes longer. auto: where these are there and KVM works.',
   }),
+  EBB_QEMU_TEMPLATE: Type.Enum(['auto', 'on', 'off'], {
+    default: 'auto',
+    description:
+      'Whether VMs of QEMU go on from the memory of one that booted up to where it would get its keys, which takes a quarter of a boot and some 350 MB of memory. auto: where the CPU is emulated. Never where VMs boot measured.',
+  }),
   EBB_EC2_REGION: Type.Optional(
     Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]$', description: 'AWS region, such as eu-central-1.' }),
   ),
@@ -145,6 +150,7 @@ export function readRunnerConfiguration(environment: NodeJS.ProcessEnv): RunnerC
     ...ec2Problems(configuration),
     ...poolProblems(configuration),
     ...measuredBootProblems(configuration),
+    ...templateProblems(configuration),
   ];
   if (problems.length > 0) throw new ConfigurationError(problems);
   return configuration;
@@ -195,6 +201,15 @@ function poolProblems({ EBB_POOL_MIN: min, EBB_POOL_MAX: max }: RunnerConfigurat
 function measuredBootProblems(configuration: RunnerConfiguration): string[] {
   return configuration.EBB_QEMU_MEASURED_BOOT === 'on' && configuration.EBB_VM_DRIVER !== 'qemu'
     ? ['EBB_QEMU_MEASURED_BOOT is on, but VMs run on EC2, where Ebb checks no TPM yet. Set it to off.']
+    : [];
+}
+
+/** Measured boot proves a boot, which a VM from a template does not have. */
+function templateProblems(configuration: RunnerConfiguration): string[] {
+  return configuration.EBB_QEMU_TEMPLATE === 'on' && configuration.EBB_QEMU_MEASURED_BOOT === 'on'
+    ? [
+        'EBB_QEMU_TEMPLATE and EBB_QEMU_MEASURED_BOOT are both on, but a VM either goes on from a template or proves its boot. Set one to off.',
+      ]
     : [];
 }
 

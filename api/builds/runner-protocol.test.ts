@@ -375,7 +375,8 @@ describeApi('the protocol of runners', (given) => {
 
   test('when the VM of a finished build is gone, there are signed receipts of what the runner was given and saw', async () => {
     const { report } = await claim();
-    const seen = { ...ready.report, runner: { name: 'runner-1', version: '9.9.9' } };
+    const template = { made_at: at, sha256: 'd'.repeat(64) };
+    const seen = { ...ready.report, template, runner: { name: 'runner-1', version: '9.9.9' } };
     await report('milestones', { ...ready, vm, report: seen });
     const changed = await admin.call('PATCH', `/v1/projects/${project.id}`, { setup: ['something else'] });
     assert.equal(changed.status, 200, changed.text);

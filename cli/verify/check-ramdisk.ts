@@ -3,6 +3,7 @@ import { judgeOutside } from '../../runner/vm/outside.ts';
 import { judgeRamdiskProof, type RamdiskProof } from '../../runner/vm/ramdisk-proof.ts';
 import { ascends, decide, FailedCheck, type Note } from './check.ts';
 import { checkMeasuredBoot } from './check-measured-boot.ts';
+import { checkTemplate } from './check-template.ts';
 
 type Vm = NonNullable<RamdiskPredicate['vm']>;
 
@@ -23,6 +24,7 @@ export function checkRamdisk({ build, vm }: RamdiskPredicate, note: Note): void 
   const { memory_kib } = checkInside(vm, note);
   checkMeasuredBoot(vm, note);
   checkOutside(vm, memory_kib, note);
+  checkTemplate(vm, note);
   const launched = vm.report?.launched_at ?? null;
   decide(
     note,

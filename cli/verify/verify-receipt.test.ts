@@ -200,6 +200,23 @@ for (const [name, change, problem] of badVms) {
   });
 }
 
+test('a VM that went on from a template is said to, and must have been seen to', () => {
+  const { report } = vm;
+  assert.ok(report);
+  const seen = report.outside as { arguments: string[] };
+  const restored = { ...seen, arguments: [...seen.arguments, '-incoming', 'fd:4'] };
+  const template = { made_at: report.launched_at, sha256: 'c'.repeat(64) };
+  const told = (change: object) =>
+    sign({ ramdisk: { ...ramdisk, vm: { ...vm, report: { ...report, ...change } } } });
+  const verdict = verifyReceipt({ envelope: told({ template, outside: restored }), jwks });
+  assert.ok(verdict.ok, verdict.ok ? '' : verdict.problem);
+  assert.match(verdict.checks.find(({ name }) => name === 'template')?.detail ?? '', /had no key yet/);
+  assert.match(problemOf(told({ outside: restored })), /^template: .*nothing tells what it went on from/);
+  assert.match(problemOf(told({ template })), /^template: .*seen to boot/);
+  const later = { ...template, made_at: minute(1) };
+  assert.match(problemOf(told({ template: later, outside: restored })), /^template: .*before there was/);
+});
+
 test('a statement without a VM proves nothing, and says so', () => {
   const verdict = verifyReceipt({ envelope: sign({ ramdisk: { ...ramdisk, vm: null } }), jwks });
   assert.ok(verdict.ok);

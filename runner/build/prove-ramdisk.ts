@@ -22,7 +22,7 @@ export async function proveRamdisk(
   });
   if (code !== 0) throw lost('The VM could not show that it has no disk.');
   const inside = judgeRamdiskProof(JSON.parse(Buffer.concat(shown).toString()));
-  const { image, outside: seen } = await vm.observe(signal);
+  const { image, template, outside: seen } = await vm.observe(signal);
   const outside = judgeOutside(seen, { memoryKib: vm.memoryMib * 1024, hostSwapAllowed: allowHostSwap });
   if (inside.ok && outside.ok) {
     const launched_at = vm.launchedAt.toISOString();
@@ -30,6 +30,7 @@ export async function proveRamdisk(
       driver: vm.driver,
       launched_at,
       image,
+      ...(template && { template }),
       outside: outside.seen,
       runner: { name, version },
     };

@@ -12,6 +12,8 @@ export interface ConformanceOptions {
   open(): Promise<VmDriver>;
   /** After how many seconds without heartbeat a VM of the test ends; its boot, slow as it may be, must be done by then. */
   forgottenAfterSeconds?: number;
+  /** How long a boot is left alone before it is given up, so that it is under way then. */
+  givenUpAfterMs?: number;
   /** What is left of a VM outside: processes, files, machines; empty when nothing is. */
   remains(id: string): Promise<string[]>;
 }
@@ -19,7 +21,7 @@ export interface ConformanceOptions {
 /** What every VM driver must keep, told as tests. It boots two VMs, one after the other. */
 export function describeVmDriver(name: string, options: ConformanceOptions): void {
   const shape = { memoryMib: 1024, cpus: 1 };
-  const { forgottenAfterSeconds = 5 } = options;
+  const { forgottenAfterSeconds = 5, givenUpAfterMs = 700 } = options;
   const signal = AbortSignal.timeout(300_000);
 
   describe(`${name} driver`, () => {
@@ -124,7 +126,11 @@ export function describeVmDriver(name: string, options: ConformanceOptions): voi
     });
 
     test('a boot that is given up leaves nothing', async () => {
-      const launch = driver.launch({ id: 'vm_given_up', ...shape, signal: AbortSignal.timeout(700) });
+      const launch = driver.launch({
+        id: 'vm_given_up',
+        ...shape,
+        signal: AbortSignal.timeout(givenUpAfterMs),
+      });
       await assert.rejects(launch, { code: 'aborted' });
       assert.deepEqual(await options.remains('vm_given_up'), []);
     });

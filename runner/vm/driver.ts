@@ -1,4 +1,4 @@
-import type { VmExit, VmImage } from '../../contract/vm.ts';
+import type { VmExit, VmImage, VmTemplate } from '../../contract/vm.ts';
 import type { SshSession } from '../ssh/connection.ts';
 import type { OutsideObservation } from './outside.ts';
 import type { MeasuredBootVerdict } from './tpm/judge-quote.ts';
@@ -9,6 +9,8 @@ export type { VmExit } from '../../contract/vm.ts';
 export interface VmSighting {
   /** What it booted. */
   image: VmImage;
+  /** Where it went on from instead of booting. */
+  template?: VmTemplate;
   outside: OutsideObservation;
 }
 

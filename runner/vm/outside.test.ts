@@ -62,6 +62,18 @@ test('a machine may have swap where that is allowed, but a VM may not be in it',
   assert.match(violationsOf({ ...swapping, swapped_kib: 8 }, { hostSwapAllowed: true }), /8 KiB/);
 });
 
+test('a VM may go on from a template by a descriptor, and from nothing else', () => {
+  const from = (source: string) => ({
+    ...seenWithoutDisk,
+    arguments: [...seenWithoutDisk.arguments, '-incoming', source],
+  });
+  assert.equal(violationsOf(from('fd:4')), '');
+  for (const source of ['exec:cat /srv/memory', 'unix:/srv/socket', 'tcp:10.0.0.1:4444', 'defer'])
+    assert.match(violationsOf(from(source)), /its command line has -incoming/);
+  const open = { ...from('fd:4'), open_files: ['/dev/shm/memory (deleted)'] };
+  assert.match(violationsOf(open), /it has \/dev\/shm\/memory \(deleted\) open/);
+});
+
 test('refuses an instance with a second volume, open metadata or a role, and one that is not running', () => {
   const changes = { block_devices: ['/dev/xvda', '/dev/sdf'], metadata_service: 'enabled' };
   const violations = violationsOf({ ...onEc2, ...changes, instance_profile: 'arn', state: 'stopping' });

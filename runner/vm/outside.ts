@@ -103,6 +103,8 @@ const harmlessOptions: Record<string, RegExp> = {
   '-bios': /./,
   '-chardev': /^socket,id=(identity|tpm),fd=\d+$/,
   '-tpmdev': /^emulator,id=tpm,chardev=tpm$/,
+  // Going on from a template: by a descriptor, which is judged as an open file while it is open.
+  '-incoming': /^fd:\d+$/,
   '-netdev': /^user,id=\w+(,hostfwd=tcp:127\.0\.0\.1:\d+-:22)?$/,
 };
 

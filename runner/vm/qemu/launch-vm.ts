@@ -8,7 +8,9 @@ import { attest } from '../tpm/attest.ts';
 import { readConsole } from './console.ts';
 import { freePort } from './free-port.ts';
 import { observeProcess } from './observe-process.ts';
+import { startRestored } from './restore.ts';
 import { type StartedVm, startKernel, startProgram } from './start.ts';
+import type { Template } from './template.ts';
 import { createVmFolder } from './vm-folder.ts';
 import { type BootingVm, whenReady } from './when-ready.ts';
 
@@ -21,6 +23,8 @@ export interface QemuLaunch extends VmLaunch {
   bootTimeoutMs: number;
   /** The image as a program that firmware measures; without it QEMU starts the kernel itself. */
   program?: MeasuredProgram;
+  /** Where it goes on from; without it the image boots. */
+  template?: Template;
 }
 
 // Where QEMU's user network shows the machine's own loopback to a guest.
@@ -31,16 +35,19 @@ const complaintBytes = 2_000;
 /** Boots one VM. When that fails, processes, folder and keys are gone before it throws. */
 export async function launchVm(launch: QemuLaunch): Promise<Vm> {
   const folder = await createVmFolder(launch.runtimeDir, launch.id);
-  const { program, deadmanSeconds = defaultDeadmanSeconds } = launch;
-  const identity = createIdentity(program ? { deadmanSeconds } : {});
+  const { program, template, deadmanSeconds = defaultDeadmanSeconds } = launch;
+  // Where the kernel's command line is the same for all, the identity says it.
+  const identity = createIdentity(program || template ? { deadmanSeconds } : {});
   let booting: BootingVm | undefined;
   try {
     const { accelerator, memoryMib, cpus, image, signal } = launch;
     const port = await freePort();
     const place = { machine: { accelerator, memoryMib, cpus, sshPort: port }, folder, identity, signal };
-    const started = program
-      ? await startProgram({ ...place, program })
-      : await startKernel({ ...place, image, deadmanSeconds });
+    const started = await (program
+      ? startProgram({ ...place, program })
+      : template
+        ? startRestored({ ...place, template })
+        : startKernel({ ...place, image, deadmanSeconds }));
     booting = describe({ launch, identity, started, port, folder });
     await whenReady(booting, launch.bootTimeoutMs, launch.signal);
     await started.settle();
@@ -94,7 +101,13 @@ function describe(parts: {
     exited,
     ...(reference && { attest: (connection, signal) => attest(connection, reference, signal) }),
     consoleTail: () => console.tail(),
-    observe: async () => ({ image: await launch.parts, outside: await observeProcess(qemu.pid as number) }),
+    observe: async () => ({
+      image: await launch.parts,
+      outside: await observeProcess(qemu.pid as number),
+      ...(launch.template && {
+        template: { made_at: launch.template.made_at, sha256: launch.template.sha256 },
+      }),
+    }),
     destroy,
   };
   return { vm, console, complaint: () => complaint.trim() };

@@ -5,6 +5,7 @@ import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
 import { launchVm, type QemuLaunch } from './launch-vm.ts';
 import { probeKvm } from './probe-kvm.ts';
+import { createTemplates, isTemplateId, type TemplateEvent, type Templates } from './templates.ts';
 import { reapFolders } from './vm-folder.ts';
 
 export interface QemuDriverOptions {
@@ -21,18 +22,23 @@ export interface QemuDriverOptions {
    * and prove nothing of what they booted.
    */
   measuredProgram?: (image: Image, signal: AbortSignal) => Promise<MeasuredProgram>;
+  /** Whether VMs go on from a template where they do not boot measured; `auto`, when absent, where the CPU is emulated. */
+  template?: 'auto' | 'on' | 'off';
+  /** Told of what becomes of templates. */
+  onTemplate?: (event: TemplateEvent) => void;
   /** How long a VM may take to listen; 90 s when absent, 240 s where it boots measured. */
   bootTimeoutMs?: number;
 }
 
 const defaultBootTimeoutMs = { kernel: 90_000, measured: 240_000 };
+const restoreTimeoutMs = 30_000;
 const portAttempts = 3;
 // An image that is built already is there sooner.
 const toldAfterMs = 500;
 
 /** VMs by QEMU on this machine: KVM where it works, else emulated; no disk in either case. */
 export function createQemuDriver(options: QemuDriverOptions): VmDriver {
-  const { runtimeDir, cacheDir, measuredProgram } = options;
+  const { runtimeDir, cacheDir, measuredProgram, template = 'auto', onTemplate } = options;
   const bootTimeoutMs =
     options.bootTimeoutMs ?? defaultBootTimeoutMs[measuredProgram ? 'measured' : 'kernel'];
   const running = new Set<Vm>();
@@ -40,6 +46,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
   const closing = new AbortController();
   let kvm: Promise<boolean> | undefined;
   const parts = new Map<string, Promise<VmImage>>();
+  const templates = createTemplates({ runtimeDir, ...(onTemplate && { onEvent: onTemplate }) });
 
   const imageOf = async ({ recipe = 'base', onWait }: VmLaunch, signal: AbortSignal): Promise<Image> => {
     if (recipe === 'base') return options.image;
@@ -63,11 +70,13 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const image = await imageOf(launch, signal);
     const program = await measuredProgram?.(image, signal);
-    const vm = await launchOnFreePort({
+    const qemuLaunch: QemuLaunch = {
       ...{ ...launch, signal, image, parts: partsOf(image) },
       ...{ runtimeDir, accelerator, bootTimeoutMs },
       ...(program && { program }),
-    });
+    };
+    const boots = program || template === 'off' || (template === 'auto' && accelerator === 'kvm');
+    const vm = boots ? await launchOnFreePort(qemuLaunch) : await restoreOrBoot(templates, qemuLaunch);
     running.add(vm);
     void vm.exited.then(() => running.delete(vm));
     return vm;
@@ -79,13 +88,35 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
       booting.add(boot);
       return await boot.finally(() => booting.delete(boot));
     },
-    reap: () => reapFolders(runtimeDir),
+    reap: async () => (await reapFolders(runtimeDir)).filter((id) => !isTemplateId(id)),
     async close() {
       closing.abort(new Error('The driver is closing.'));
-      await Promise.allSettled(booting);
+      await Promise.allSettled([...booting, templates.close()]);
       await Promise.all([...running].map((vm) => vm.destroy()));
     },
   };
+}
+
+/**
+ * A VM goes on from the template of its kind. While there is none it boots, and one is made once that is done. When it
+ * does not go on it boots too, and that template is not used again.
+ */
+async function restoreOrBoot(templates: Templates, launch: QemuLaunch): Promise<Vm> {
+  const template = templates.find(launch);
+  if (template) {
+    try {
+      const bootTimeoutMs = Math.min(launch.bootTimeoutMs, restoreTimeoutMs);
+      const vm = await launchOnFreePort({ ...launch, template, bootTimeoutMs });
+      templates.worked(launch);
+      return vm;
+    } catch (error) {
+      if (launch.signal.aborted) throw error;
+      await templates.drop(launch, template, error);
+    }
+  }
+  const vm = await launchOnFreePort(launch);
+  templates.want(launch);
+  return vm;
 }
 
 /** The port may be taken between asking for a free one and QEMU's using it. */

@@ -98,13 +98,13 @@ async function launchWithDisk(disk: string) {
 }
 
 describeVmDriver('QEMU', {
-  open: async () => createQemuDriver({ image, runtimeDir, cacheDir }),
+  open: async () => createQemuDriver({ image, runtimeDir, cacheDir, template: 'off' }),
   remains,
 });
 
 describe('a VM under QEMU', () => {
   test('keeps its keys and its image nowhere but in the guest, and has no environment', async () => {
-    const driver = createQemuDriver({ image, runtimeDir, cacheDir });
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir, template: 'off' });
     try {
       const signal = AbortSignal.timeout(120_000);
       const vm = await driver.launch({ id: 'vm_seen_from_outside', memoryMib: 1024, cpus: 1, signal });
@@ -150,7 +150,12 @@ describe('a VM under QEMU', () => {
   test('that cannot boot fails with the end of its console, and leaves nothing', async () => {
     const initramfsPath = join(folder, 'bogus-initramfs');
     await writeFile(initramfsPath, 'this is not an initramfs'.repeat(1000));
-    const driver = createQemuDriver({ image: { ...image, initramfsPath }, runtimeDir, cacheDir });
+    const driver = createQemuDriver({
+      image: { ...image, initramfsPath },
+      runtimeDir,
+      cacheDir,
+      template: 'off',
+    });
     const launch = driver.launch({
       id: 'vm_bogus',
       memoryMib: 512,
@@ -162,7 +167,7 @@ describe('a VM under QEMU', () => {
   });
 
   test('that has too little memory says so', async () => {
-    const driver = createQemuDriver({ image, runtimeDir, cacheDir });
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir, template: 'off' });
     const signal = AbortSignal.timeout(60_000);
     const launch = driver.launch({ id: 'vm_cramped', memoryMib: 448, cpus: 1, signal });
     await assert.rejects(launch, { code: 'boot_failed', message: /448 MiB cannot hold the image/ });
@@ -170,7 +175,7 @@ describe('a VM under QEMU', () => {
   });
 
   test('that is too slow is given up', async () => {
-    const driver = createQemuDriver({ image, runtimeDir, cacheDir, bootTimeoutMs: 300 });
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir, template: 'off', bootTimeoutMs: 300 });
     const signal = AbortSignal.timeout(60_000);
     const launch = driver.launch({ id: 'vm_slow', memoryMib: 1024, cpus: 1, signal });
     await assert.rejects(launch, { code: 'boot_timeout', message: /within 0\.3 s/ });
@@ -185,7 +190,7 @@ describe('a VM under QEMU', () => {
       assert.equal(runner.exitCode, null, 'the runner ended by itself');
       await delay(50);
     }
-    const driver = createQemuDriver({ image, runtimeDir, cacheDir });
+    const driver = createQemuDriver({ image, runtimeDir, cacheDir, template: 'off' });
     assert.deepEqual(await driver.reap(), []);
     runner.kill('SIGKILL');
     await exit;

@@ -16,7 +16,7 @@ const script = 'read -r go || exit 1; ulimit -c 0; exec qemu-system-x86_64 "$@" 
 export async function spawnQemu(
   machine: QemuMachine,
   beforeStart: (pid: number) => Promise<void> = async () => {},
-  descriptors: ('pipe' | Stream)[] = [],
+  descriptors: ('pipe' | Stream | number)[] = [],
 ): Promise<QemuProcess> {
   const qemu = spawn(
     '/bin/sh',

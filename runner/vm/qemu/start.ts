@@ -21,7 +21,8 @@ export interface StartedVm {
   reference?: Omit<QuoteReference, 'nonce'>;
 }
 
-interface Place {
+/** What every start of a VM needs. */
+export interface Place {
   machine: Omit<QemuMachine, 'start'>;
   folder: string;
   identity: VmIdentity;
