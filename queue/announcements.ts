@@ -8,14 +8,25 @@ export function createAnnouncements(redis: Redis, prefix: string) {
   const events = new EventEmitter({ captureRejections: true });
   events.setMaxListeners(0);
   let subscriber: Redis | undefined;
+  let subscribing: Promise<unknown> | undefined;
 
-  const subscribed = async () => {
-    if (subscriber) return;
-    subscriber = redis.duplicate();
+  const connection = () => {
+    const made = redis.duplicate();
     // A lost connection is opened again by the client; who waits has a poll as a net.
-    subscriber.on('error', () => {});
-    subscriber.on('message', (channel: string, message: string) => events.emit(channel, message));
-    await subscriber.subscribe(`${prefix}:work`, `${prefix}:build`, `${prefix}:cancel`);
+    made.on('error', () => {});
+    made.on('message', (channel: string, message: string) => events.emit(channel, message));
+    return made;
+  };
+  /** What fails while Redis is away is tried again by the next who listens: the client remembers only what was answered. */
+  const subscribed = async () => {
+    subscriber ??= connection();
+    subscribing ??= subscriber
+      .subscribe(`${prefix}:work`, `${prefix}:build`, `${prefix}:cancel`)
+      .catch((error) => {
+        subscribing = undefined;
+        throw error;
+      });
+    await subscribing;
   };
 
   return {
@@ -26,10 +37,10 @@ export function createAnnouncements(redis: Redis, prefix: string) {
     },
     /** Calls back at each message until the signal aborts. */
     async on(channel: Channel, listener: (message: string) => void, signal: AbortSignal): Promise<void> {
-      await subscribed();
       const name = `${prefix}:${channel}`;
       events.on(name, listener);
       signal.addEventListener('abort', () => events.off(name, listener), { once: true });
+      await subscribed();
     },
     close() {
       subscriber?.disconnect();
