@@ -15,6 +15,5 @@ export function runnerCommand(): Command {
       await forbidCoreDumps();
       const { stop, kill } = onStopRequest();
       await runRunnerProcess({ configuration, stop, kill, onReady: () => process.send?.({ ready: true }) });
-      process.disconnect?.();
     });
 }
