@@ -27,13 +27,17 @@ export async function superviseRunners(
   let started = 0;
   const crashes: string[] = [];
   const meant = new Set<RunnerProcess>();
+  const ended = new Set<RunnerProcess>();
   const startUntilUp = async (): Promise<RunnerProcess> => {
     for (;;) {
       started += 1;
       const name = `runner-${started}`;
       const runner = await start(name).catch(() => undefined);
       if (runner) {
-        void runner.gone.then(() => meant.has(runner) || crashes.push(name));
+        void runner.gone.then(() => {
+          ended.add(runner);
+          if (!meant.has(runner)) crashes.push(name);
+        });
         return runner;
       }
       await sleep(500);
@@ -44,7 +48,7 @@ export async function superviseRunners(
     const runner = runners[index];
     if (!runner) throw new Error(`There is no runner ${index}.`);
     if (signal === 'SIGKILL') meant.add(runner);
-    if (!crashes.length) process.kill(runner.pid, signal);
+    if (!ended.has(runner)) process.kill(runner.pid, signal);
     return runner;
   };
   return {

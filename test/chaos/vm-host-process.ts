@@ -21,6 +21,8 @@ const calls: Record<string, (request: IncomingMessage, id: string) => unknown> =
 const server = createServer(async (request, response) => {
   const [, call = '', argument = ''] = (request.url ?? '').split('/');
   const answer = await calls[call]?.(request, argument);
+  // A connection that is kept could close just as it is used again.
+  response.setHeader('connection', 'close');
   response.end(JSON.stringify(answer ?? null));
 });
 server.listen(0, '127.0.0.1');
