@@ -67,7 +67,7 @@ async function measureRefilledPool(times: Times, driver: ReturnType<typeof creat
   for (let turn = 0; turn < boots; turn++) {
     const waits = Promise.withResolvers<void>();
     const onEvent = ({ type }: { type: string }) => void (type === 'booted' && waits.resolve());
-    const pool = createVmPool({ driver, size: 1, ...shape, maxAgeMs: 600_000, onEvent });
+    const pool = createVmPool({ driver, min: 1, max: 1, ...shape, maxAgeMs: 600_000, onEvent });
     await waits.promise;
     await measure(times, () => pool.take({ ...shape, signal }));
     await pool.close();

@@ -81,4 +81,7 @@ try {
   ].some((family) => error instanceof family);
   console.error(forPeople ? `ebb: ${(error as Error).message}` : error);
   process.exitCode = 1;
+} finally {
+  // A parent that waits for word would keep a command alive that ended, or failed to start.
+  if (process.connected) process.disconnect();
 }

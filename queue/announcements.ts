@@ -9,17 +9,28 @@ export function createAnnouncements(redis: RedisClient, prefix: string) {
   events.setMaxListeners(0);
   const heard = new Map<string, number>();
   let subscriber: RedisClient | undefined;
+  let subscribing: Promise<unknown> | undefined;
 
-  const subscribed = async () => {
-    if (subscriber) return;
-    subscriber = anotherConnection(redis);
+  const connection = () => {
+    const made = anotherConnection(redis);
     // A lost connection is opened again by the client; who waits has a poll as a net.
-    subscriber.on('error', () => {});
-    subscriber.on('message', (channel: string, message: string) => {
+    made.on('error', () => {});
+    made.on('message', (channel: string, message: string) => {
       heard.set(channel, (heard.get(channel) ?? 0) + 1);
       events.emit(channel, message);
     });
-    await subscriber.subscribe(`${prefix}:work`, `${prefix}:build`, `${prefix}:cancel`);
+    return made;
+  };
+  /** What fails while Redis is away is tried again by the next who listens: the client remembers only what was answered. */
+  const subscribed = async () => {
+    subscriber ??= connection();
+    subscribing ??= subscriber
+      .subscribe(`${prefix}:work`, `${prefix}:build`, `${prefix}:cancel`)
+      .catch((error) => {
+        subscribing = undefined;
+        throw error;
+      });
+    await subscribing;
   };
 
   const heardOn = (channel: Channel) => heard.get(`${prefix}:${channel}`) ?? 0;
@@ -35,10 +46,10 @@ export function createAnnouncements(redis: RedisClient, prefix: string) {
     },
     /** Calls back at each message until the signal aborts. */
     async on(channel: Channel, listener: (message: string) => void, signal: AbortSignal): Promise<void> {
-      await subscribed();
       const name = `${prefix}:${channel}`;
       events.on(name, listener);
       signal.addEventListener('abort', () => events.off(name, listener), { once: true });
+      await subscribed();
     },
     close() {
       subscriber?.disconnect();

@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startKillableRedis } from '../test/killable-redis.ts';
 import { type BuildQueue, QueueFullError } from './build-queue.ts';
 import { createRedisQueue } from './redis-queue.ts';
 import { type RedisServer, startRedisServer } from './redis-server.ts';
@@ -153,6 +155,27 @@ test('cancelling removes a waiting build and signals the runner of a leased one'
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'cancel');
   assert.equal(await queue.claim('r1', minute), undefined);
   assert.deepEqual(signalled, ['b1']);
+});
+
+test('who began to listen while Redis was away hears what comes when it is back', async () => {
+  const redis = await startKillableRedis();
+  const queue = await createRedisQueue({ url: redis.url });
+  try {
+    const signalled: string[] = [];
+    const stop = AbortSignal.timeout(minute);
+    await redis.killAndRestart(false, async () => {
+      await assert.rejects(queue.watchCancellations((build) => signalled.push(build), stop));
+    });
+    await queue.enqueue(entry('b1'), 1);
+    await queue.claim('r1', minute);
+    await queue.watchCancellations(() => {}, stop);
+    await queue.cancel('b1');
+    while (signalled.length === 0 && !stop.aborted) await delay(20);
+    assert.deepEqual(signalled, ['b1']);
+  } finally {
+    await queue.close();
+    await redis.close();
+  }
 });
 
 test('a full queue refuses and says so beforehand, until a build leaves it', async () => {

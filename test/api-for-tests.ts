@@ -15,8 +15,12 @@ export interface ApiForTests {
   repositories: string;
   adminKey: string;
   client: Client;
-  /** Kills it without warning, and starts it again, after `meanwhile`. */
-  killAndRestart(meanwhile?: () => Promise<void>): Promise<void>;
+  /** Kills it without warning, and starts it again, after `meanwhile`. Throws when it does not come up. */
+  killAndRestart(meanwhile?: () => Promise<unknown>): Promise<void>;
+  /** Starts it again after it did not come up. */
+  startAgain(): Promise<void>;
+  /** Of the process that runs now: resolves when it is gone. */
+  gone(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -72,6 +76,10 @@ export async function startApi(options: {
       await meanwhile?.();
       api = await start();
     },
+    async startAgain() {
+      api = await start();
+    },
+    gone: () => api.gone,
     stop: () => api.stop(),
   };
 }

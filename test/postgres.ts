@@ -6,10 +6,19 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { endProcess, processIdentity } from '../contract/process-identity.ts';
 import { freePort } from '../queue/free-port.ts';
 import type { ServerCertificate } from './certificates.ts';
+import { childProcesses } from './child-processes.ts';
 
 const run = promisify(execFile);
+
+export interface PostgresForTests {
+  url: string;
+  /** Kills all its processes at once, and starts it again, after `meanwhile`, at the same address on the same files. */
+  killAndRestart(meanwhile?: () => Promise<unknown>): Promise<void>;
+  close(): Promise<void>;
+}
 
 /**
  * A real PostgreSQL for one test file, on loopback, in a temporary folder that goes with it. With a certificate it is at
@@ -18,7 +27,7 @@ const run = promisify(execFile);
 export async function startPostgres(
   certificate?: ServerCertificate,
   fsync: 'on' | 'off' = 'off',
-): Promise<{ url: string; close(): Promise<void> }> {
+): Promise<PostgresForTests> {
   const binaries = findBinaries();
   const folder = await mkdtemp(join(tmpdir(), 'ebb-postgres-'));
   const account = await unprivilegedAccount();
@@ -37,22 +46,40 @@ export async function startPostgres(
     `fsync=${fsync}`,
     ...(certificate ? await requireTls(data, certificate, account) : []),
   ];
-  const server = spawn(
-    join(binaries, 'postgres'),
-    ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
-    { ...options, stdio: 'ignore' },
-  );
-  const gone = new Promise((resolve) => server.once('close', resolve));
   const url = `postgresql://ebb@${certificate ? 'localhost' : '127.0.0.1'}:${port}/postgres`;
-  await answers({ connectionString: url, ssl: certificate && { ca: certificate.authority } });
+  const start = async () => {
+    const server = spawn(
+      join(binaries, 'postgres'),
+      ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+      { ...options, stdio: 'ignore' },
+    );
+    const gone = new Promise((resolve) => server.once('close', resolve));
+    await answers({ connectionString: url, ssl: certificate && { ca: certificate.authority } });
+    return { server, gone };
+  };
+  let running = await start();
   return {
     url,
+    async killAndRestart(meanwhile) {
+      await killAll(running.server.pid ?? 0);
+      await running.gone;
+      await meanwhile?.();
+      running = await start();
+    },
     async close() {
-      server.kill('SIGINT');
-      await gone;
+      running.server.kill('SIGINT');
+      await running.gone;
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** First the parent, which would start a child anew; a new server does not start while a child of the old one is left. */
+async function killAll(pid: number): Promise<void> {
+  const parent = await processIdentity(pid);
+  const children = await childProcesses(pid);
+  if (parent) await endProcess(parent);
+  await Promise.all(children.map(endProcess));
 }
 
 /** All of a database as `pg_dump` writes it. */

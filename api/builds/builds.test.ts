@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describeApi } from '../../test/describe-api.ts';
 import type { ApiContext } from '../context.ts';
 import {
@@ -105,6 +106,31 @@ describeApi('builds by request', (given) => {
     assert.equal(await entry(id), undefined);
     const again = await admin.call('POST', `/v1/builds/${id}/cancel`);
     assert.deepEqual([again.status, again.body], [200, cancelled.body]);
+  });
+
+  test('a build whose answer got lost is answered to who asks again, and not made a second time', async () => {
+    const { context } = given();
+    const { enqueue } = context.queue;
+    const ids = { 'idempotency-key': 'lost-answer' };
+    const ask = () => admin.call('POST', '/v1/builds', { project_id: project.id }, ids);
+    const builds = async () => (await admin.call('GET', `/v1/builds?project_id=${project.id}`)).body.items;
+    // The process that takes the first request gets no further than the row.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    context.queue.enqueue = () => promise;
+    const first = ask();
+    try {
+      while ((await builds()).length === 0) await delay(20);
+      const again = await ask();
+      assert.equal(again.status, 201);
+      assert.deepEqual(
+        (await builds()).map(({ id }: { id: string }) => id),
+        [again.body.id],
+      );
+    } finally {
+      context.queue.enqueue = enqueue;
+      resolve();
+    }
+    await first;
   });
 
   test('a build that Redis forgot is queued again by the sweeper', async () => {

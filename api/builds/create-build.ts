@@ -2,6 +2,7 @@ import type { BuildCreation } from '../../contract/build.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { projectAtHost } from '../source-hosts/project-at-host.ts';
@@ -13,11 +14,15 @@ import type { BuildRow } from './state-machine.ts';
 
 const hostTimeoutMs = 10_000;
 
-/** Starts a build by request: the head of a branch, or the commit that is named. Throws problems and QueueFullError. */
+/**
+ * Starts a build by request: the head of a branch, or the commit that is named. `accept` notes in the transaction of
+ * its row that there is one. Throws problems and QueueFullError.
+ */
 export async function createBuild(
   context: ApiContext,
   { teamId, keyId }: Pick<Principal, 'teamId' | 'keyId'>,
   body: BuildCreation,
+  accept: (transaction: Database, build: BuildRow) => Promise<void> = async () => {},
 ): Promise<BuildRow> {
   const project = await projectAtHost(context, { projectId: body.project_id, teamId });
   if (project.revokingAt) throw conflict('project_revoked', `The project ${project.name} is being revoked.`);
@@ -49,6 +54,7 @@ export async function createBuild(
       priority: body.priority ?? 0,
     } as const;
     const made = await insertBuild(inside.database, wanted, context.now());
+    await accept(inside.database, made);
     const detail = { project: project.id, ref, commit };
     await recordAudit(inside, { teamId, action: 'build.created', actor: keyId, subject: made.id, detail });
     return made;

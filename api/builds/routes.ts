@@ -3,6 +3,7 @@ import { Build, BuildCreation, finalStates } from '../../contract/build.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
 import { requireProject, requireScope, stillGood } from '../auth/require-scope.ts';
+import type { Database } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
@@ -14,7 +15,8 @@ import { createBuild } from './create-build.ts';
 import { queueFullResponse } from './queue-full-response.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
-import { findBuild, listBuilds, toBuild } from './store.ts';
+import type { BuildRow } from './state-machine.ts';
+import { findBuild, listBuilds, toBuild, withoutPlace } from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['builds'];
@@ -40,9 +42,10 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       requireProject(request.principal, request.body.project_id);
-      return await once(context, request, reply, async () =>
-        toBuild(context, await createBuild(context, request.principal, request.body)),
-      );
+      return await once<Build>(context, request, reply, async (remember) => {
+        const accept = (transaction: Database, row: BuildRow) => remember(transaction, withoutPlace(row));
+        return await toBuild(context, await createBuild(context, request.principal, request.body, accept));
+      });
     },
   );
 

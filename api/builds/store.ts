@@ -11,7 +11,8 @@ export async function toBuild(context: ApiContext, row: BuildRow): Promise<Build
   return { ...withoutPlace(row), reason };
 }
 
-function withoutPlace(row: BuildRow): Build {
+/** The same without asking the queue. */
+export function withoutPlace(row: BuildRow): Build {
   const iso = (moment: Date | null) => moment?.toISOString() ?? null;
   const { id, project_id, number, state, reason, trigger, ref, branch, commit, message, attempt, phase, vm } =
     row;

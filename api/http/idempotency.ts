@@ -1,11 +1,15 @@
 import { createHmac } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { QueueFullError } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
-import { json } from '../db/database.ts';
+import { type Database, json } from '../db/database.ts';
 import { sendRepresentation } from './etag.ts';
 import { ProblemError } from './problem-error.ts';
 
 const staleAfterMs = 60_000;
+
+/** Keeps what a repetition is answered. In the transaction that makes it, so that a process that dies then leaves no doubt. */
+export type Remember<T> = (transaction: Database, answer: T) => Promise<void>;
 
 /**
  * Runs a creation once for each `Idempotency-Key` of an API key, and answers 201 with Location and ETag: a repetition is
@@ -17,10 +21,10 @@ export async function once<T extends { id: string }>(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  create: () => Promise<T>,
+  create: (remember: Remember<T>) => Promise<T>,
 ): Promise<T> {
   const key = request.headers['idempotency-key'];
-  if (key === undefined) return created(request, reply, await create());
+  if (key === undefined) return created(request, reply, await create(async () => {}));
   if (typeof key !== 'string' || key.length > 200 || key === '') {
     throw new ProblemError(
       400,
@@ -32,19 +36,25 @@ export async function once<T extends { id: string }>(
   const requestHash = fingerprint(context, request);
   const earlier = await reserve(context, { owner, key, requestHash });
   if (earlier) return created(request, reply, earlier.body as T);
-  const mine = context.database
-    .updateTable('idempotency_key')
-    .where('api_key_id', '=', owner)
-    .where('key', '=', key);
+  const remember: Remember<T> = async (database, body) =>
+    void (await database
+      .updateTable('idempotency_key')
+      .set({ status: 201, body: json(body) })
+      .where('api_key_id', '=', owner)
+      .where('key', '=', key)
+      .execute());
   try {
-    const body = await create();
-    await mine.set({ status: 201, body: json(body) }).execute();
+    const body = await create(remember);
+    await remember(context.database, body);
     return created(request, reply, body);
   } catch (error) {
+    const refused = error instanceof ProblemError || error instanceof QueueFullError;
     await context.database
       .deleteFrom('idempotency_key')
       .where('api_key_id', '=', owner)
       .where('key', '=', key)
+      // What broke off may have been made before: then its answer is remembered.
+      .$if(!refused, (query) => query.where('status', 'is', null))
       .execute();
     throw error;
   }

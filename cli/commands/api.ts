@@ -19,7 +19,6 @@ export function apiCommand(): Command {
       await forbidCoreDumps();
       const { stop } = onStopRequest();
       await runApiProcess({ configuration, stop, onReady: tell });
-      process.disconnect?.();
     });
 }
 

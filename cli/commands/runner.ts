@@ -19,6 +19,5 @@ export function runnerCommand(): Command {
         // Not SIGHUP: a terminal that is closed sends it, and should end what runs in it.
         onRenew: (renew) => process.on('SIGUSR2', renew),
       });
-      process.disconnect?.();
     });
 }

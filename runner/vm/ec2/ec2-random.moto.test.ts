@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createRandom } from '../../../test/seeded-random.ts';
 import { VmError } from '../driver.ts';
 import { type Ec2Rig, openEc2Rig } from './ec2-rig-for-tests.ts';
 import type { Fault } from './fault-proxy.ts';
@@ -12,17 +13,6 @@ const atOnce = 6;
 const vmsOfRun = 3;
 // The emulator never forgets an instance and looks through all of them at each call.
 const runsOfEmulator = 40;
-
-/** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const anyCall: Fault[] = ['throttle', 'internal_error', 'reset_before', 'drop_after', 'truncate', 'hang'];
 const ofLaunch: Fault[] = [...anyCall, 'capacity', 'capacity', 'drop_after', 'quota'];

@@ -1,0 +1,73 @@
+import { createRandom } from '../seeded-random.ts';
+
+/** What stands behind one proxy each. */
+export const links = ['api-postgres', 'api-redis', 'runner-redis', 'runner-api', 'runner-vm'] as const;
+export type Link = (typeof links)[number];
+
+/** Something that goes wrong; times in milliseconds. */
+export type Fault =
+  | { kind: 'kill_api'; backAfter: number }
+  | { kind: 'kill_runner'; runner: number; backAfter: number }
+  | { kind: 'freeze_runner'; runner: number; lasts: number }
+  | { kind: 'kill_redis'; backAfter: number; forgets: boolean }
+  | { kind: 'kill_postgres'; backAfter: number }
+  | { kind: 'cut'; link: Link }
+  | { kind: 'delay'; link: Link }
+  /** Of the builds that are accepted by then, the one at this part of their row. */
+  | { kind: 'cancel'; build: number };
+
+/** All that happens, in its order; `at` in milliseconds from the start. */
+export interface Plan {
+  faults: { at: number; fault: Fault }[];
+  /** `project` counts from 0. */
+  builds: { at: number; project: number }[];
+  lastsMs: number;
+}
+
+const longestRestartMs = 3_000;
+// Longer than a lease, and than a VM lives without heartbeat.
+const longestFreezeMs = 20_000;
+
+/** Pure: a seed gives the same plan for ever. Builds come one by one and in bursts. */
+export function makePlan(options: {
+  seed: number;
+  builds: number;
+  projects: number;
+  runners: number;
+  lastsMs: number;
+}): Plan {
+  const random = createRandom(options.seed);
+  const below = (limit: number) => Math.floor(random() * limit);
+  const oneOf = <T>(list: readonly T[]): T => list[below(list.length)] as T;
+  const backAfter = () => below(longestRestartMs);
+  const runner = () => below(options.runners);
+  const killRunner = (): Fault => ({ kind: 'kill_runner', runner: runner(), backAfter: backAfter() });
+  const freezeRunner = (): Fault => ({
+    kind: 'freeze_runner',
+    runner: runner(),
+    lasts: below(longestFreezeMs),
+  });
+  // There are several runners, so that each of them is met as often as another part.
+  const makers: (() => Fault)[] = [
+    ...[killRunner, killRunner, freezeRunner, freezeRunner],
+    () => ({ kind: 'kill_api', backAfter: backAfter() }),
+    () => ({ kind: 'kill_redis', backAfter: backAfter(), forgets: random() < 0.25 }),
+    () => ({ kind: 'kill_postgres', backAfter: backAfter() }),
+    () => ({ kind: 'cut', link: oneOf(links) }),
+    () => ({ kind: 'delay', link: oneOf(links) }),
+    () => ({ kind: 'cancel', build: random() }),
+  ];
+  const plan: Plan = { faults: [], builds: [], lastsMs: options.lastsMs };
+  const order = (at: number, count: number) => {
+    for (let made = 0; made < count && plan.builds.length < options.builds; made += 1)
+      plan.builds.push({ at, project: below(options.projects) });
+  };
+  const burst = Math.ceil(options.builds / 15);
+  for (let at = 500; at < options.lastsMs; at += 500 + below(2_500)) {
+    if (random() < 1 / (makers.length + 1)) order(at, burst);
+    else plan.faults.push({ at, fault: oneOf(makers)() });
+  }
+  while (plan.builds.length < options.builds) order(below(options.lastsMs), 1);
+  plan.builds.sort((a, b) => a.at - b.at);
+  return plan;
+}

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A process that builds, as a supervisor of processes sees it. */
+export interface RunnerProcess {
+  pid: number;
+  gone: Promise<unknown>;
+  /** Has it finish what is under way; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/** Keeps a number of runners at work, whatever is done to them. */
+export interface Runners {
+  readonly count: number;
+  killAndRestart(index: number, backAfterMs: number): Promise<void>;
+  /** Stops it in its tracks for so long. */
+  freeze(index: number, milliseconds: number): Promise<void>;
+  /** Runners that ended although nobody killed them. */
+  readonly crashes: string[];
+  stop(): Promise<void>;
+}
+
+/** @param start starts the runner of a name, which is new each time; rejects when it does not come up */
+export async function superviseRunners(
+  count: number,
+  start: (name: string) => Promise<RunnerProcess>,
+): Promise<Runners> {
+  let started = 0;
+  const crashes: string[] = [];
+  const meant = new Set<RunnerProcess>();
+  const ended = new Set<RunnerProcess>();
+  const startUntilUp = async (): Promise<RunnerProcess> => {
+    for (;;) {
+      started += 1;
+      const name = `runner-${started}`;
+      const runner = await start(name).catch(() => undefined);
+      if (runner) {
+        void runner.gone.then(() => {
+          ended.add(runner);
+          if (!meant.has(runner)) crashes.push(name);
+        });
+        return runner;
+      }
+      await sleep(500);
+    }
+  };
+  const runners = await Promise.all(Array.from({ length: count }, startUntilUp));
+  const signalTo = (index: number, signal: NodeJS.Signals) => {
+    const runner = runners[index];
+    if (!runner) throw new Error(`There is no runner ${index}.`);
+    if (signal === 'SIGKILL') meant.add(runner);
+    if (!ended.has(runner)) process.kill(runner.pid, signal);
+    return runner;
+  };
+  return {
+    count,
+    crashes,
+    async killAndRestart(index, backAfterMs) {
+      await signalTo(index, 'SIGKILL').gone;
+      await sleep(backAfterMs);
+      runners[index] = await startUntilUp();
+    },
+    async freeze(index, milliseconds) {
+      signalTo(index, 'SIGSTOP');
+      await sleep(milliseconds);
+      signalTo(index, 'SIGCONT');
+    },
+    async stop() {
+      for (const runner of runners) meant.add(runner);
+      await Promise.all(runners.map((runner) => runner.stop()));
+    },
+  };
+}

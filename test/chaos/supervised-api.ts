@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiForTests } from '../api-for-tests.ts';
+
+/** An API that is started again until it is up, as a supervisor of processes does. */
+export interface SupervisedApi {
+  killAndRestart(backAfterMs: number): Promise<void>;
+  /** How often it ended although nobody killed it. */
+  crashes(): number;
+  stop(): Promise<void>;
+}
+
+export function superviseApi(api: ApiForTests): SupervisedApi {
+  let crashes = 0;
+  let meant = false;
+  let isUp = true;
+  let last: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>) => {
+    last = last.then(work);
+    return last;
+  };
+  // One that finds PostgreSQL or Redis away ends at its start.
+  const untilUp = async (start: Promise<void>) => {
+    for (let up = start; !(await succeeds(up)); up = api.startAgain()) await sleep(500);
+    isUp = true;
+    watch();
+  };
+  const watch = () => {
+    meant = false;
+    void api.gone().then(async () => {
+      isUp = false;
+      if (meant) return;
+      crashes += 1;
+      // Whoever was to kill it may have had it started by then.
+      await inTurn(async () => {
+        if (!isUp) await untilUp(api.startAgain());
+      });
+    });
+  };
+  watch();
+  return {
+    killAndRestart: (backAfterMs) =>
+      inTurn(async () => {
+        meant = true;
+        await untilUp(api.killAndRestart(() => sleep(backAfterMs)));
+      }),
+    crashes: () => crashes,
+    async stop() {
+      meant = true;
+      await api.stop();
+    },
+  };
+}
+
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return await work.then(
+    () => true,
+    () => false,
+  );
+}

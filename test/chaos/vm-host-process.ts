@@ -1,0 +1,31 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { type StandInLaunch, VmHost } from './vm-host.ts';
+
+/* A process that runs stand-ins for VMs for runners and for the test, by HTTP on loopback. It says its port over IPC. */
+
+const host = new VmHost(process.argv[2] ?? '');
+
+const calls: Record<string, (request: IncomingMessage, id: string) => unknown> = {
+  launch: async (request) => host.launch((await json(request)) as StandInLaunch),
+  gone: (_, id) => host.gone(id),
+  destroy: (_, id) => host.destroy(id),
+  reap: () => host.reap(),
+  census: () => host.census(),
+  cut: () => host.cutConnections(),
+  delay: (_, milliseconds) => host.delayConnections(Number(milliseconds)),
+};
+
+const server = createServer(async (request, response) => {
+  const [, call = '', argument = ''] = (request.url ?? '').split('/');
+  const answer = await calls[call]?.(request, argument);
+  // A connection that is kept could close just as it is used again.
+  response.setHeader('connection', 'close');
+  response.end(JSON.stringify(answer ?? null));
+});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+process.send?.({ port: (server.address() as AddressInfo).port });
+process.once('disconnect', () => process.exit());

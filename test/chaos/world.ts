@@ -1,0 +1,122 @@
+import { createPrivateKey, type JsonWebKey } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectDatabase, type Database } from '../../api/db/database.ts';
+import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
+import { startApi } from '../api-for-tests.ts';
+import { type KillableRedis, startKillableRedis } from '../killable-redis.ts';
+import { type PostgresForTests, startPostgres } from '../postgres.ts';
+import type { Link } from './plan.ts';
+import { type RunnerProcess, type Runners, superviseRunners } from './runners.ts';
+import { type SupervisedApi, superviseApi } from './supervised-api.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+/** How a runner reaches what it works with. */
+export interface RunnerSetting {
+  name: string;
+  apiUrl: string;
+  apiKey: string;
+  redisUrl: string;
+  keyFile: string;
+  /** Where logs go. */
+  folder: string;
+}
+
+/** All of Ebb in processes of its own, with proxies between them. */
+export interface World {
+  folder: string;
+  /** The API, and the folder of its built-in source host; not by way of a proxy. */
+  api: SupervisedApi & { url: string; repositories: string };
+  postgres: PostgresForTests;
+  redis: KillableRedis;
+  /** Not by way of a proxy. */
+  database: Database;
+  runners: Runners;
+  network: Record<Exclude<Link, 'runner-vm'>, TcpProxy>;
+  close(): Promise<void>;
+}
+
+/**
+ * The caller closes it. With EBB_CHAOS_KEEP the logs stay.
+ *
+ * @param startRunner starts a runner and resolves when it is up
+ */
+export async function openWorld(
+  startRunner: (setting: RunnerSetting) => Promise<RunnerProcess>,
+  runnerCount: number,
+): Promise<World> {
+  const opened: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    while (opened.length > 0) await opened.pop()?.();
+  };
+  try {
+    return { ...(await open(startRunner, runnerCount, opened)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(
+  startRunner: (setting: RunnerSetting) => Promise<RunnerProcess>,
+  runnerCount: number,
+  opened: (() => Promise<unknown>)[],
+): Promise<Omit<World, 'close'>> {
+  const folder = await mkdtemp(join(tmpdir(), 'ebb-chaos-'));
+  if (!process.env.EBB_CHAOS_KEEP) opened.push(() => rm(folder, { recursive: true, force: true }));
+  const postgres = await startPostgres();
+  opened.push(postgres.close);
+  const redis = await startKillableRedis();
+  opened.push(redis.close);
+  const proxy = async (port: number) => {
+    const started = await startTcpProxy(port);
+    opened.push(started.close);
+    return started;
+  };
+  const throughProxy = (url: string, { port }: TcpProxy) => {
+    const changed = new URL(url);
+    changed.port = String(port);
+    return changed.href.replace(/\/$/, '');
+  };
+  const [apiPostgres, apiRedis, runnerRedis] = await Promise.all([
+    proxy(Number(new URL(postgres.url).port)),
+    proxy(redis.port),
+    proxy(redis.port),
+  ]);
+  await mkdir(join(folder, 'runner'));
+  const keyFile = join(folder, 'runner', 'key-encryption-key.json');
+  const { privateKey } = await loadOrCreateKeyFile(keyFile);
+  const api = await startApi({
+    folder: join(folder, 'api'),
+    databaseUrl: throughProxy(postgres.url, apiPostgres),
+    redisUrl: throughProxy(redis.url, apiRedis),
+    keyEncryptionKey: createPrivateKey({ key: privateKey as JsonWebKey, format: 'jwk' }),
+    signal: AbortSignal.timeout(3_600_000),
+  });
+  const supervised = superviseApi(api);
+  opened.push(supervised.stop);
+  const runnerApi = await proxy(Number(new URL(api.url).port));
+  const apiKey = await readFile(join(folder, 'api', 'runner.key'), 'utf8');
+  await writeFile(join(folder, 'runner', 'runner.key'), apiKey, { mode: 0o600 });
+  const runners = await superviseRunners(runnerCount, (name) =>
+    startRunner({
+      ...{ name, apiKey, keyFile, folder },
+      apiUrl: throughProxy(api.url, runnerApi),
+      redisUrl: throughProxy(redis.url, runnerRedis),
+    }),
+  );
+  opened.push(runners.stop);
+  const database = await connectDatabase({ url: postgres.url });
+  opened.push(() => database.destroy());
+  return {
+    ...{ folder, postgres, redis, database, runners },
+    api: { ...supervised, url: api.url, repositories: api.repositories },
+    network: {
+      'api-postgres': apiPostgres,
+      'api-redis': apiRedis,
+      'runner-redis': runnerRedis,
+      'runner-api': runnerApi,
+    },
+  };
+}
