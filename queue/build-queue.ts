@@ -55,6 +55,22 @@ export interface BuildQueue {
    * served. Undefined when none may be leased.
    */
   claim(holder: string, leaseMs: number): Promise<QueueEntry | undefined>;
+  /**
+   * Says from which place the VM of a leased build can be taken over. False when the lease is not this holder's. Who
+   * claims the build or takes it over says it again.
+   */
+  share(build: string, holder: string, place: string): Promise<boolean>;
+  /**
+   * Leases a build whose lease has run out and that was shared at this place, to go on with it; `takenFrom` held it
+   * since, one after the other. Undefined when there is none, and for one that is to be cancelled.
+   */
+  takeOver(
+    holder: string,
+    leaseMs: number,
+    place: string,
+  ): Promise<(QueueEntry & { takenFrom: string[] }) | undefined>;
+  /** Has the lease run out now, for somebody to take the build over. False when it is not this holder's. */
+  handOver(build: string, holder: string): Promise<boolean>;
   /** Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more. */
   heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
   /** Ends the lease and forgets the build. False when the lease was not this holder's. */
@@ -65,8 +81,8 @@ export interface BuildQueue {
   cancel(build: string): Promise<'removed' | 'signalled' | 'absent'>;
   /** Forgets a build in any state, whoever holds it. */
   forget(build: string): Promise<void>;
-  /** Builds whose lease has run out; they stay until `requeue` or `forget`. */
-  expired(): Promise<string[]>;
+  /** Builds whose lease has run out, `forMs` ago or more; they stay until `takeOver`, `requeue` or `forget`. */
+  expired(forMs?: number): Promise<string[]>;
   /** Everything that is there, for the sweeper. */
   list(): Promise<{ build: string; state: 'waiting' | 'leased'; holder?: string }[]>;
   /** Why a waiting build waits; undefined when it does not. */

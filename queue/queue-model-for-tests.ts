@@ -7,6 +7,9 @@ interface Known extends QueueEntry {
   holder?: string;
   runsOut?: boolean;
   cancelled?: boolean;
+  place?: string;
+  /** Who held it since it was shared. */
+  before?: string[];
 }
 
 /**
@@ -45,6 +48,40 @@ export class QueueModel {
     const known = this.#builds.get(build);
     if (!known?.holder || (known.holder !== holder && !known.runsOut)) return false;
     delete known.holder;
+    delete known.place;
+    delete known.before;
+    return true;
+  }
+
+  share(build: string, holder: string, place: string): boolean {
+    const known = this.#builds.get(build);
+    if (known?.holder !== holder) return false;
+    Object.assign(known, { place, before: [] });
+    return true;
+  }
+
+  tookOver(
+    taken: (QueueEntry & { takenFrom: string[] }) | undefined,
+    { holder, place, runsOut }: { holder: string; place: string; runsOut: boolean },
+  ): void {
+    const may = [...this.#builds.values()].filter(
+      (known) => known.holder && known.runsOut && known.place === place && !known.cancelled,
+    );
+    if (!taken) {
+      assert.deepEqual(may, [], 'a build that may be taken over is not given');
+      return;
+    }
+    const known = may.find(({ build }) => build === taken.build);
+    assert.ok(known?.holder, `${taken.build} must not be taken over now`);
+    const before = [...(known.before ?? []), known.holder];
+    assert.deepEqual(taken.takenFrom, before);
+    Object.assign(known, { holder, runsOut, before });
+  }
+
+  handOver(build: string, holder: string): boolean {
+    const known = this.#builds.get(build);
+    if (known?.holder !== holder) return false;
+    known.runsOut = true;
     return true;
   }
 

@@ -44,13 +44,20 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     async claim(holder, leaseMs) {
       return toEntry((await scripts.claim(holder, leaseMs)) as string[] | null);
     },
+    share: async (build, holder, place) => (await scripts.share(build, holder, place)) === 1,
+    async takeOver(holder, leaseMs, place) {
+      const answer = (await scripts.take_over(holder, leaseMs, place)) as string[] | null;
+      const entry = toEntry(answer);
+      return entry && { ...entry, takenFrom: (answer?.[3] ?? '').split('\n') };
+    },
+    handOver: async (build, holder) => (await scripts.hand_over(build, holder)) === 1,
     heartbeat: async (build, holder, leaseMs) =>
       (await scripts.heartbeat(build, holder, leaseMs)) as HeartbeatAnswer,
     finish: async (build, holder) => (await scripts.finish(build, holder)) === 1,
     requeue: async (build, holder) => (await scripts.requeue(build, holder)) === 1,
     cancel: async (build) => (await scripts.cancel(build)) as 'removed' | 'signalled' | 'absent',
     forget: async (build) => void (await scripts.forget(build)),
-    expired: async () => (await scripts.expired()) as string[],
+    expired: async (forMs = 0) => (await scripts.expired(forMs)) as string[],
     list: () => list(redis, prefix),
     async place(build) {
       const answer = (await scripts.place(build)) as [number, Place['waitsFor'], number] | null;

@@ -16,6 +16,9 @@ export const scriptNames = [
   'cancel',
   'forget',
   'expired',
+  'share',
+  'take_over',
+  'hand_over',
   'place',
 ] as const;
 type ScriptName = (typeof scriptNames)[number];
