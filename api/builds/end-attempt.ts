@@ -54,7 +54,7 @@ async function end(
       exit_code: outcome.exit_code ?? null,
       finished_at: context.now(),
     },
-    outcome.attempt,
+    build,
   );
   return row !== undefined;
 }
@@ -71,7 +71,7 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
     return await end(context, build, { ...outcome, outcome: 'errored', reason });
   }
   const fields = { reason: `${why} Trying again on a new VM.`, lease_holder: null, vm: null, phase: null };
-  const row = await transition(context.database, build.id, 'lose', 'queued', fields, outcome.attempt);
+  const row = await transition(context.database, build.id, 'lose', 'queued', fields, build);
   // Where Redis is away the sweeper does it.
   if (row) await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);
   return row !== undefined;

@@ -5,7 +5,11 @@ import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
 import { endAttempt } from './end-attempt.ts';
 import { enqueueBuild } from './enqueue-build.ts';
 import type { BuildRow } from './state-machine.ts';
+import { mayBeTakenOver } from './take-over.ts';
 
+// For so long after its lease ran out a build whose VM may live waits for another runner. The VM ends itself 60 s after the
+// last sign of life, and the lease is 15 s.
+const takenOverWithinMs = 45_000;
 // What was accepted a moment ago may be on its way into the queue.
 const settledAfterMs = 5_000;
 
@@ -35,7 +39,8 @@ export async function sweepOnce(context: ApiContext): Promise<void> {
     if (build.state === 'queued' && !entry && build.queued_at < settled) await enqueueBuild(context, build);
     // Given back while Redis was away: the database let go of it, its lease did not.
     if (build.state === 'queued' && expired.has(build.id)) await queue.requeue(build.id, entry?.holder ?? '');
-    if (build.state !== 'queued' && (expired.has(build.id) || !entry)) await loseAttempt(context, build);
+    if (build.state !== 'queued' && (expired.has(build.id) || !entry))
+      await loseAttempt(context, build, entry !== undefined);
     if (build.cancel_requested && entry?.state === 'leased') await queue.cancel(build.id);
   }
   await signMissingReceipts(context);
@@ -51,7 +56,9 @@ async function limitProjects({ database, queue }: ApiContext, ids: Set<string>):
   for (const { id, concurrency } of projects) await queue.setConcurrency(id, concurrency);
 }
 
-async function loseAttempt(context: ApiContext, build: BuildRow): Promise<void> {
+async function loseAttempt(context: ApiContext, build: BuildRow, hasEntry: boolean): Promise<void> {
+  const waits = hasEntry && mayBeTakenOver(build);
+  if (waits && !(await context.queue.expired(takenOverWithinMs)).includes(build.id)) return;
   const started = build.started_at ?? build.queued_at;
   if (context.now().getTime() - started.getTime() < settledAfterMs) return;
   const reason = 'The runner of this build is gone.';

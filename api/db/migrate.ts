@@ -17,6 +17,7 @@ import { statements as endsOfVms } from './migrations/0015-ends-of-vms.ts';
 import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import { statements as endsOfTokens } from './migrations/0017-ends-of-tokens.ts';
 import { statements as deployKeysOfTeams } from './migrations/0018-deploy-keys-of-teams.ts';
+import { statements as handover } from './migrations/0019-handover.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -39,6 +40,7 @@ export const migrations = [
   { name: '0016-key-releases', statements: keyReleases },
   { name: '0017-ends-of-tokens', statements: endsOfTokens },
   { name: '0018-deploy-keys-of-teams', statements: deployKeysOfTeams },
+  { name: '0019-handover', statements: handover },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.
