@@ -18,6 +18,7 @@ import type { VmDriver } from '../runner/vm/driver.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
 import { canMeasure } from '../runner/vm/qemu/can-measure.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
+import { handOverSignal } from './hand-over.ts';
 import { defaultRuntimeDir } from './memory-folder.ts';
 
 const presenceMs = 10_000;
@@ -25,16 +26,20 @@ const presentForMs = 60_000;
 const reapIntervalMs = 60_000;
 
 /**
- * Runs a runner until `stop` aborts: builds under way are finished then; `kill` gives them back and ends at once.
+ * Runs a runner until `stop` aborts: builds under way are finished then; `handOver` leaves them to other runners, `kill`
+ * gives them back and ends at once.
  * `onReady` is called when it claims builds.
  */
 export async function runRunnerProcess(options: {
   configuration: RunnerConfiguration;
   stop: AbortSignal;
+  handOver: AbortSignal;
   kill: AbortSignal;
   onReady(): void;
 }): Promise<void> {
   const { configuration, stop, kill } = options;
+  const drainSeconds = configuration.EBB_DRAIN_SECONDS;
+  const handOver = handOverSignal({ stop, asked: options.handOver, drainSeconds });
   const log = pino({ name: 'ebb-runner' });
   const keyring = await openKeyring(configuration);
   const queue = await createRedisQueue({
@@ -69,10 +74,12 @@ export async function runRunnerProcess(options: {
         queue,
         controlPlane,
         pool,
+        driver,
         keyring,
         allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,
         slots: configuration.EBB_SLOTS,
         log,
+        handOver,
         signal: kill,
       },
       stop,

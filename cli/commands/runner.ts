@@ -13,8 +13,9 @@ export function runnerCommand(): Command {
     .action(async () => {
       const configuration = readRunnerConfiguration(process.env);
       await forbidCoreDumps();
-      const { stop, kill } = onStopRequest();
-      await runRunnerProcess({ configuration, stop, kill, onReady: () => process.send?.({ ready: true }) });
+      const { stop, handOver, kill } = onStopRequest();
+      const onReady = () => process.send?.({ ready: true });
+      await runRunnerProcess({ configuration, stop, handOver, kill, onReady });
       process.disconnect?.();
     });
 }

@@ -131,9 +131,17 @@ describe('a build', () => {
       ...options.reports,
     };
     const context = {
-      ...{ name: 'runner-1', queue: {} as BuildQueue, controlPlane: {} as ControlPlane, pool, slots: 1 },
+      ...{
+        name: 'runner-1',
+        queue: {} as BuildQueue,
+        controlPlane: {} as ControlPlane,
+        pool,
+        driver,
+        slots: 1,
+      },
       keyring: options.keyring ?? key.keyring,
       log: pino({ level: 'silent' }),
+      handOver: new AbortController().signal,
       signal: new AbortController().signal,
     };
     const { patienceMs = 10_000, signal = new AbortController().signal } = options;

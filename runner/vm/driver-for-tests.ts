@@ -5,6 +5,7 @@ import type { VmImage, VmReport } from '../../contract/vm.ts';
 import { type Vm, type VmDriver, VmError, type VmExit, type VmLaunch } from './driver.ts';
 import { makeSshKeyPair } from './openssh-private-key.ts';
 import type { OutsideObservation, QemuObservation } from './outside.ts';
+import { createSupervisorForTests } from './supervisor-for-tests.ts';
 
 /** As it is seen of a VM of QEMU. */
 export const seenWithoutDisk: QemuObservation = {
@@ -48,6 +49,8 @@ export interface DriverForTests extends VmDriver {
   recipes: (string | undefined)[];
   /** Ids of the VMs that run. */
   alive: Set<string>;
+  /** Ids of VMs that were taken over. */
+  adopted: string[];
   /** Lines that VMs were sent as heartbeat. */
   heartbeats: Map<string, number>;
   /** How many of the next boots fail. */
@@ -72,6 +75,7 @@ export function createDriverForTests(): DriverForTests {
     launched: [],
     recipes: [],
     alive: new Set(),
+    adopted: [],
     heartbeats: new Map(),
     failNext: 0,
     gate: undefined,
@@ -98,6 +102,14 @@ export function createDriverForTests(): DriverForTests {
       return vm;
     },
     reap: async () => [],
+    place: async () => 'tests:here',
+    async adopt(handle) {
+      const vm = running.get(handle.id);
+      if (!vm || !driver.alive.has(handle.id))
+        throw new VmError('gone', `The VM ${handle.id} is not there any more.`);
+      driver.adopted.push(handle.id);
+      return { ...vm, hostKey: handle.hostKey, clientKey: handle.clientKey };
+    },
     close: async () => void (await Promise.all([...running.values()].map((vm) => vm.destroy()))),
     cut: async (id) => await running.get(id)?.destroy(),
   };
@@ -109,6 +121,7 @@ async function startMachine(
   onHeartbeat: (lines: number) => void,
   driver: Pick<DriverForTests, 'commands' | 'outside'>,
 ): Promise<Vm> {
+  const supervise = createSupervisorForTests();
   const host = makeSshKeyPair();
   const client = makeSshKeyPair();
   const ssh = new ssh2.Server({ hostKeys: [host.privateKey] }, (connection) => {
@@ -130,10 +143,16 @@ async function startMachine(
           acceptCommand().on('data', (chunk: Buffer) => onHeartbeat(chunk.toString().split('\n').length - 1));
           return;
         }
-        const program = driver.commands.get(command);
+        const [path = '', ...args] = command.split(' ');
+        const program = driver.commands.get(path);
         if (!program) return reject();
         const channel = acceptCommand();
         const cut = () => sockets.forEach((socket) => void socket.destroy());
+        if (path === '/usr/lib/ebb/step') {
+          const start = (input: string, print: (text: string) => void) =>
+            program({ username, stdin: Promise.resolve(input), print, cut });
+          return supervise({ channel, args, start });
+        }
         const print = (text: string) => void channel.write(text);
         void program({ username, stdin: readAll(channel), print, cut }).then((code) => {
           if (channel.destroyed) return;
@@ -169,6 +188,8 @@ async function startMachine(
       for (const socket of sockets) socket.destroy();
       await exited;
     },
+    share: async () => {},
+    release: async () => {},
   };
 }
 

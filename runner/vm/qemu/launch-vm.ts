@@ -9,7 +9,7 @@ import { readConsole } from './console.ts';
 import { freePort } from './free-port.ts';
 import { observeProcess } from './observe-process.ts';
 import { type StartedVm, startKernel, startProgram } from './start.ts';
-import { createVmFolder } from './vm-folder.ts';
+import { createVmFolder, dropVmFolder, shareVmFolder } from './vm-folder.ts';
 import { type BootingVm, whenReady } from './when-ready.ts';
 
 export interface QemuLaunch extends VmLaunch {
@@ -95,6 +95,13 @@ function describe(parts: {
     consoleTail: () => console.tail(),
     observe: async () => ({ image: await launch.parts, outside: await observeProcess(qemu.pid as number) }),
     destroy,
+    share: () => shareVmFolder(folder),
+    async release() {
+      started.release();
+      identity.clientKey.fill(0);
+      // When nobody adopts it, it ends itself.
+      void exited.then(() => dropVmFolder(folder)).catch(() => undefined);
+    },
   };
   return { vm, console, complaint: () => complaint.trim() };
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../../contract/process-identity.ts';
-import { createVmFolder, reapFolders, writeOwner } from './vm-folder.ts';
+import { createFolderReaper, createVmFolder, writeOwner } from './vm-folder.ts';
 
 const deadRunner: ProcessIdentity = { pid: process.pid, startedAt: 'another boot 1' };
 
@@ -38,7 +38,7 @@ describe('the folder of running VMs', () => {
     try {
       const folder = await createVmFolder(runtimeDir, 'vm_1');
       await writeOwner(folder, { qemu: identity.pid });
-      assert.deepEqual(await reapFolders(runtimeDir), []);
+      assert.deepEqual(await createFolderReaper(runtimeDir)(), []);
       assert.equal(await isAlive(identity), true);
       assert.deepEqual(JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')).qemu, identity);
     } finally {
@@ -51,7 +51,7 @@ describe('the folder of running VMs', () => {
     const { exit, identity } = await startProcess();
     await writeOrphan('vm_1', identity);
     await writeOrphan('vm_2');
-    assert.deepEqual((await reapFolders(runtimeDir)).sort(), ['vm_1', 'vm_2']);
+    assert.deepEqual((await createFolderReaper(runtimeDir)()).sort(), ['vm_1', 'vm_2']);
     assert.equal(await isAlive(identity), false);
     await exit;
     assert.deepEqual(await readdir(runtimeDir), []);
@@ -60,7 +60,7 @@ describe('the folder of running VMs', () => {
   test('ends a TPM that waits for a QEMU which never came', async () => {
     const { exit, identity } = await startProcess();
     await writeOrphan('vm_1', undefined, identity);
-    assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+    assert.deepEqual(await createFolderReaper(runtimeDir)(), ['vm_1']);
     assert.equal(await isAlive(identity), false);
     await exit;
   });
@@ -69,7 +69,7 @@ describe('the folder of running VMs', () => {
     const { child, exit, identity } = await startProcess();
     try {
       await writeOrphan('vm_1', { pid: identity.pid, startedAt: 'another boot 7' });
-      assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+      assert.deepEqual(await createFolderReaper(runtimeDir)(), ['vm_1']);
       assert.equal(await isAlive(identity), true);
     } finally {
       child.kill('SIGKILL');
@@ -79,9 +79,9 @@ describe('the folder of running VMs', () => {
 
   test('a folder that never got an owner is removed, but not while one may be on its way', async () => {
     await mkdir(join(runtimeDir, 'vm_1'), { recursive: true });
-    assert.deepEqual(await reapFolders(runtimeDir), []);
+    assert.deepEqual(await createFolderReaper(runtimeDir)(), []);
     await utimes(join(runtimeDir, 'vm_1'), 0, 0);
-    assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+    assert.deepEqual(await createFolderReaper(runtimeDir)(), ['vm_1']);
   });
 
   test('is none that others may write to, nor a link', async () => {
@@ -93,6 +93,6 @@ describe('the folder of running VMs', () => {
   });
 
   test('that is not there holds no VMs', async () => {
-    assert.deepEqual(await reapFolders(join(parent, 'nowhere')), []);
+    assert.deepEqual(await createFolderReaper(join(parent, 'nowhere'))(), []);
   });
 });
