@@ -31,7 +31,7 @@ export interface Place {
   limit?: number;
 }
 
-export type HeartbeatAnswer = 'held' | 'cancel' | 'lost';
+export type HeartbeatAnswer = 'held' | 'cancel' | 'taken' | 'lost';
 
 /**
  * The build queue. Every change is atomic; ids only. An entry waits, is leased by one holder, and leaves by `finish`. A
@@ -62,7 +62,7 @@ export interface BuildQueue {
   share(build: string, holder: string, place: string): Promise<boolean>;
   /**
    * Leases a build whose lease has run out and that was shared at this place, to go on with it; `takenFrom` held it
-   * since, one after the other. Undefined when there is none, and for one that is to be cancelled.
+   * since it was claimed, one after the other. Undefined when there is none, and for one that is to be cancelled.
    */
   takeOver(
     holder: string,
@@ -71,7 +71,10 @@ export interface BuildQueue {
   ): Promise<(QueueEntry & { takenFrom: string[] }) | undefined>;
   /** Has the lease run out now, for somebody to take the build over. False when it is not this holder's. */
   handOver(build: string, holder: string): Promise<boolean>;
-  /** Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more. */
+  /**
+   * Extends the lease; `cancel` asks the holder to stop. `taken` says that another one took the build over from it, `lost`
+   * that it is not leased any more, or to somebody who begins anew.
+   */
   heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
   /** Ends the lease and forgets the build. False when the lease was not this holder's. */
   finish(build: string, holder: string): Promise<boolean>;

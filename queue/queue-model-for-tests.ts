@@ -8,7 +8,7 @@ interface Known extends QueueEntry {
   runsOut?: boolean;
   cancelled?: boolean;
   place?: string;
-  /** Who held it since it was shared. */
+  /** Who it was taken from. */
   before?: string[];
 }
 
@@ -56,7 +56,7 @@ export class QueueModel {
   share(build: string, holder: string, place: string): boolean {
     const known = this.#builds.get(build);
     if (known?.holder !== holder) return false;
-    Object.assign(known, { place, before: [] });
+    known.place = place;
     return true;
   }
 
@@ -100,9 +100,9 @@ export class QueueModel {
     this.#builds.delete(build);
   }
 
-  heartbeat(build: string, holder: string): 'held' | 'cancel' | 'lost' {
+  heartbeat(build: string, holder: string): 'held' | 'cancel' | 'taken' | 'lost' {
     const known = this.#builds.get(build);
-    if (known?.holder !== holder) return 'lost';
+    if (known?.holder !== holder) return known?.before?.includes(holder) ? 'taken' : 'lost';
     known.runsOut = false;
     return known.cancelled ? 'cancel' : 'held';
   }

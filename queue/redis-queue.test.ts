@@ -209,13 +209,13 @@ test('a build whose holder is gone is taken over from its place by one runner, b
   assert.equal(await queue.takeOver('r2', minute, 'elsewhere'), undefined);
   const both = await Promise.all(['r2', 'r3'].map((holder) => queue.takeOver(holder, minute, 'here')));
   assert.deepEqual(both.filter(Boolean), [{ ...entry('b1'), takenFrom: ['r1'] }]);
-  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'lost');
+  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'taken');
   assert.equal(await queue.claim('r4', minute), undefined, 'the project is at its limit all the while');
   assert.equal(await queue.finish('b1', both[0] ? 'r2' : 'r3'), true);
   assert.equal((await queue.claim('r4', minute))?.build, 'b2');
 });
 
-test('a build that is handed over may be taken over at once, and tells all who had it since it was shared', async () => {
+test('a build that is handed over may be taken over at once, and tells all who had it', async () => {
   const queue = await freshQueue();
   await queue.enqueue(entry('b1'), 1);
   await queue.claim('r1', minute);
@@ -227,7 +227,9 @@ test('a build that is handed over may be taken over at once, and tells all who h
   await queue.takeOver('r2', 0, 'here');
   assert.deepEqual((await queue.takeOver('r3', 0, 'here'))?.takenFrom, ['r1', 'r2']);
   await queue.share('b1', 'r3', 'here');
-  assert.deepEqual((await queue.takeOver('r4', 0, 'here'))?.takenFrom, ['r3']);
+  assert.deepEqual((await queue.takeOver('r4', 0, 'here'))?.takenFrom, ['r1', 'r2', 'r3']);
+  await queue.requeue('b1', 'r4');
+  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'lost');
 });
 
 test('a build that is to be cancelled, or was given back, is not taken over', async () => {

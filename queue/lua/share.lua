@@ -2,5 +2,4 @@
 local build, holder, place = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('HGET', key('entry:' .. build), 'holder') ~= holder then return 0 end
 redis.call('HSET', key('entry:' .. build), 'place', place)
-redis.call('HDEL', key('entry:' .. build), 'before')
 return 1

@@ -1,5 +1,5 @@
 -- ARGV: holder, lease in milliseconds, place. Gives the holder a build whose lease ran out and whose VM is reached from the
--- place, unless it is to be cancelled: build, project, team, and who held it since it was shared, a line each. It was leased
+-- place, unless it is to be cancelled: build, project, team, and who held it since it was claimed, a line each. It was leased
 -- and stays so: no count changes.
 local holder, lease, place = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local at = now()

@@ -14,6 +14,8 @@ export interface BuildLog {
   command(about: { number: number; phase: Phase; command: string }, onKept: OnKept): CommandOutput;
   /** Goes on with the output of a command where the log's cursor stands. */
   resume(number: number, onKept: OnKept): CommandOutput;
+  /** Resolves when all that was written is with the API, or the API refused it. */
+  sync(): Promise<void>;
   /** From now on these values do not appear. */
   mask(secrets: readonly string[]): void;
   /** Says how the attempt ended and sends what is left. Rejects with what made the API refuse the log. */
@@ -68,6 +70,7 @@ export function createBuildLog(options: {
   let lineMask: Mask = createMask([]);
   let room = Math.max(0, options.limit - reserveBytes - options.from);
   let ended = false;
+  let told = options.cursor?.told;
 
   const mark = (): LogMark | undefined => {
     if (command < 0) return undefined;
@@ -75,7 +78,7 @@ export function createBuildLog(options: {
       ...{ number, onKept, offset: received - mask.held() },
     }));
     const offsets = Object.fromEntries(kept.map(({ number, offset }) => [number, offset]));
-    const cursor: LogCursor = { command, offsets, at_line_start: atLineStart, full };
+    const cursor: LogCursor = { command, offsets, at_line_start: atLineStart, full, ...(told && { told }) };
     return {
       cursor: JSON.stringify(cursor),
       kept() {
@@ -135,6 +138,7 @@ export function createBuildLog(options: {
       return output;
     },
     resume: (number, onKept) => open(number, options.cursor?.offsets[number] ?? 0, onKept),
+    sync: () => shipper.sync(),
     mask(values) {
       secrets = values;
       lineMask = createMask(secrets);
@@ -144,7 +148,9 @@ export function createBuildLog(options: {
       const what = outcome.failed_command === undefined ? '' : ` (${outcome.failed_command})`;
       await flush();
       ended = true;
-      await send(masked(`${atLineStart ? '' : '\n'}ebb: ${outcome.outcome}${why}${what}\n`));
+      const again = told === outcome.outcome;
+      told = outcome.outcome;
+      if (!again) await send(masked(`${atLineStart ? '' : '\n'}ebb: ${outcome.outcome}${why}${what}\n`));
       await shipper.end();
     },
   };

@@ -50,6 +50,8 @@ export interface BuildReports {
 }
 
 const attemptTimeoutMs = 10_000;
+// The API takes no more; who had the build long before is of no interest.
+const maxTakenFrom = 50;
 const retryStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
@@ -85,7 +87,10 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
 
   return {
     async claim(build, leaseHolder, signal, takenFrom) {
-      const body = { lease_holder: leaseHolder, ...(takenFrom && { takes_over: takenFrom }) };
+      const body = {
+        lease_holder: leaseHolder,
+        ...(takenFrom && { takes_over: takenFrom.slice(-maxTakenFrom) }),
+      };
       const answer = await post(`${build}/claim`, await runnerToken(signal), body, signal);
       return (await answer.json()) as BuildSpecification;
     },

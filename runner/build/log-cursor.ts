@@ -12,6 +12,7 @@ const LogCursor = Type.Object({
   }),
   at_line_start: Type.Boolean(),
   full: Type.Boolean(),
+  told: Type.Optional(Type.String({ description: 'The outcome, once the line about the end is written.' })),
 });
 export type LogCursor = Static<typeof LogCursor>;
 

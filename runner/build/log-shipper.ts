@@ -20,6 +20,8 @@ export interface LogShipper {
    * of no bytes is kept with what comes before it.
    */
   write(chunk: Buffer, mark?: LogMark): Promise<void>;
+  /** Sends what there is, now; resolves when that is done, or when the API refused the log. */
+  sync(): Promise<void>;
   /** Sends the rest. Rejects with what made the API refuse the log. */
   end(): Promise<void>;
 }
@@ -44,11 +46,15 @@ export function createLogShipper(options: {
   let running: Promise<void> | undefined;
   let failure: unknown;
   let ending = false;
+  let hurry = new AbortController();
 
+  const pause = async () => {
+    const signal = AbortSignal.any([options.signal, hurry.signal]);
+    await delay(flushAfterMs, undefined, { signal }).catch(() => options.signal.throwIfAborted());
+  };
   const flush = async () => {
     while (pending.length > 0 && failure === undefined) {
-      if (!ending && pendingBytes < flushAtBytes)
-        await delay(flushAfterMs, undefined, { signal: options.signal });
+      if (!ending && pendingBytes < flushAtBytes) await pause();
       const taken = takeWhole(pending);
       const data = Buffer.concat(taken.map((each) => each.data));
       const marks = taken.flatMap(({ mark }) => mark ?? []);
@@ -76,6 +82,11 @@ export function createLogShipper(options: {
       pendingBytes += chunk.length;
       const done = start();
       if (pendingBytes > holdBackAtBytes) await done;
+    },
+    async sync() {
+      hurry.abort();
+      hurry = new AbortController();
+      await running;
     },
     async end() {
       ending = true;

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
 import { SshError } from '../ssh/ssh-error.ts';
@@ -8,7 +7,7 @@ import { type Attempt, at } from './attempt.ts';
 import { BuildEnd, errored, LetGo, lost } from './build-end.ts';
 import { createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
-import { type BuildReports, ControlPlaneError } from './control-plane.ts';
+import type { BuildReports } from './control-plane.ts';
 import { createCustodyLog } from './custody-log.ts';
 import { type LogCursor, parseLogCursor } from './log-cursor.ts';
 import { inWords, proveMeasuredBoot } from './prove-measured-boot.ts';
@@ -17,15 +16,7 @@ import { runCommands } from './run-commands.ts';
 import type { RunnerContext } from './runner-context.ts';
 import { shareVm, takeVmOver } from './share-vm.ts';
 import { openSecrets, wipeSecrets } from './steps.ts';
-
-/** How long an API that is away is waited for at the end of a build: with the VM alive, and then without it. */
-interface Patience {
-  vmMs: number;
-  apiMs: number;
-}
-
-/** How it is with a build once its runner is done with it. */
-export type BuildLeft = 'over' | 'left';
+import { type BuildLeft, type Patience, windUp } from './wind-up.ts';
 
 /**
  * Builds one specification on a VM of its own: boot, proof, checkout, steps; or goes on with one on the VM that another
@@ -157,62 +148,6 @@ async function openAndRunCommands(
   }
 }
 
-/**
- * First the log and the state that people wait for, then the VM. An API that is away must not keep a VM alive: then the
- * VM goes first, and what the API did not hear is told afterwards. A VM that another runner has by now is left to it.
- */
-async function windUp(
-  {
-    context,
-    specification,
-    reports,
-    custody,
-    log,
-  }: Pick<Attempt, 'context' | 'specification' | 'reports' | 'custody' | 'log'>,
-  end: BuildEnd,
-  vm: LiveVm | undefined,
-  { vmMs, apiMs }: Patience,
-): Promise<BuildLeft> {
-  const incomplete = (error: unknown) =>
-    context.log.warn({ build: specification.build_id, error: String(error) }, 'log incomplete');
-  const soon = AbortSignal.any([context.signal, AbortSignal.timeout(vmMs)]);
-  const shipped = Promise.all([log.end(end).catch(incomplete), custody.settled()]);
-  const finish = async (signal: AbortSignal) => {
-    await Promise.race([shipped, whenAborted(signal)]);
-    signal.throwIfAborted();
-    await reports.finish(end.outcome, signal);
-  };
-  const refusal = await finish(soon).then(
-    () => undefined,
-    (error: unknown) => error ?? new Error('The end could not be told.'),
-  );
-  if (isTakenOver(refusal)) {
-    await vm?.leave();
-    return 'left';
-  }
-  if (vm) await vm.end();
-  const patience = AbortSignal.any([context.signal, AbortSignal.timeout(apiMs)]);
-  try {
-    if (refusal) await finish(patience);
-  } finally {
-    // Also when the attempt was given up meanwhile: a revocation waits for every VM.
-    if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
-  }
-  return 'over';
-}
-
-function isTakenOver(error: unknown): boolean {
-  return error instanceof ControlPlaneError && error.code === 'taken_over';
-}
-
-function stopped(reason: unknown): string {
-  return reason instanceof LetGo ? reason.message : 'The runner stopped.';
-}
-
-async function whenAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
-}
-
 function toEnd(
   error: unknown,
   about: {
@@ -237,4 +172,8 @@ function toEnd(
     return errored(`${error.message} Was the project revoked, or the runner's key changed?`);
   if (error instanceof SshError) return lost(`The VM was lost: ${error.message}`);
   return lost(error instanceof Error ? error.message : String(error));
+}
+
+function stopped(reason: unknown): string {
+  return reason instanceof LetGo ? reason.message : 'The runner stopped.';
 }

@@ -93,8 +93,9 @@ function holdLease(context: RunnerContext, build: string, holder: string, ended:
       const answer = await context.queue.heartbeat(build, holder, leaseMs).catch(() => 'unanswered' as const);
       if (answer === 'held') heldUntil = asked + leaseMs;
       if (answer === 'cancel') stop.abort(cancelled);
-      if (answer === 'lost') stop.abort(new LetGo('Another runner has the lease on the build.'));
-      if (Date.now() > heldUntil) stop.abort(lost('The runner could not renew its lease on the build.'));
+      if (answer === 'taken') stop.abort(new LetGo('Another runner took the build over.'));
+      if (answer === 'lost' || Date.now() > heldUntil)
+        stop.abort(lost('The runner lost its lease on the build.'));
       await delay(heartbeatMs, undefined, { signal: ended }).catch(() => undefined);
     }
     // While an aborted build is wound up its lease must not run out under it.

@@ -10,16 +10,19 @@ import { lost } from './build-end.ts';
  * that: sealed to the project, so that only runners open it. Gives the place from where the VM is reached.
  */
 export async function shareVm(attempt: Attempt, { vm }: LiveVm): Promise<string | undefined> {
-  const { context, reports, vault, signal } = attempt;
+  const { context, reports, vault, log, signal } = attempt;
   const place = vm.share && (await context.driver.place?.());
   if (!place) {
     await reports.milestone(at('checkout_done'), signal);
     return undefined;
   }
+  // Who goes on from here has the log as far as the API has it.
+  const written = log.sync();
   const { image } = await vm.observe(signal);
   const bytes = encodeVmHandle(vm, image);
   const handle = await vault.seal(bytes, 'vm-handle').finally(() => bytes.fill(0));
   await vm.share?.();
+  await written;
   await reports.milestone({ ...at('checkout_done'), vm_handle: handle }, signal);
   return place;
 }
