@@ -15,8 +15,8 @@ export interface CommandEnd {
 export interface AttachedCommand {
   /** When all output up to the command's end is taken. Rejects with SshError, BuildEnd, or what `onOutput` threw. */
   ended: Promise<CommandEnd>;
-  /** When there is nothing more to come, or the connection is gone. Rejects never. */
-  over: Promise<void>;
+  /** True when there is nothing more to come, false when it is lost from sight here. Rejects never. */
+  over: Promise<boolean>;
   /** Output up to this offset need not be given again, to nobody. */
   acknowledge(offset: number): void;
 }
@@ -40,10 +40,14 @@ export function attachCommand(session: SshSession, attachment: Attachment): Atta
   const readFrames = createFrameReader();
   let offset = from;
   let complaint = '';
+  let told = false;
 
   const take = async ({ kind, payload }: Frame) => {
     if (kind === 'f') offset = Number(payload.toString());
-    if (kind === 'e') ended.resolve(readEnd(payload.toString()));
+    if (kind === 'e') {
+      ended.resolve(readEnd(payload.toString()));
+      told = true;
+    }
     if (kind !== 'o') return;
     offset += payload.length;
     await onOutput(payload, offset);
@@ -64,9 +68,14 @@ export function attachCommand(session: SshSession, attachment: Attachment): Atta
     signal,
   });
   const over = run.then(
-    // Nothing, where the end was told.
-    () => ended.reject(lost(`A command was lost from sight in its VM. ${complaint}`.trim())),
-    (error) => ended.reject(error),
+    () => {
+      ended.reject(lost(`A command was lost from sight in its VM. ${complaint}`.trim()));
+      return told;
+    },
+    (error) => {
+      ended.reject(error);
+      return false;
+    },
   );
   ended.promise.catch(() => {}).finally(() => input.fill(0));
   return {

@@ -116,7 +116,8 @@ function openOutput(open: (onKept: (offset: number) => void) => CommandOutput): 
     attach(vm, about) {
       const onOutput = (chunk: Buffer, end: number) => output.write(chunk, end);
       attached = attachCommand(vm.connection, { ...about, from: output.from, onOutput });
-      void attached.over.then(() => output.over());
+      // What is held back must stay so where another runner goes on: it may be half a secret.
+      void attached.over.then((whole) => whole && output.over());
       return attached;
     },
   };

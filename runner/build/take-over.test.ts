@@ -201,6 +201,59 @@ describe('a build that outlives its runner', () => {
     assert.deepEqual([kept.ends, driver.alive.size], [['passed'], 0]);
   });
 
+  test('shows no half of a secret when its runner is gone between both', async () => {
+    const stop = new AbortController();
+    const goOn = Promise.withResolvers<void>();
+    program('step', async ({ stdin, print }) => {
+      if (!(await stdin).includes('./deploy')) return 0;
+      print('the token is hush-');
+      // Until the log has what is before it.
+      while (!kept.log.includes('the token is')) await delay(5);
+      stop.abort(letGo);
+      await goOn.promise;
+      print('hush\n');
+      return 0;
+    });
+    assert.equal(await run({ signal: stop.signal }), 'left');
+    assert.match(kept.log, /the token is $/);
+    goOn.resolve();
+    assert.equal(await run({ resume: true }), 'over');
+    assert.match(kept.log, /^the token is \*\*\*$/m);
+    assert.doesNotMatch(kept.log, /hush/);
+  });
+
+  test('still has in its log what an earlier command left running, before and after', async () => {
+    const stop = new AbortController();
+    const goneOn = Promise.withResolvers<void>();
+    let background = (_: string) => {};
+    program('step', async ({ stdin, print, linger }) => {
+      const command = (await stdin).split('\0').at(-2) ?? '';
+      if (command === 'npm ci') {
+        const letGoOfOutput = linger?.() ?? assert.fail();
+        background = print;
+        void goneOn.promise.then(letGoOfOutput);
+      }
+      if (command === 'npm test') {
+        background('before\n');
+        // Until the log has it.
+        while (!kept.log.includes('before\n')) await delay(5);
+        stop.abort(letGo);
+        await delay(50);
+        background('between\n');
+      }
+      if (command === './deploy') {
+        background('after\n');
+        goneOn.resolve();
+      }
+      return 0;
+    });
+    assert.equal(await run({ signal: stop.signal }), 'left');
+    assert.match(kept.log, /what it left running goes on/);
+    assert.equal(await run({ resume: true }), 'over');
+    assert.deepEqual(kept.log.match(/^(before|between|after)$/gm), ['before', 'between', 'after']);
+    assert.deepEqual(kept.ends, ['passed']);
+  });
+
   test('is lost with its runner as long as its VM is not shared', async () => {
     const stop = new AbortController();
     program('checkout', async () => {

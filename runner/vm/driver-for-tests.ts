@@ -38,6 +38,8 @@ export type Command = (run: {
   /** Everything that comes in, at its end. */
   stdin: Promise<string>;
   print(text: string): void;
+  /** Of `step` alone: something holds the output open until what this gives is called. */
+  linger?(): () => void;
   /** Ends the machine as if its power were cut. */
   cut(): void;
 }) => Promise<number>;
@@ -149,8 +151,8 @@ async function startMachine(
         const channel = acceptCommand();
         const cut = () => sockets.forEach((socket) => void socket.destroy());
         if (path === '/usr/lib/ebb/step') {
-          const start = (input: string, print: (text: string) => void) =>
-            program({ username, stdin: Promise.resolve(input), print, cut });
+          const start = (input: string, holds: Pick<Parameters<Command>[0], 'print' | 'linger'>) =>
+            program({ ...holds, username, stdin: Promise.resolve(input), cut });
           return supervise({ channel, args, start });
         }
         const print = (text: string) => void channel.write(text);

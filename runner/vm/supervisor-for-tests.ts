@@ -1,10 +1,14 @@
 import type ssh2 from 'ssh2';
 import type { Command } from './driver-for-tests.ts';
 
+type Start = (input: string, holds: Pick<Parameters<Command>[0], 'print' | 'linger'>) => ReturnType<Command>;
+
 interface Supervised {
   kept: Buffer;
   base: number;
   end?: string;
+  /** How many hold its output open. */
+  open: number;
   /** Called when there is more to tell. */
   changed(): void;
 }
@@ -16,7 +20,7 @@ interface Supervised {
 export function createSupervisorForTests(): (options: {
   channel: ssh2.ServerChannel;
   args: string[];
-  start(input: string, print: (text: string) => void): ReturnType<Command>;
+  start: Start;
 }) => void {
   const commands = new Map<string, Supervised>();
   return ({ channel, args: [number = '', from = '0'], start }) => {
@@ -39,17 +43,21 @@ export function createSupervisorForTests(): (options: {
   };
 }
 
-function launch(
-  input: string,
-  start: (input: string, print: (text: string) => void) => ReturnType<Command>,
-): Supervised {
-  const command: Supervised = { kept: Buffer.alloc(0), base: 0, changed: () => {} };
+function launch(input: string, start: Start): Supervised {
+  const command: Supervised = { kept: Buffer.alloc(0), base: 0, open: 0, changed: () => {} };
   const print = (text: string) => {
     command.kept = Buffer.concat([command.kept, Buffer.from(text)]);
     command.changed();
   };
-  void start(input, print).then((code) => {
-    command.end = `exit ${code}`;
+  const linger = () => {
+    command.open += 1;
+    return () => {
+      command.open -= 1;
+      command.changed();
+    };
+  };
+  void start(input, { print, linger }).then((code) => {
+    command.end = `exit ${code}${command.open > 0 ? ' lingers' : ''}`;
     command.changed();
   });
   return command;
@@ -71,7 +79,7 @@ function attach(channel: ssh2.ServerChannel, command: Supervised, from: number) 
     if (command.end === undefined) return;
     if (!told) tell('e', Buffer.from(command.end));
     told = true;
-    if (command.kept.length > 0) return;
+    if (command.kept.length > 0 || command.open > 0) return;
     channel.exit(0);
     channel.end();
   };
