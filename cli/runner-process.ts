@@ -27,8 +27,7 @@ const reapIntervalMs = 60_000;
 
 /**
  * Runs a runner until `stop` aborts: builds under way are finished then; `handOver` leaves them to other runners, `kill`
- * gives them back and ends at once.
- * `onReady` is called when it claims builds.
+ * gives them back and ends at once. `onReady` is called when it claims builds.
  */
 export async function runRunnerProcess(options: {
   configuration: RunnerConfiguration;

@@ -15,8 +15,8 @@ import { resumeOf, takeOver } from './take-over.ts';
 
 /**
  * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
- * ask again until its VM is up, for an answer that got lost. With `takesOver`, who may have held the lease that ran out, it gives what is needed to go on with a
- * build that runs. Throws 409.
+ * ask again until its VM is up, for an answer that got lost. With `takesOver`, names of who may have held the lease that
+ * ran out, it gives what is needed to go on with a build that runs. Throws 409.
  */
 export async function claimBuild(
   context: ApiContext,

@@ -10,8 +10,9 @@ export const logLimitBytes = 64 * 1024 * 1024;
 
 /**
  * Appends bytes to a build's log at an offset, sealed to its project. Bytes that are there already are skipped, so that a
- * repeated call changes nothing; `cursor`, where the runner stood behind them, is kept with them. What comes after the logs were destroyed is counted and not kept. Throws 409 `old_attempt` when another attempt writes by now, 409 `log_gap` with where the log ends, and
- * 413 `log_limit`.
+ * repeated call changes nothing; `cursor`, where the runner stood behind them, is kept with them. What comes after the
+ * logs were destroyed is counted and not kept. Throws 409 `old_attempt` when another attempt writes by now, 409
+ * `taken_over` when another runner does, 409 `log_gap` with where the log ends, and 413 `log_limit`.
  */
 export async function appendLog(
   context: ApiContext,
