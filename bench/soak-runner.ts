@@ -47,9 +47,10 @@ const keyring = await openKeyring({ EBB_KEY_ENCRYPTION_KEY_FILE, EBB_DEPLOYMENT:
 process.send?.('ready');
 await runRunner(
   {
-    ...{ name: 'soak', queue, pool, keyring, allowHostSwap: true, slots: Number(EBB_SLOTS) },
+    ...{ name: 'soak', queue, driver, pool, keyring, allowHostSwap: true, slots: Number(EBB_SLOTS) },
     controlPlane: createControlPlane({ url: EBB_API_URL, apiKey: EBB_RUNNER_KEY }),
     log: pino({ level: 'warn' }),
+    handOver: new AbortController().signal,
     signal: new AbortController().signal,
   },
   stop.signal,

@@ -22,6 +22,7 @@ import { createVmPool } from '../runner/vm/pool.ts';
 import { canMeasure } from '../runner/vm/qemu/can-measure.ts';
 import { createQemuDriver } from '../runner/vm/qemu/qemu-driver.ts';
 import { trackVms } from '../runner/vm/vms-in-use.ts';
+import { handOverSignal } from './hand-over.ts';
 import { defaultRuntimeDir } from './memory-folder.ts';
 import { serveMetricsAt } from './serve-metrics-at.ts';
 
@@ -31,18 +32,21 @@ const reapIntervalMs = 60_000;
 const troubles = new Set(['boot_failed', 'end_failed', 'unhealthy', 'breaker_open']);
 
 /**
- * Runs a runner until `stop` aborts: builds under way are finished then; `kill` gives them back and ends at once.
- * `onReady` is called when it claims builds.
+ * Runs a runner until `stop` aborts: builds under way are finished then; `handOver` leaves them to other runners, `kill`
+ * gives them back and ends at once. `onReady` is called when it claims builds.
  */
 export async function runRunnerProcess(options: {
   configuration: RunnerConfiguration;
   stop: AbortSignal;
+  handOver: AbortSignal;
   kill: AbortSignal;
   onReady(): void;
   /** Given what to call when VMs are to boot a newer image, if there is one. */
   onRenew?(renew: () => void): void;
 }): Promise<void> {
   const { configuration, stop, kill } = options;
+  const drainSeconds = configuration.EBB_DRAIN_SECONDS;
+  const handOver = handOverSignal({ stop, asked: options.handOver, drainSeconds });
   const log = pino({ name: 'ebb-runner' });
   const keyring = await openKeyring(configuration);
   const queue = await createRedisQueue({
@@ -89,11 +93,13 @@ export async function runRunnerProcess(options: {
         queue,
         controlPlane,
         pool: vms.pool,
+        driver,
         keyring,
         allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,
         slots: configuration.EBB_SLOTS,
         metrics,
         log,
+        handOver,
         signal: kill,
       },
       stop,

@@ -1,16 +1,18 @@
 /**
- * Turns signals into AbortSignals: the first SIGTERM or SIGINT asks to finish what is under way (`stop`), the second
- * one to end now (`kill`). A parent that goes away without a word means now, so that no child outlives it.
+ * Turns signals into AbortSignals: the first SIGTERM or SIGINT asks to finish what is under way (`stop`). After that
+ * SIGTERM asks to hand it over (`handOver`), where somebody else can go on with it, and SIGINT, or a third SIGTERM, to end
+ * now (`kill`). A parent that goes away without a word means now, so that no child outlives it.
  */
-export function onStopRequest(): { stop: AbortSignal; kill: AbortSignal } {
+export function onStopRequest(): { stop: AbortSignal; handOver: AbortSignal; kill: AbortSignal } {
   const stop = new AbortController();
+  const handOver = new AbortController();
   const kill = new AbortController();
-  const ask = () => (stop.signal.aborted ? kill : stop).abort(new Error('The process was asked to stop.'));
-  process.on('SIGTERM', ask);
-  process.on('SIGINT', ask);
+  const asked = new Error('The process was asked to stop.');
+  process.on('SIGTERM', () => [stop, handOver, kill].find(({ signal }) => !signal.aborted)?.abort(asked));
+  process.on('SIGINT', () => (stop.signal.aborted ? kill : stop).abort(asked));
   process.on('disconnect', () => {
     stop.abort(new Error('The parent process is gone.'));
     kill.abort(new Error('The parent process is gone.'));
   });
-  return { stop: stop.signal, kill: kill.signal };
+  return { stop: stop.signal, handOver: handOver.signal, kill: kill.signal };
 }

@@ -41,6 +41,17 @@ export const BuildSpecification = Type.Object({
   timeout_seconds: Type.Integer(),
   image: Type.String(),
   memory_mib: Type.Integer(),
+  resume: Type.Optional(
+    Type.Object(
+      {
+        vm_handle: Type.String({ description: 'Compact JWE: what opens the VM that the build runs on.' }),
+        log_cursor: Type.Optional(Type.String({ description: 'What came with the last bytes of the log.' })),
+        custody_events: Type.Integer({ description: 'How many the attempt reported.' }),
+        seconds_left: Type.Integer({ description: 'Of its time limit.' }),
+      },
+      { description: 'Where to go on, in a build that another runner had.' },
+    ),
+  ),
 });
 export type BuildSpecification = Static<typeof BuildSpecification>;
 
@@ -53,6 +64,14 @@ export const BuildClaim = Type.Object(
       description:
         'The name under which the lease is held, used for this claim only. A claim repeated under it gets the same attempt.',
     }),
+    takes_over: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+        minItems: 1,
+        maxItems: 50,
+        description:
+          'Who may have held the lease until it ran out, to go on with the attempt where that one left.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -70,10 +89,32 @@ export const MilestoneReport = Type.Object(
     proof: Type.Optional(Type.Unknown({ description: 'What the VM showed of its disks, with `vm_ready`.' })),
     report: Type.Optional(VmReport),
     exit: Type.Optional(VmExit),
+    vm_handle: Type.Optional(
+      Type.String({
+        maxLength: 8192,
+        pattern: '^[\\w-]+(\\.[\\w-]*){4}$',
+        description:
+          'With `checkout_done`: what another runner needs to take the VM over, a compact JWE to the project’s key.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 export type MilestoneReport = Static<typeof MilestoneReport>;
+
+/** Query of POST /v1/builds/{id}/log, whose body are bytes of the log. */
+export const LogAppend = Type.Object({
+  attempt: Type.Integer({ minimum: 1 }),
+  offset: Type.Integer({ minimum: 0, description: 'Where in the log the bytes belong.' }),
+  cursor: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 4000,
+      description: 'Where the runner stands behind the bytes, for one that goes on from there.',
+    }),
+  ),
+});
+export type LogAppend = Static<typeof LogAppend>;
 
 /** POST /v1/builds/{id}/waiting: why a build that was claimed has no VM yet. */
 export const WaitReport = Type.Object(

@@ -32,7 +32,7 @@ export interface Place {
   limit?: number;
 }
 
-export type HeartbeatAnswer = 'held' | 'cancel' | 'lost' | 'absent';
+export type HeartbeatAnswer = 'held' | 'cancel' | 'taken' | 'lost' | 'absent';
 
 /** `turn`: for its turn, or for a runner that takes it. */
 export const waitReasons = [
@@ -77,8 +77,25 @@ export interface BuildQueue {
    */
   claim(holder: string, leaseMs: number): Promise<QueueEntry | undefined>;
   /**
-   * Extends the lease; `cancel` asks the holder to stop, `lost` says that the lease is not its own any more, `absent` that
-   * Redis knows nothing of the build: if it lost its memory, the sweeper gives the lease back.
+   * Says from which place the VM of a leased build can be taken over. False when the lease is not this holder's. Who
+   * claims the build or takes it over says it again.
+   */
+  share(build: string, holder: string, place: string): Promise<boolean>;
+  /**
+   * Leases a build whose lease has run out and that was shared at this place, to go on with it; `takenFrom` held it
+   * since it was claimed, one after the other. Undefined when there is none, and for one that is to be cancelled.
+   */
+  takeOver(
+    holder: string,
+    leaseMs: number,
+    place: string,
+  ): Promise<(QueueEntry & { takenFrom: string[] }) | undefined>;
+  /** Has the lease run out now, for somebody to take the build over. False when it is not this holder's. */
+  handOver(build: string, holder: string): Promise<boolean>;
+  /**
+   * Extends the lease; `cancel` asks the holder to stop. `taken` says that another one took the build over from it, `lost`
+   * that it is leased to somebody who begins anew, or to nobody, `absent` that Redis knows nothing of the build: if it lost its
+   * memory, the sweeper gives the lease back.
    */
   heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
   /** When the build's lease runs out, by Redis' clock in milliseconds; undefined when it has none. */
@@ -101,8 +118,11 @@ export interface BuildQueue {
     concurrency: number,
     order?: BuildOrder,
   ): Promise<boolean>;
-  /** Builds whose lease has run out, at most `limit`, the longest first; they stay until `requeue` or `forget`. */
-  expired(limit?: number): Promise<string[]>;
+  /**
+   * Builds whose lease has run out, `forMs` ago or more, at most `limit`, the longest first; they stay until `takeOver`,
+   * `requeue` or `forget`.
+   */
+  expired(options?: { forMs?: number; limit?: number }): Promise<string[]>;
   /** Of each of the builds what the queue knows, in their order; undefined where it does not know it. */
   look(builds: string[]): Promise<(Listed | undefined)[]>;
   /**

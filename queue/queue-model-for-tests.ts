@@ -7,6 +7,9 @@ interface Known extends QueueEntry {
   holder?: string;
   runsOut?: boolean;
   cancelled?: boolean;
+  place?: string;
+  /** Who it was taken from. */
+  before?: string[];
 }
 
 /**
@@ -52,6 +55,40 @@ export class QueueModel {
     const known = this.#builds.get(build);
     if (!known?.holder || (known.holder !== holder && !known.runsOut)) return false;
     delete known.holder;
+    delete known.place;
+    delete known.before;
+    return true;
+  }
+
+  share(build: string, holder: string, place: string): boolean {
+    const known = this.#builds.get(build);
+    if (known?.holder !== holder) return false;
+    known.place = place;
+    return true;
+  }
+
+  tookOver(
+    taken: (QueueEntry & { takenFrom: string[] }) | undefined,
+    { holder, place, runsOut }: { holder: string; place: string; runsOut: boolean },
+  ): void {
+    const may = [...this.#builds.values()].filter(
+      (known) => known.holder && known.runsOut && known.place === place && !known.cancelled,
+    );
+    if (!taken) {
+      assert.deepEqual(may, [], 'a build that may be taken over is not given');
+      return;
+    }
+    const known = may.find(({ build }) => build === taken.build);
+    assert.ok(known?.holder, `${taken.build} must not be taken over now`);
+    const before = [...(known.before ?? []), known.holder];
+    assert.deepEqual(taken.takenFrom, before);
+    Object.assign(known, { holder, runsOut, before });
+  }
+
+  handOver(build: string, holder: string): boolean {
+    const known = this.#builds.get(build);
+    if (known?.holder !== holder) return false;
+    known.runsOut = true;
     return true;
   }
 
@@ -70,10 +107,10 @@ export class QueueModel {
     this.#builds.delete(build);
   }
 
-  heartbeat(build: string, holder: string): 'held' | 'cancel' | 'lost' | 'absent' {
+  heartbeat(build: string, holder: string): 'held' | 'cancel' | 'taken' | 'lost' | 'absent' {
     const known = this.#builds.get(build);
     if (!known) return 'absent';
-    if (known?.holder !== holder) return 'lost';
+    if (known.holder !== holder) return known.before?.includes(holder) ? 'taken' : 'lost';
     known.runsOut = false;
     return known.cancelled ? 'cancel' : 'held';
   }

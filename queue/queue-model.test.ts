@@ -19,6 +19,9 @@ const minute = 60_000;
 const build = fc.constantFrom('b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b8');
 const project = fc.constantFrom('p1', 'p2', 'p3', 'p4');
 const team = fc.constantFrom('t1', 't2');
+const place = fc.constantFrom('here', 'there');
+/** Whether it is asked by who holds the build. */
+const own = fc.boolean();
 const limit = fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined });
 const teamOf = { p1: 't1', p2: 't1', p3: 't2', p4: 't2' } as const;
 
@@ -51,6 +54,12 @@ const command = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('claim' as const), runsOut: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('finish' as const), build, own: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('requeue' as const), build, own: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('share' as const), build, place, own }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('takeOver' as const), place, runsOut: fc.boolean() }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('handOver' as const), build, own }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), build }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), build }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('heartbeat' as const), build, own: fc.boolean() }) },
@@ -129,6 +138,22 @@ async function obey(queue: BuildQueue, model: QueueModel, one: Command): Promise
     case 'requeue': {
       const holder = model.holderOf(one.build, one.own);
       assert.equal(await queue.requeue(one.build, holder), model.requeue(one.build, holder));
+      return;
+    }
+    case 'share': {
+      const holder = model.holderOf(one.build, one.own);
+      const shared = await queue.share(one.build, holder, one.place);
+      assert.equal(shared, model.share(one.build, holder, one.place));
+      return;
+    }
+    case 'takeOver': {
+      const holder = nextHolder();
+      const taken = await queue.takeOver(holder, one.runsOut ? 0 : minute, one.place);
+      return model.tookOver(taken, { holder, place: one.place, runsOut: one.runsOut });
+    }
+    case 'handOver': {
+      const holder = model.holderOf(one.build, one.own);
+      assert.equal(await queue.handOver(one.build, holder), model.handOver(one.build, holder));
       return;
     }
     case 'cancel':

@@ -234,3 +234,49 @@ test('a server that a killed process left behind is ended by the next start in i
   queues.push(queue);
   await queue.ping();
 });
+
+test('a build whose holder is gone is taken over from its place by one runner, before it is waited for, and counts once', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 1);
+  await queue.claim('r1', 0);
+  assert.equal(await queue.takeOver('r2', minute, 'here'), undefined, 'nobody shared it');
+  assert.equal(await queue.share('b1', 'r2', 'here'), false);
+  assert.equal(await queue.share('b1', 'r1', 'here'), true);
+  assert.equal(await queue.takeOver('r2', minute, 'elsewhere'), undefined);
+  const both = await Promise.all(['r2', 'r3'].map((holder) => queue.takeOver(holder, minute, 'here')));
+  assert.deepEqual(both.filter(Boolean), [{ ...entry('b1'), takenFrom: ['r1'] }]);
+  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'taken');
+  assert.equal(await queue.claim('r4', minute), undefined, 'the project is at its limit all the while');
+  assert.equal(await queue.finish('b1', both[0] ? 'r2' : 'r3'), true);
+  assert.equal((await queue.claim('r4', minute))?.build, 'b2');
+});
+
+test('a build that is handed over may be taken over at once, and tells all who had it', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  await queue.claim('r1', minute);
+  await queue.share('b1', 'r1', 'here');
+  assert.equal(await queue.handOver('b1', 'r2'), false);
+  assert.equal(await queue.handOver('b1', 'r1'), true);
+  assert.deepEqual(await queue.expired(), ['b1']);
+  assert.deepEqual(await queue.expired({ forMs: minute }), [], 'not for a minute yet');
+  await queue.takeOver('r2', 0, 'here');
+  assert.deepEqual((await queue.takeOver('r3', 0, 'here'))?.takenFrom, ['r1', 'r2']);
+  await queue.share('b1', 'r3', 'here');
+  assert.deepEqual((await queue.takeOver('r4', 0, 'here'))?.takenFrom, ['r1', 'r2', 'r3']);
+  await queue.requeue('b1', 'r4');
+  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'lost');
+});
+
+test('a build that is to be cancelled, or was given back, is not taken over', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  await queue.claim('r1', 0);
+  await queue.share('b1', 'r1', 'here');
+  await queue.requeue('b1', 'r1');
+  await queue.claim('r2', 0);
+  assert.equal(await queue.takeOver('r3', minute, 'here'), undefined, 'its new holder has another VM');
+  await queue.share('b1', 'r2', 'here');
+  await queue.cancel('b1');
+  assert.equal(await queue.takeOver('r3', minute, 'here'), undefined);
+});

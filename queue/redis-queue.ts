@@ -53,6 +53,13 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       if (!answer) known = Math.max(known, heard);
       return toEntry(answer);
     },
+    share: async (build, holder, place) => (await scripts.share(build, holder, place)) === 1,
+    async takeOver(holder, leaseMs, place) {
+      const answer = (await scripts.take_over(holder, leaseMs, place)) as string[] | null;
+      const entry = toEntry(answer);
+      return entry && { ...entry, takenFrom: (answer?.[3] ?? '').split('\n') };
+    },
+    handOver: async (build, holder) => (await scripts.hand_over(build, holder)) === 1,
     heartbeat: async (build, holder, leaseMs) =>
       (await scripts.heartbeat(build, holder, leaseMs)) as HeartbeatAnswer,
     async leaseUntil(build) {
@@ -65,7 +72,7 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     forget: async (build) => void (await scripts.forget(build)),
     restore: async (entry, { holder, leaseMs }, concurrency, order) =>
       (await scripts.restore(...inFull(entry, concurrency, order), holder, leaseMs)) === 1,
-    expired: async (limit = 1000) => (await scripts.expired(limit)) as string[],
+    expired: async ({ forMs = 0, limit = 1000 } = {}) => (await scripts.expired(forMs, limit)) as string[],
     ...createLooks(scripts, prefix),
     lead: async (name, forMs) => (await scripts.lead(name, forMs)) === 1,
     walk: async (name, throughAll) =>

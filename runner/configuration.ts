@@ -66,6 +66,14 @@ const RunnerEnvironment = Type.Object({
     default: 1024,
     description: 'Memory of the VMs that wait.',
   }),
+  EBB_DRAIN_SECONDS: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 86_400,
+      description:
+        'How long a runner that is asked to stop finishes its builds before it hands the rest to other runners; without end when not set.',
+    }),
+  ),
   EBB_ALLOW_HOST_SWAP: Type.Boolean({
     default: false,
     description:

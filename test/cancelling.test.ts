@@ -72,9 +72,10 @@ describe('a build that is cancelled', () => {
     const controlPlane = createControlPlane({ url: given.context.publicUrl, apiKey: given.keys.runner });
     served = runRunner(
       {
-        ...{ name: 'runner-1', queue, controlPlane: { ...controlPlane, ...over }, pool, slots: 1 },
+        ...{ name: 'runner-1', queue, controlPlane: { ...controlPlane, ...over }, driver, pool, slots: 1 },
         keyring: createKeyring(createFileKey(given.keyEncryptionKey.export({ format: 'jwk' }))),
         log: pino({ level: 'silent' }),
+        handOver: new AbortController().signal,
         signal: new AbortController().signal,
       },
       stop.signal,

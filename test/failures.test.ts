@@ -20,7 +20,9 @@ let system: DevSystem;
 let client: Client;
 let connectionId: string;
 let projectId: string;
-let secondRunner: EbbProcess<unknown> | undefined;
+/** The runner that works now, and all that were started here. */
+let runner: number;
+const started: EbbProcess<unknown>[] = [];
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ebb-failures-'));
@@ -30,6 +32,7 @@ before(async () => {
     port: 0,
     signal: patience(),
   });
+  runner = system.processes.runner ?? assert.fail();
   client = createClient({ endpoint: system.url, apiKey: system.adminKey });
   await createRepository(system.source.repositories, 'shop');
   await pinHostKey(system.developer, '127.0.0.1', system.source.port, system.source.hostKey);
@@ -44,7 +47,7 @@ before(async () => {
   projectId = (await declareProject('shop', { test: [step] })).id;
 });
 after(async () => {
-  await secondRunner?.stop();
+  for (const each of started) await each.stop();
   await system.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -57,10 +60,11 @@ async function declareProject(name: string, more: object): Promise<{ id: string 
   return project;
 }
 
-/** Starts a build, does something once its step runs for the first time, and gives the build at its end. */
+/** Starts a build, does something once its log has `when` for the first time, and gives the build at its end. */
 async function buildAnd(
   interfere: (build: Build) => Promise<void>,
   wanted: { commit?: string; project_id?: string } = {},
+  when = 'a step begins\n',
 ): Promise<{ build: Build; log: string }> {
   const { id } = await client.post<Build>('/v1/builds', { project_id: projectId, ...wanted });
   let log = '';
@@ -71,8 +75,7 @@ async function buildAnd(
     {
       log(text) {
         log += text;
-        if (log.includes('a step begins\n'))
-          interfered ??= client.get<Build>(`/v1/builds/${id}`).then(interfere);
+        if (log.includes(when)) interfered ??= client.get<Build>(`/v1/builds/${id}`).then(interfere);
       },
     },
     patience(),
@@ -122,15 +125,85 @@ test('a commit that the source host does not have ends the build with what to do
   assert.match(build.reason ?? '', /aaaaaaa.*(push|Push)/);
 });
 
-test('a build whose runner is killed is taken over by another runner', async () => {
-  const { build } = await buildAnd(async () => {
-    const { runner } = system.processes;
-    assert.ok(runner);
-    process.kill(runner, 'SIGKILL');
-    secondRunner = await startSecondRunner();
+const counting = 'for i in {1..12}; do echo "line $i"; sleep 1; done; echo "the step ends"';
+
+/** The log holds each line of the counting step, in order and once. */
+function assertCountedOnce(log: string): void {
+  const lines = log.split('\n').filter((line) => /^(line \d+|the step ends)$/.test(line));
+  assert.deepEqual(lines, [
+    ...Array.from({ length: 12 }, (_, index) => `line ${index + 1}`),
+    'the step ends',
+  ]);
+}
+
+test('a build whose runner is killed goes on in its VM, and another runner tells the rest', async () => {
+  const { id } = await declareProject('outlives', {
+    setup: ['echo prepared'],
+    test: [counting, 'echo "and on"'],
   });
-  assert.equal(build.state, 'passed');
-  assert.equal(build.attempt, 2);
+  const { build, log } = await buildAnd(
+    async () => {
+      process.kill(runner, 'SIGKILL');
+      await startRunner();
+    },
+    { project_id: id },
+    'line 3\n',
+  );
+  assert.deepEqual([build.state, build.attempt], ['passed', 1]);
+  assertCountedOnce(log);
+  assert.match(log, /^prepared\n[\s\S]*the step ends\n[\s\S]*^and on\n[\s\S]*ebb: passed\n$/m);
+  assert.equal(log.match(/^\$ /gm)?.length, 3, 'each command is named once');
+});
+
+test('a deployment whose runner is killed is run once, to its end', async () => {
+  const deploy = [{ branch: 'main', commands: [counting] }];
+  const { id } = await declareProject('deploys', { deploy });
+  const { build, log } = await buildAnd(
+    async () => {
+      process.kill(runner, 'SIGKILL');
+      await startRunner();
+    },
+    { project_id: id },
+    'line 3\n',
+  );
+  assert.deepEqual([build.state, build.attempt, build.phase], ['passed', 1, 'deploy']);
+  assertCountedOnce(log);
+});
+
+test('a runner that is asked to stop twice hands its build over', async () => {
+  const { id } = await declareProject('handed', { test: [counting] });
+  const { build, log } = await buildAnd(
+    async () => {
+      const stopping = runner;
+      process.kill(stopping, 'SIGTERM');
+      process.kill(stopping, 'SIGTERM');
+      await startRunner();
+    },
+    { project_id: id },
+    'line 3\n',
+  );
+  assert.deepEqual([build.state, build.attempt], ['passed', 1]);
+  assertCountedOnce(log);
+});
+
+test('a deployment that loses its runner and its VM ends with the reason, and is not run again', async () => {
+  const deploy = [{ branch: 'main', commands: [counting] }];
+  const { id } = await declareProject('loses', { deploy });
+  const { build, log } = await buildAnd(
+    async (running) => {
+      process.kill(runner, 'SIGKILL');
+      await killVm(running);
+      await startRunner();
+    },
+    { project_id: id },
+    'line 3\n',
+  );
+  assert.equal(build.state, 'errored');
+  assert.match(
+    build.reason ?? '',
+    /VM .*not there any more.*during the deployment, which Ebb never runs twice/,
+  );
+  assert.equal(log.match(/^line 1$/gm)?.length, 1);
 });
 
 test('a deploy key that was removed at the source host by hand ends the build with what to do', async () => {
@@ -142,9 +215,9 @@ test('a deploy key that was removed at the source host by hand ends the build wi
   assert.match(build.reason ?? '', /refused the deploy key.*terraform apply/);
 });
 
-async function startSecondRunner(): Promise<EbbProcess<unknown>> {
+async function startRunner(): Promise<void> {
   const keys = join(folder, 'system', 'keys');
-  return await startEbbProcess({
+  const next = await startEbbProcess({
     command: 'runner',
     environment: {
       EBB_API_URL: system.url,
@@ -153,7 +226,9 @@ async function startSecondRunner(): Promise<EbbProcess<unknown>> {
       EBB_KEY_ENCRYPTION_KEY_FILE: join(keys, 'runner', 'key-encryption-key.json'),
       EBB_CACHE_DIR: resolve('.ebb/cache'),
     },
-    logFile: join(folder, 'second-runner.log'),
+    logFile: join(folder, `runner-${started.length + 2}.log`),
     signal: patience(),
   });
+  started.push(next);
+  runner = next.pid;
 }

@@ -1,7 +1,7 @@
 import type { ApiContext } from '../context.ts';
 
 /**
- * A token with which a runner reports on one attempt of a build and can do nothing else. It outlives the build's time limit by ten
+ * A token with which a runner reports on one attempt of a build, while it has the lease, and can do nothing else. It outlives the build's time limit by ten
  * minutes, and goes on while the project is being revoked, so that the end can be told.
  */
 export async function issueBuildToken(
@@ -9,6 +9,7 @@ export async function issueBuildToken(
   build: {
     buildId: string;
     attempt: number;
+    leaseHolder: string;
     projectId: string;
     teamId: string;
     keyId: string;
@@ -21,6 +22,7 @@ export async function issueBuildToken(
     project: build.projectId,
     build: build.buildId,
     attempt: build.attempt,
+    lease: build.leaseHolder,
     scope: 'runner',
   };
   return await context.signer.signToken(claims, build.timeoutSeconds + 600);

@@ -15,6 +15,8 @@ export interface Principal {
   buildId?: string;
   /** Of that build, the attempt that the token was made for. */
   attempt?: number;
+  /** And the name of the lease. */
+  leaseHolder?: string;
 }
 
 declare module 'fastify' {

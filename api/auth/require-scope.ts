@@ -183,6 +183,7 @@ function toPrincipal(claims: Record<string, unknown>): Principal {
     ...(project ? { projectId: project } : {}),
     ...(build ? { buildId: build } : {}),
     ...(typeof claims.attempt === 'number' ? { attempt: claims.attempt } : {}),
+    ...(typeof claims.lease === 'string' ? { leaseHolder: claims.lease } : {}),
   };
 }
 

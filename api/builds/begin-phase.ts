@@ -1,6 +1,7 @@
 import type { PhaseReport } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
+import { requireLease } from './require-attempt.ts';
 import type { BuildRow } from './state-machine.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function beginPhase(
     .set({ phase, ...(phase === 'deploy' ? { deploy_started: true } : {}) })
     .where('id', '=', build.id)
     .where('attempt', '=', build.attempt)
+    .where('lease_holder', 'is not distinct from', build.lease_holder)
     .where('state', '=', 'running')
     .where('cancel_requested', '=', false)
     // A repeated report of the phase it is in is one whose answer got lost.
@@ -25,15 +27,17 @@ export async function beginPhase(
     )
     .returning('id')
     .executeTakeFirst();
-  if (!begun) throw await refusal(database, build.id, phase);
+  if (!begun) throw await refusal(database, build, phase);
 }
 
-async function refusal(database: ApiContext['database'], id: string, phase: string) {
-  const { state, cancel_requested, deploy_started } = await database
+async function refusal(database: ApiContext['database'], build: BuildRow, phase: string) {
+  const now = await database
     .selectFrom('build')
-    .select(['state', 'cancel_requested', 'deploy_started'])
-    .where('id', '=', id)
+    .select(['attempt', 'lease_holder', 'state', 'cancel_requested', 'deploy_started'])
+    .where('id', '=', build.id)
     .executeTakeFirstOrThrow();
+  requireLease(now, { attempt: build.attempt, leaseHolder: build.lease_holder ?? undefined });
+  const { state, cancel_requested, deploy_started } = now;
   if (state === 'running' && cancel_requested)
     return conflict('cancelled', `The build was cancelled before ${phase} began.`);
   if (state === 'running' && deploy_started)

@@ -11,19 +11,25 @@ import { parametersOf } from './build-parameters.ts';
 import { releaseProjectKey } from './release-project-key.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 import { grantEnded, supportOf } from './support-build.ts';
+import { resumeOf, takeOver } from './take-over.ts';
 
 /**
  * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
- * ask again until its VM is up, for an answer that got lost. Throws 409.
+ * ask again until its VM is up, for an answer that got lost. With `takesOver`, names of who may have held the lease that
+ * ran out, it gives what is needed to go on with a build that runs. Throws 409.
  */
 export async function claimBuild(
   context: ApiContext,
   principal: Principal,
   buildId: string,
   leaseHolder: string,
+  takesOver?: string[],
 ): Promise<BuildSpecification> {
   const released = await transact(context, async (inside) => {
-    const build = await claim(inside, buildId, leaseHolder);
+    const build =
+      takesOver === undefined
+        ? await claim(inside, buildId, leaseHolder)
+        : await takeOver(inside, buildId, leaseHolder, takesOver);
     const support = await supportOf(inside, build);
     if (support === 'grant_ended') return support;
     const released = await releaseProjectKey(inside, principal, build);
@@ -32,7 +38,11 @@ export async function claimBuild(
         reason: released.cannotBuild,
         finished_at: context.now(),
       });
-    return { ...released, support };
+    return {
+      ...released,
+      support,
+      resume: takesOver === undefined ? undefined : await resumeOf(inside, build),
+    };
   });
   if (released === 'grant_ended') {
     context.metrics?.buildEnded('cancelled');
@@ -42,7 +52,7 @@ export async function claimBuild(
     context.metrics?.buildEnded('errored');
     throw conflict('cannot_build', released.cannotBuild);
   }
-  const { build, project, host, wrappedKey, secrets, support } = released;
+  const { build, project, host, wrappedKey, secrets, support, resume } = released;
   if (build.attempt === 1 && build.started_at)
     context.metrics?.buildWaited((build.started_at.getTime() - build.queued_at.getTime()) / 1_000);
   const { user, host: address, port, path } = host.clone(project.repository);
@@ -56,6 +66,7 @@ export async function claimBuild(
     token: await issueBuildToken(context, {
       buildId,
       attempt: build.attempt,
+      leaseHolder,
       projectId: project.id,
       teamId: build.team_id,
       keyId: principal.keyId,
@@ -69,12 +80,13 @@ export async function claimBuild(
     deploy_key: { public_key: project.deploy_public_key, private_key: project.sealed_private_key },
     secrets,
     environment: support && !support.seesEnvironment ? {} : project.environment,
-    steps: support?.steps ?? stepsOf(project, build),
+    steps: resume?.steps ?? support?.steps ?? stepsOf(project, build),
     timeout_seconds: project.timeout_minutes * 60,
     image: project.image,
     memory_mib: project.memory_mib,
+    ...(resume && { resume: resume.from }),
   };
-  await keepParameters(context.database, specification);
+  if (!resume) await keepParameters(context.database, specification);
   return specification;
 }
 

@@ -56,7 +56,7 @@ async function end(
       exit_code: outcome.exit_code ?? null,
       finished_at: context.now(),
     },
-    outcome.attempt,
+    build,
   );
   if (row) context.metrics?.buildEnded(row.state);
   return row !== undefined;
@@ -78,7 +78,7 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
     ...{ reason: `${why} Trying again on a new VM.`, lease_holder: null, vm: null, phase: null },
     losses: json([...build.losses, why]),
   };
-  const row = await transition(context.database, build.id, 'lose', 'queued', fields, outcome.attempt);
+  const row = await transition(context.database, build.id, 'lose', 'queued', fields, build);
   // Where Redis is away the sweeper does it.
   if (row) await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);
   return row !== undefined;

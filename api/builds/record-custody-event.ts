@@ -1,8 +1,9 @@
 import type { CustodyEvent, CustodyReport } from '../../contract/custody-event.ts';
 import { recordAudit } from '../audit/record-audit.ts';
+import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
-import { requireAttempt } from './require-attempt.ts';
+import { requireAttempt, requireLease } from './require-attempt.ts';
 import type { BuildRow } from './state-machine.ts';
 
 /**
@@ -14,7 +15,7 @@ import type { BuildRow } from './state-machine.ts';
 export async function recordCustodyEvent(
   context: ApiContext,
   build: BuildRow,
-  actor: string,
+  by: Principal,
   { attempt, number, at, event }: CustodyReport,
 ): Promise<void> {
   await context.database.transaction().execute(async (transaction) => {
@@ -25,6 +26,7 @@ export async function recordCustodyEvent(
       .where('build.id', '=', build.id)
       .forUpdate('build')
       .executeTakeFirstOrThrow();
+    requireLease(row, by);
     if (isOpening(event)) requireMayOpen(row, attempt);
     const fresh = await transaction
       .insertInto('custody_event')
@@ -38,7 +40,7 @@ export async function recordCustodyEvent(
     await recordAudit(
       { ...context, database: transaction },
       {
-        ...{ teamId: build.team_id, action, actor, subject: build.id },
+        ...{ teamId: build.team_id, action, actor: by.keyId, subject: build.id },
         detail: { project: build.project_id, attempt, at, ...(runner ? { runner } : {}), ...detail },
       },
     );

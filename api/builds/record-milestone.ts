@@ -18,7 +18,7 @@ export async function recordMilestone(
   build: BuildRow,
   report: MilestoneReport,
 ): Promise<void> {
-  const { milestone, attempt, exit } = report;
+  const { milestone, attempt, exit, vm_handle } = report;
   const at = new Date(report.at);
   if (milestone === 'vm_gone') {
     const hadVm = await endVmUse(context, { build: build.id, attempt, at });
@@ -29,9 +29,14 @@ export async function recordMilestone(
   else if (build[`${milestone}_at`] === null) {
     await context.database
       .updateTable('build')
-      .set({ [`${milestone}_at`]: at, ...(exit ? { vm_exit: json(exit) } : {}) })
+      .set({
+        [`${milestone}_at`]: at,
+        ...(exit ? { vm_exit: json(exit) } : {}),
+        ...(vm_handle && milestone === 'checkout_done' ? { vm_handle } : {}),
+      })
       .where('id', '=', build.id)
       .where('attempt', '=', attempt)
+      .where('lease_holder', 'is not distinct from', build.lease_holder)
       .execute();
   }
   if (milestone === 'vm_gone' && finalStates.includes(build.state))
@@ -51,7 +56,7 @@ async function begin(context: ApiContext, build: BuildRow, report: MilestoneRepo
   // Why it waited is over; why it was cancelled is not.
   const reason = build.cancel_requested ? build.reason : null;
   const told = { vm, proof: json(proof), vm_report: json(seen), vm_ready_at: new Date(report.at), reason };
-  await transition(context.database, build.id, 'vm_ready', 'running', told, report.attempt);
+  await transition(context.database, build.id, 'vm_ready', 'running', told, build);
 }
 
 /** What nobody shows cannot be judged afterwards, so that a VM without it is no VM for a build. */

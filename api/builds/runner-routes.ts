@@ -5,6 +5,7 @@ import {
   BuildClaim,
   BuildOutcome,
   BuildSpecification,
+  LogAppend,
   MilestoneReport,
   PhaseReport,
   VmCheck,
@@ -22,7 +23,7 @@ import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
 import { recordCustodyEvent } from './record-custody-event.ts';
 import { recordMilestone } from './record-milestone.ts';
-import { requireAttempt } from './require-attempt.ts';
+import { requireAttempt, requireLease } from './require-attempt.ts';
 import type { BuildRow } from './state-machine.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
@@ -40,6 +41,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
       throw new ProblemError(403, 'wrong_attempt', 'The token is for another attempt of this build.');
     const row = await database.selectFrom('build').selectAll().where('id', '=', id).executeTakeFirst();
     if (!row) throw notFound('build', id);
+    requireLease(row, principal);
     return row;
   };
   app.post(
@@ -48,7 +50,8 @@ export const runnerRoutes: Routes = async (app, { context }) => {
       preHandler,
       schema: { tags, params: IdParams, body: BuildClaim, response: { 200: BuildSpecification } },
     },
-    async ({ principal, params, body }) => await claimBuild(context, principal, params.id, body.lease_holder),
+    async ({ principal, params, body }) =>
+      await claimBuild(context, principal, params.id, body.lease_holder, body.takes_over),
   );
 
   app.post(
@@ -107,7 +110,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     { preHandler, bodyLimit: 16 * 1024, schema: { tags, params: IdParams, body: CustodyReport } },
     async ({ principal, params, body }, reply) => {
       const build = await ownBuild(principal, params.id, body.attempt);
-      await recordCustodyEvent(context, build, principal.keyId, body);
+      await recordCustodyEvent(context, build, principal, body);
       return reply.code(204).send();
     },
   );
@@ -132,22 +135,25 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     raw.addContentTypeParser('application/octet-stream', asBuffer, (_request, body, done) =>
       done(null, body),
     );
-    raw.post<{ Params: { id: string }; Querystring: { attempt: number; offset: number } }>(
+    raw.post<{ Params: { id: string }; Querystring: LogAppend }>(
       '/v1/builds/:id/log',
       {
         preHandler,
         schema: {
           tags,
           params: IdParams,
-          querystring: Type.Object({
-            attempt: Type.Integer({ minimum: 1 }),
-            offset: Type.Integer({ minimum: 0, description: 'Where in the log the bytes belong.' }),
-          }),
+          querystring: LogAppend,
         },
       },
       async (request, reply) => {
-        const row = await ownBuild(request.principal, request.params.id, request.query.attempt);
-        await appendLog(context, row, request.query, request.body as Buffer);
+        const { principal } = request;
+        const row = await ownBuild(principal, request.params.id, request.query.attempt);
+        await appendLog(
+          context,
+          row,
+          { ...request.query, leaseHolder: principal.leaseHolder },
+          request.body as Buffer,
+        );
         return reply.code(204).send();
       },
     );

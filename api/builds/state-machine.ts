@@ -36,7 +36,7 @@ export function leads(from: BuildState, event: BuildEvent, to: BuildState): bool
 
 /**
  * The only way to change a build's state: one conditional UPDATE, so that of two changes at once one wins. Gives the
- * new row, or undefined when the build is not in a state that the event starts from (or of another attempt).
+ * new row, or undefined when the build is not in a state that the event starts from (or at another attempt or lease).
  */
 export async function transition(
   database: Database,
@@ -44,7 +44,7 @@ export async function transition(
   event: BuildEvent,
   to: BuildState,
   fields: UpdateObject<Schema, 'build'> = {},
-  attempt?: number,
+  of?: Pick<BuildRow, 'attempt' | 'lease_holder'>,
 ): Promise<BuildRow | undefined> {
   const { from, to: targets } = transitions[event];
   if (!(targets as readonly BuildState[]).includes(to))
@@ -52,9 +52,15 @@ export async function transition(
   return await database
     .updateTable('build')
     .set({ ...fields, state: to, status_version: sql<number>`status_version + 1` })
+    // Only an attempt that runs can be taken over.
+    .$if(to !== 'running', (query) => query.set({ vm_handle: null, log_cursor: null }))
     .where('id', '=', buildId)
     .where('state', 'in', [...from])
-    .$if(attempt !== undefined, (query) => query.where('attempt', '=', attempt ?? 0))
+    .$if(of !== undefined, (query) =>
+      query
+        .where('attempt', '=', of?.attempt ?? 0)
+        .where('lease_holder', 'is not distinct from', of?.lease_holder ?? null),
+    )
     .returningAll()
     .executeTakeFirst();
 }

@@ -1,11 +1,17 @@
 import type { ApiContext } from '../context.ts';
 import { loseAttempt } from './lose-attempt.ts';
+import { mayBeTakenOver } from './take-over.ts';
 
-/** Deals with leases that ran out: their builds are lost, wait again, or are over. */
+// For so long after its lease ran out a build whose VM may live waits for another runner. The VM ends itself 60 s after the
+// last sign of life, and the lease is 15 s.
+const takenOverWithinMs = 45_000;
+
+/** Deals with leases that ran out: their builds wait for another runner, are lost, wait again, or are over. */
 export async function sweepExpired(context: ApiContext): Promise<void> {
   const { queue, database, metrics } = context;
   const expired = await queue.expired();
   if (expired.length === 0) return;
+  const tooLongAgo = new Set(await queue.expired({ forMs: takenOverWithinMs }));
   const builds = await database.selectFrom('build').selectAll().where('id', 'in', expired).execute();
   const byId = new Map(builds.map((build) => [build.id, build]));
   for (const id of expired) {
@@ -17,6 +23,6 @@ export async function sweepExpired(context: ApiContext): Promise<void> {
     // Given back while Redis was away, or claimed by a runner that died before the API heard of it.
     else if (build.state === 'queued') {
       if (await queue.requeue(id, '')) metrics?.repaired('requeued');
-    } else await loseAttempt(context, build);
+    } else if (tooLongAgo.has(id) || !mayBeTakenOver(build)) await loseAttempt(context, build);
   }
 }

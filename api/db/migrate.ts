@@ -17,6 +17,7 @@ import { statements as endsOfVms } from './migrations/0015-ends-of-vms.ts';
 import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import { statements as endsOfTokens } from './migrations/0017-ends-of-tokens.ts';
 import { statements as deployKeysOfTeams } from './migrations/0018-deploy-keys-of-teams.ts';
+import { statements as handover } from './migrations/0019-handover.ts';
 import { statements as shares } from './migrations/0020-shares.ts';
 import { statements as sweepByPage } from './migrations/0021-sweep-by-page.ts';
 import { statements as workloadIdentities } from './migrations/0022-workload-identities.ts';
@@ -42,6 +43,7 @@ export const migrations = [
   { name: '0016-key-releases', statements: keyReleases },
   { name: '0017-ends-of-tokens', statements: endsOfTokens },
   { name: '0018-deploy-keys-of-teams', statements: deployKeysOfTeams },
+  { name: '0019-handover', statements: handover },
   { name: '0020-shares', statements: shares },
   { name: '0021-sweep-by-page', statements: sweepByPage },
   { name: '0022-workload-identities', statements: workloadIdentities },

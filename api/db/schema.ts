@@ -307,6 +307,8 @@ interface BuildTable extends MilestoneColumns {
   /** Every name under which the build was claimed. */
   spent_leases: Generated<string[]>;
   vm: Generated<string | null>;
+  vm_handle: Generated<string | null>;
+  log_cursor: Generated<string | null>;
   proof: Generated<unknown>;
   parameters: Generated<BuildParameters | null>;
   vm_report: Generated<VmReport | null>;

@@ -13,9 +13,9 @@ export function runnerCommand(): Command {
     .action(async () => {
       const configuration = readRunnerConfiguration(process.env);
       await forbidCoreDumps();
-      const { stop, kill } = onStopRequest();
+      const { stop, handOver, kill } = onStopRequest();
       await runRunnerProcess({
-        ...{ configuration, stop, kill, onReady: () => process.send?.({ ready: true }) },
+        ...{ configuration, stop, handOver, kill, onReady: () => process.send?.({ ready: true }) },
         // Not SIGHUP: a terminal that is closed sends it, and should end what runs in it.
         onRenew: (renew) => process.on('SIGUSR2', renew),
       });

@@ -42,7 +42,7 @@ export async function startEbbProcess<Ready>(options: {
   const stop = async () => {
     child.kill('SIGTERM');
     // The second request makes a runner give its builds back and end their VMs; a killed one could not.
-    const insist = setTimeout(() => child.kill('SIGTERM'), insistAfterMs);
+    const insist = setTimeout(() => child.kill('SIGINT'), insistAfterMs);
     const force = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
     await gone;
     clearTimeout(insist);

@@ -3,7 +3,7 @@ import { CompactEncrypt, importJWK, type JWK } from 'jose';
 import { thumbprint } from './thumbprint.ts';
 
 /** What a sealed value is for; it opens for nothing else. */
-export type Purpose = 'project-key' | 'deploy-key' | `secret:${string}`;
+export type Purpose = 'project-key' | 'deploy-key' | 'vm-handle' | `secret:${string}`;
 
 /**
  * Seals bytes to a public key (EC P-256): a compact JWE (RFC 7516). Its protected header names project and purpose, and

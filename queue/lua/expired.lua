@@ -1,2 +1,2 @@
--- ARGV: how many. Builds whose lease has run out, the longest first.
-return redis.call('ZRANGE', key('leases'), '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
+-- ARGV: milliseconds, how many. Builds whose lease has run out so long ago, the longest first.
+return redis.call('ZRANGE', key('leases'), '-inf', now() - tonumber(ARGV[1]), 'BYSCORE', 'LIMIT', 0, ARGV[2])

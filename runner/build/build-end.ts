@@ -11,6 +11,11 @@ export class BuildEnd extends Error {
   }
 }
 
+/** The build goes on without this runner: another one has it, or is to have it. */
+export class LetGo extends Error {
+  override name = 'LetGo';
+}
+
 /** The fault of a command: the team sees which one and its exit code. */
 export function failed(command: string, exitCode: number): BuildEnd {
   return new BuildEnd({

@@ -51,6 +51,22 @@ describe('the API as a runner calls it', () => {
     assert.equal(requests[0]?.authorization, 'Bearer build-token');
   });
 
+  test('a claim names who had the build before, and bytes of the log come with where they end', async () => {
+    answers = [json(200, { access_token: 't', expires_in: 60 }), json(200, specification), ok];
+    await controlPlane.claim('bld_1', 'runner-2/b', signal(), ['runner-1/a']);
+    assert.deepEqual(JSON.parse(requests[1]?.body ?? ''), {
+      lease_holder: 'runner-2/b',
+      takes_over: ['runner-1/a'],
+    });
+    await reports().appendLog(5, Buffer.from('x'), signal(), '{"command":1}');
+    const { searchParams } = new URL(requests[2]?.url ?? '', 'http://api');
+    assert.deepEqual(Object.fromEntries(searchParams), {
+      attempt: '2',
+      offset: '5',
+      cursor: '{"command":1}',
+    });
+  });
+
   test('a refusal is not repeated and is told with its code', async () => {
     answers = [json(409, { code: 'old_attempt', detail: 'The build is at attempt 3.' })];
     await assert.rejects(reports().phase('test', signal()), {

@@ -24,7 +24,13 @@ export class ControlPlaneError extends Error {
 
 /** The API as a runner sees it. Every call is safe to repeat, and is repeated until it is answered. */
 export interface ControlPlane {
-  claim(build: string, leaseHolder: string, signal: AbortSignal): Promise<BuildSpecification>;
+  /** `takenFrom` names who may have had the lease before, for a build that is under way. */
+  claim(
+    build: string,
+    leaseHolder: string,
+    signal: AbortSignal,
+    takenFrom?: string[],
+  ): Promise<BuildSpecification>;
   /** Any other call, as the runner itself; a body goes and comes as JSON. */
   request<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: unknown, signal: AbortSignal): Promise<T>;
   /** Reports on one build, with the token that is good for this build only. */
@@ -38,11 +44,14 @@ export interface BuildReports {
   phase(phase: PhaseReport['phase'], signal: AbortSignal): Promise<void>;
   /** What is done with a key or a secret; see `createCustodyLog`. */
   custody(report: Omit<CustodyReport, 'attempt'>, signal: AbortSignal): Promise<void>;
-  appendLog(offset: number, data: Buffer, signal: AbortSignal): Promise<void>;
+  /** `cursor` is where a runner that takes the build over goes on, once the bytes are there. */
+  appendLog(offset: number, data: Buffer, signal: AbortSignal, cursor?: string): Promise<void>;
   finish(outcome: Omit<BuildOutcome, 'attempt'>, signal: AbortSignal): Promise<void>;
 }
 
 const attemptTimeoutMs = 10_000;
+// The API takes no more; who had the build long before is of no interest.
+const maxTakenFrom = 50;
 const retryStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
@@ -77,8 +86,11 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
     });
 
   return {
-    async claim(build, leaseHolder, signal) {
-      const body = { lease_holder: leaseHolder };
+    async claim(build, leaseHolder, signal, takenFrom) {
+      const body = {
+        lease_holder: leaseHolder,
+        ...(takenFrom && { takes_over: takenFrom.slice(-maxTakenFrom) }),
+      };
       const answer = await post(`${build}/claim`, await runnerToken(signal), body, signal);
       return (await answer.json()) as BuildSpecification;
     },
@@ -111,8 +123,12 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
         async custody(report, signal) {
           await drain(await post(`${build_id}/custody-events`, bearer, { ...report, attempt }, signal));
         },
-        async appendLog(offset, data, signal) {
-          const where = new URLSearchParams({ attempt: String(attempt), offset: String(offset) });
+        async appendLog(offset, data, signal, cursor) {
+          const where = new URLSearchParams({
+            attempt: String(attempt),
+            offset: String(offset),
+            ...(cursor && { cursor }),
+          });
           const answer = await send(`${options.url}/v1/builds/${build_id}/log?${where}`, {
             method: 'POST',
             body: new Uint8Array(data),

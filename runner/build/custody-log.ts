@@ -13,15 +13,17 @@ export interface CustodyLog {
 }
 
 /**
+ * @param options.from how many events the attempt has already, of who had the build before
  * @param options.signal until when an event is sent again
  * @param options.onLost called with an event that the API refused or did not hear of in time
  */
 export function createCustodyLog(options: {
   reports: Pick<BuildReports, 'custody'>;
+  from?: number;
   signal: AbortSignal;
   onLost(event: CustodyEvent, error: unknown): void;
 }): CustodyLog {
-  let number = 0;
+  let number = options.from ?? 0;
   let last: Promise<void> = Promise.resolve();
   return {
     report(event, signal = options.signal) {

@@ -84,4 +84,57 @@ describe('a log shipper', () => {
     await shipper.end();
     assert.deepEqual(api.sizes(), []);
   });
+
+  test('keeps with each call where its last chunk stood, and tells each chunk once it is there', async () => {
+    const calls: (string | undefined)[] = [];
+    const kept: string[] = [];
+    const mark = (cursor: string) => ({ cursor, kept: () => void kept.push(cursor) });
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const shipper = createLogShipper({
+      from: 0,
+      async send(_, data, __, cursor) {
+        calls.push(cursor);
+        if (data.includes('b')) await gate;
+      },
+      signal: new AbortController().signal,
+    });
+    await shipper.write(Buffer.from('a'), mark('after a'));
+    await shipper.sync();
+    assert.deepEqual(kept, ['after a']);
+    await shipper.write(Buffer.from('b'), mark('after b'));
+    await shipper.write(Buffer.from('c'), mark('after c'));
+    await shipper.write(Buffer.alloc(0), mark('dropped'));
+    const end = shipper.end();
+    await new Promise(setImmediate);
+    assert.deepEqual(kept, ['after a'], 'not before it is there');
+    release();
+    await end;
+    assert.deepEqual(
+      [calls, kept],
+      [
+        ['after a', 'dropped'],
+        ['after a', 'after b', 'after c', 'dropped'],
+      ],
+    );
+  });
+
+  test('cuts a call between chunks, so that what is kept with it is true', async () => {
+    const calls: [number, string | undefined][] = [];
+    const shipper = createLogShipper({
+      from: 0,
+      send: async (_, data, __, cursor) => void calls.push([data.length, cursor]),
+      signal: new AbortController().signal,
+    });
+    for (const cursor of ['1', '2', '3'])
+      await shipper.write(Buffer.alloc(600_000), { cursor, kept: () => {} });
+    await shipper.end();
+    assert.deepEqual(calls, [
+      [600_000, '1'],
+      [600_000, '2'],
+      [600_000, '3'],
+    ]);
+  });
 });

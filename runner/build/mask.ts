@@ -8,6 +8,8 @@ export interface Mask {
   write(chunk: Buffer): Buffer;
   /** The rest, when the stream ends. */
   end(): Buffer;
+  /** How many bytes of what was written are held back. */
+  held(): number;
 }
 
 /** @param secrets plaintext values; each is masked in all of its forms, see `secretForms` */
@@ -42,6 +44,7 @@ export function createMask(secrets: readonly string[]): Mask {
       return drain(false);
     },
     end: () => drain(true),
+    held: () => held.length,
   };
 }
 

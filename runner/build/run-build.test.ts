@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
-import { createCustody } from '../../api/custody/custody.ts';
 import { CustodyError } from '../../contract/custody/custody-error.ts';
 import type { CustodyEvent } from '../../contract/custody-event.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
@@ -11,8 +9,6 @@ import { version } from '../../contract/version.ts';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
 import type { Keyring } from '../custody/keyring.ts';
-import { makeEd25519 } from '../ssh/ed25519-for-tests.ts';
-import { publicKeyLine } from '../ssh/public-key-line.ts';
 import {
   type Command,
   createDriverForTests,
@@ -25,13 +21,7 @@ import { TpmError } from '../vm/tpm/commands.ts';
 import { BuildEnd } from './build-end.ts';
 import { type BuildReports, type ControlPlane, ControlPlaneError } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
-
-const cleanProof = {
-  mounts: [{ source: 'rootfs', target: '/', type: 'rootfs', options: 'rw' }],
-  ...{ partitions: [], swaps: [], block_devices: [], modules: [], nvme_bound: [], filesystems: ['tmpfs'] },
-  ...{ modules_disabled: 1, kexec_load_disabled: 1, boot_id: 'b', memory_kib: 1 },
-  command_line: 'initcall_blacklist=nvme_init',
-};
+import { cleanProof, specificationForTests } from './specification-for-tests.ts';
 
 const printing =
   (...texts: string[]): Command =>
@@ -74,7 +64,7 @@ describe('a build', () => {
       print(`did ${(await stdin).split('\0').at(-2)}\n`);
       return 0;
     });
-    specification = await makeSpecification();
+    ({ specification, seal } = await specificationForTests(key.key));
   });
   afterEach(async () => {
     await pool.close();
@@ -82,42 +72,6 @@ describe('a build', () => {
   });
 
   const program = (name: string, run: Command) => driver.commands.set(`/usr/lib/ebb/${name}`, run);
-  async function makeSpecification(): Promise<BuildSpecification> {
-    const custody = createCustody({ keyWrapper: key.key, hookMasterKey: randomBytes(32) });
-    const project = await custody.createProjectKey('prj_1');
-    seal = (plaintext, purpose) =>
-      custody.seal(plaintext, { publicKey: project.publicKey, projectId: 'prj_1', purpose });
-    const deployKey = makeEd25519();
-    const { d = '' } = deployKey.privateKey.export({ format: 'jwk' });
-    return {
-      ...{ build_id: 'bld_1', project_id: 'prj_1', attempt: 1, token: 't' },
-      ...{ log_offset: 0, log_limit: 1024 * 1024 },
-      ...{ branch: 'main', ref: 'refs/heads/main', commit: 'c'.repeat(40), environment: { STAGE: 'test' } },
-      clone: {
-        kind: 'github',
-        user: 'git',
-        host: 'git.example.com',
-        port: 22,
-        path: '/shop.git',
-        host_keys: [publicKeyLine(makeEd25519().blob)],
-      },
-      wrapped_private_key: project.wrappedPrivateKey,
-      deploy_key: {
-        public_key: publicKeyLine(deployKey.blob),
-        private_key: await seal(Buffer.from(d, 'base64url'), 'deploy-key'),
-      },
-      secrets: [
-        { name: 'TOKEN', phases: ['deploy'], value: await seal(Buffer.from('hush-hush'), 'secret:TOKEN') },
-      ],
-      steps: [
-        { phase: 'setup', commands: ['npm ci'] },
-        { phase: 'test', commands: ['npm test', 'npm run lint'] },
-        { phase: 'deploy', commands: ['./deploy'] },
-      ],
-      ...{ timeout_seconds: 60, image: 'base', memory_mib: 1024 },
-    };
-  }
-
   /** Runs the build and gives how it ended; its VM must be gone by then, whatever happened. */
   async function run(
     options: {
@@ -139,9 +93,17 @@ describe('a build', () => {
       ...options.reports,
     };
     const context = {
-      ...{ name: 'runner-1', queue: {} as BuildQueue, controlPlane: {} as ControlPlane, pool, slots: 1 },
+      ...{
+        name: 'runner-1',
+        queue: {} as BuildQueue,
+        controlPlane: {} as ControlPlane,
+        pool,
+        driver,
+        slots: 1,
+      },
       keyring: options.keyring ?? key.keyring,
       log: pino({ level: 'silent' }),
+      handOver: new AbortController().signal,
       signal: new AbortController().signal,
     };
     const { patienceMs = 10_000, signal = new AbortController().signal } = options;

@@ -1,76 +1,85 @@
-import { once } from 'node:events';
-import type { Milestone } from '../../contract/build.ts';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { CustodyError, openVault, type ProjectVault } from '../custody/open.ts';
 import { SshError } from '../ssh/ssh-error.ts';
 import type { LiveVm } from '../vm/pool.ts';
 import { announceSecrets } from './announce-secrets.ts';
-import { BuildEnd, errored, lost } from './build-end.ts';
-import { type BuildLog, createBuildLog } from './build-log.ts';
+import { type Attempt, at } from './attempt.ts';
+import { BuildEnd, errored, LetGo, lost } from './build-end.ts';
+import { createBuildLog } from './build-log.ts';
 import { checkout } from './checkout.ts';
 import type { BuildReports } from './control-plane.ts';
-import { type CustodyLog, createCustodyLog } from './custody-log.ts';
+import { createCustodyLog } from './custody-log.ts';
+import { type LogCursor, parseLogCursor } from './log-cursor.ts';
 import { inWords, proveMeasuredBoot } from './prove-measured-boot.ts';
 import { proveRamdisk } from './prove-ramdisk.ts';
+import { runCommands } from './run-commands.ts';
 import type { RunnerContext } from './runner-context.ts';
-import { endProcesses, type OpenedSecrets, openSecrets, runStep, wipeSecrets } from './steps.ts';
-
-/** How long an API that is away is waited for at the end of a build: with the VM alive, and then without it. */
-interface Patience {
-  vmMs: number;
-  apiMs: number;
-}
-
-/** One attempt, and all it touches. */
-interface Attempt {
-  context: RunnerContext;
-  specification: BuildSpecification;
-  reports: BuildReports;
-  vault: ProjectVault;
-  custody: CustodyLog;
-  log: BuildLog;
-  signal: AbortSignal;
-}
+import { shareVm, takeVmOver } from './share-vm.ts';
+import { openSecrets, wipeSecrets } from './steps.ts';
+import { type BuildLeft, type Patience, windUp } from './wind-up.ts';
 
 /**
- * Builds one specification on a VM of its own: boot, proof, checkout, steps. Resolves with how it ended when the log
- * is written; the VM is gone by then. `signal` ends it early, its reason being a BuildEnd or an error.
+ * Builds one specification on a VM of its own: boot, proof, checkout, steps; or goes on with one on the VM that another
+ * runner had. Resolves `over` when how it ended is told and the log is written; the VM is gone by then. `signal` ends it
+ * early, its reason being a BuildEnd or an error; with LetGo the build is left to another runner where it can be: then
+ * this resolves `left`, and VM and build go on. `onShared` is told once that is so, with the place of the VM.
  */
 export async function runBuild(
   context: RunnerContext,
   specification: BuildSpecification,
   reports: BuildReports,
   signal: AbortSignal,
-  patience: Patience = { vmMs: 10_000, apiMs: 120_000 },
-): Promise<void> {
-  const timeUp = AbortSignal.timeout(specification.timeout_seconds * 1000);
+  {
+    onShared = async () => {},
+    ...patience
+  }: Partial<Patience> & {
+    onShared?: (place: string) => Promise<void>;
+  } = {},
+): Promise<BuildLeft> {
+  const { resume } = specification;
+  const seconds = resume?.seconds_left ?? specification.timeout_seconds;
+  const timeUp = AbortSignal.timeout(seconds * 1000);
   const inTime = AbortSignal.any([signal, timeUp]);
+  const left = new AbortController();
+  const goesOn = AbortSignal.any([context.signal, left.signal]);
+  const cursor = resume?.log_cursor === undefined ? undefined : parseLogCursor(resume.log_cursor);
   const log = createBuildLog({
-    reports,
-    from: specification.log_offset,
-    limit: specification.log_limit,
-    signal: context.signal,
+    ...{ reports, cursor, from: specification.log_offset, limit: specification.log_limit, signal: goesOn },
   });
   const custody = createCustodyLog({
     reports,
-    signal: context.signal,
+    from: resume?.custody_events ?? 0,
+    signal: goesOn,
     onLost: (event, error) =>
       context.log.warn({ build: specification.build_id, event, error: String(error) }, 'event not audited'),
   });
   let vm: LiveVm | undefined;
+  let shared = resume !== undefined;
   let end: BuildEnd;
   try {
     const vault = await unwrap(context, specification, inTime);
     const attempt = { context, specification, reports, vault, custody, log, signal: inTime };
-    vm = await bootVm(attempt);
-    await prove(attempt, vm);
-    await checkOut(attempt, vm);
-    await openAndRunSteps(attempt, vm);
+    if (resume) vm = await takeVmOver(attempt, resume.vm_handle);
+    else {
+      vm = await bootVm(attempt);
+      await prove(attempt, vm);
+      await checkOut(attempt, vm);
+      const place = await shareVm(attempt, vm);
+      shared = place !== undefined;
+      if (place) await onShared(place);
+    }
+    await openAndRunCommands(attempt, vm, cursor);
     end = new BuildEnd({ outcome: 'passed' });
   } catch (error) {
+    if (shared && signal.reason instanceof LetGo) {
+      left.abort(signal.reason);
+      await vm?.leave();
+      return 'left';
+    }
     end = toEnd(error, { signal, timeUp, vm, specification });
   }
-  await windUp({ context, specification, reports, custody, log }, end, vm, patience);
+  const about = { context, specification, reports, custody, log };
+  return await windUp(about, end, vm, { vmMs: 10_000, apiMs: 120_000, ...patience });
 }
 
 /** Another runner may have the key that this one lacks: while keys are rotated, say. */
@@ -121,90 +130,22 @@ async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
     custody,
     signal,
   });
-  await reports.milestone(at('checkout_done'), signal);
 }
 
-async function openAndRunSteps(attempt: Attempt, vm: LiveVm): Promise<void> {
+async function openAndRunCommands(
+  attempt: Attempt,
+  vm: LiveVm,
+  cursor: LogCursor | undefined,
+): Promise<void> {
   const { specification, custody, signal } = attempt;
   const announced = await announceSecrets(specification, custody, signal);
   const secrets = await openSecrets(announced, attempt.vault);
   try {
     attempt.log.mask(secrets.map(({ value }) => value.use((bytes) => bytes.toString('utf8'))));
-    await runSteps(attempt, vm, secrets);
+    await runCommands(attempt, vm, secrets, cursor);
   } finally {
     wipeSecrets(secrets);
   }
-}
-
-async function runSteps(
-  { specification, reports, log, signal }: Attempt,
-  vm: LiveVm,
-  secrets: OpenedSecrets,
-): Promise<void> {
-  let first = true;
-  for (const { phase, commands } of specification.steps) {
-    // A deployment's secrets are for the deployment alone, not for what a dependency left running before it.
-    if (phase === 'deploy') {
-      const ended = await endProcesses(vm.connection, signal);
-      if (ended > 0) log.note(`${ended} processes of earlier commands were ended before the deployment`);
-    }
-    await reports.phase(phase, signal);
-    for (const command of commands) {
-      if (first) await reports.milestone(at('first_step'), signal);
-      first = false;
-      log.command(phase, command);
-      const onOutput = (chunk: Buffer) => log.output(chunk);
-      const onLingering = () =>
-        log.note('the command has ended; what it left running goes on, and may still print here');
-      await runStep(vm.connection, {
-        ...{ phase, command, specification, secrets, signal },
-        ...{ onOutput, onLingering },
-      });
-    }
-  }
-}
-
-/**
- * First the log and the state that people wait for, then the VM. An API that is away must not keep a VM alive: then the
- * VM goes first, and what the API did not hear is told afterwards.
- */
-async function windUp(
-  {
-    context,
-    specification,
-    reports,
-    custody,
-    log,
-  }: Pick<Attempt, 'context' | 'specification' | 'reports' | 'custody' | 'log'>,
-  end: BuildEnd,
-  vm: LiveVm | undefined,
-  { vmMs, apiMs }: Patience,
-): Promise<void> {
-  const incomplete = (error: unknown) =>
-    context.log.warn({ build: specification.build_id, error: String(error) }, 'log incomplete');
-  const soon = AbortSignal.any([context.signal, AbortSignal.timeout(vmMs)]);
-  const shipped = Promise.all([log.end(end).catch(incomplete), custody.settled()]);
-  const finish = async (signal: AbortSignal) => {
-    await Promise.race([shipped, whenAborted(signal)]);
-    signal.throwIfAborted();
-    await reports.finish(end.outcome, signal);
-  };
-  const reported = await finish(soon).then(
-    () => true,
-    () => false,
-  );
-  if (vm) await vm.end();
-  const patience = AbortSignal.any([context.signal, AbortSignal.timeout(apiMs)]);
-  try {
-    if (!reported) await finish(patience);
-  } finally {
-    // Also when the attempt was given up meanwhile: a revocation waits for every VM.
-    if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
-  }
-}
-
-async function whenAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }
 
 function toEnd(
@@ -217,7 +158,7 @@ function toEnd(
   },
 ): BuildEnd {
   if (about.signal.aborted)
-    return about.signal.reason instanceof BuildEnd ? about.signal.reason : lost('The runner stopped.');
+    return about.signal.reason instanceof BuildEnd ? about.signal.reason : lost(stopped(about.signal.reason));
   if (about.timeUp.aborted) {
     const minutes = about.specification.timeout_seconds / 60;
     return new BuildEnd({
@@ -233,6 +174,6 @@ function toEnd(
   return lost(error instanceof Error ? error.message : String(error));
 }
 
-function at(milestone: Milestone) {
-  return { milestone, at: new Date().toISOString() };
+function stopped(reason: unknown): string {
+  return reason instanceof LetGo ? reason.message : 'The runner stopped.';
 }

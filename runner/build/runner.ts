@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BuildEnd, lost } from './build-end.ts';
+import type { QueueEntry } from '../../queue/build-queue.ts';
+import { BuildEnd, LetGo, lost } from './build-end.ts';
 import { ControlPlaneError } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
 import type { RunnerContext } from './runner-context.ts';
@@ -19,8 +20,8 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
     try {
       // A name for this lease alone: another slot may have the build's next attempt while this one still winds up.
       const holder = `${context.name}/${randomUUID()}`;
-      const entry = await context.queue.claim(holder, leaseMs);
-      if (entry) await serve(context, entry.build, holder);
+      const entry = await claim(context, holder);
+      if (entry) await serve(context, entry, holder);
       else await context.queue.waitForWork(idlePollMs, stop);
     } catch (error) {
       context.log.warn({ error: String(error) }, 'no build could be claimed; trying again');
@@ -29,23 +30,48 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
   }
 }
 
-/** Runs a claimed build under its lease. The lease ends here in every case but a lost one. */
-async function serve(context: RunnerContext, build: string, holder: string): Promise<void> {
+type Claimed = QueueEntry & { takenFrom?: string[]; place?: string };
+
+/** Builds that lost their runner come before those that wait. */
+async function claim({ queue, driver }: RunnerContext, holder: string): Promise<Claimed | undefined> {
+  const place = await driver.place?.();
+  const taken = place === undefined ? undefined : await queue.takeOver(holder, leaseMs, place);
+  if (taken && place !== undefined) return { ...taken, place };
+  return await queue.claim(holder, leaseMs);
+}
+
+/** Runs a claimed build under its lease. The lease ends here in every case but a lost one, or runs out for another runner. */
+async function serve(
+  context: RunnerContext,
+  { build, takenFrom, place }: Claimed,
+  holder: string,
+): Promise<void> {
+  const { queue, controlPlane, log } = context;
   const ended = new AbortController();
   const lease = holdLease(context, build, holder, ended.signal);
-  const signal = AbortSignal.any([lease.signal, context.signal]);
+  const signal = AbortSignal.any([lease.signal, context.handOver, context.signal]);
+  let left = false;
   try {
-    const specification = await context.controlPlane.claim(build, holder, signal);
-    context.log.info({ build, attempt: specification.attempt }, 'build claimed');
-    await runBuild(context, specification, context.controlPlane.build(specification), signal);
-    context.log.info({ build }, 'build done');
+    const specification = await controlPlane.claim(build, holder, signal, takenFrom);
+    log.info({ build, attempt: specification.attempt, takenFrom }, 'build claimed');
+    const reports = controlPlane.build(specification);
+    const onShared = async (place: string) => {
+      await queue
+        .share(build, holder, place)
+        .catch((error) =>
+          log.warn({ build, error: String(error) }, 'no other runner can take this build over'),
+        );
+    };
+    if (takenFrom && place !== undefined) await onShared(place);
+    left = (await runBuild(context, specification, reports, signal, { onShared })) === 'left';
+    log.info({ build }, left ? 'build left to another runner' : 'build done');
   } catch (error) {
     const refused = error instanceof ControlPlaneError;
-    context.log[refused ? 'info' : 'error']({ build, error: String(error) }, 'build not run to its end');
+    log[refused ? 'info' : 'error']({ build, error: String(error) }, 'build not run to its end');
   } finally {
     ended.abort();
     await lease.released;
-    await context.queue.finish(build, holder).catch(() => undefined);
+    await (left ? queue.handOver(build, holder) : queue.finish(build, holder)).catch(() => undefined);
   }
 }
 
@@ -68,6 +94,7 @@ function holdLease(context: RunnerContext, build: string, holder: string, ended:
       if (answer === 'held') heldUntil = asked + leaseMs;
       // `absent`: Redis forgot the lease, and the sweeper gives it back.
       if (answer === 'cancel') stop.abort(cancelled);
+      if (answer === 'taken') stop.abort(new LetGo('Another runner took the build over.'));
       if (answer === 'lost' || Date.now() > heldUntil) {
         stop.abort(lost('The runner lost its lease on the build.'));
         context.metrics?.leaseLost();

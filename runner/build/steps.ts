@@ -3,10 +3,7 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import type { ProjectVault } from '../custody/open.ts';
 import type { OpenedSecret } from '../custody/opened-secret.ts';
 import type { SshSession } from '../ssh/connection.ts';
-import { failed, lost } from './build-end.ts';
-
-// A command's last output comes with its end; what comes later is of something in the background.
-const lingerMs = 1_000;
+import { lost } from './build-end.ts';
 
 /** Secrets of a build in the clear: in the runner's memory only, from the first step to the last. */
 export type OpenedSecrets = { name: string; phases: Phase[]; value: OpenedSecret }[];
@@ -31,24 +28,17 @@ export function wipeSecrets(secrets: OpenedSecrets): void {
   for (const { value } of secrets) value.wipe();
 }
 
-export interface StepOptions {
-  phase: Phase;
-  command: string;
-  specification: BuildSpecification;
-  secrets: OpenedSecrets;
-  onOutput(chunk: Buffer): Promise<void>;
-  /** Called when the command has ended and something that it left running still has its output. */
-  onLingering(): void;
-  signal: AbortSignal;
-}
-
 /**
- * Ends every process of the VM's build user; gives how many there were. Nothing that an earlier command left running may
- * look into what comes next.
+ * Ends every process of the VM's build user before command `number`; gives how many there were. Nothing that an earlier
+ * command left running may look into what comes next. Once that command was started it ends none.
  */
-export async function endProcesses(session: SshSession, signal: AbortSignal): Promise<number> {
+export async function endProcesses(
+  session: SshSession,
+  number: number,
+  signal: AbortSignal,
+): Promise<number> {
   const said: Buffer[] = [];
-  const { code } = await session.exec('/usr/lib/ebb/end-processes', {
+  const { code } = await session.exec(`/usr/lib/ebb/end-processes ${number}`, {
     onStdout: (chunk) => void said.push(chunk),
     signal,
   });
@@ -57,29 +47,14 @@ export async function endProcesses(session: SshSession, signal: AbortSignal): Pr
 }
 
 /**
- * Runs one command as the VM's build user. Its environment goes in over stdin, so that it stands in no argv.
- * Throws BuildEnd `failed` when the command does not end with 0.
+ * What `run-step` in the image reads: NAME=VALUE entries, an empty one, the command; each ends with NUL. The command's
+ * environment goes in so, and stands in no argv. The caller wipes it.
  */
-export async function runStep(session: SshSession, options: StepOptions): Promise<void> {
-  const stdin = stepInput(options);
-  try {
-    const { code, signal, lingers } = await session.exec('/usr/lib/ebb/step', {
-      stdin,
-      lingerMs,
-      onStdout: options.onOutput,
-      onStderr: options.onOutput,
-      signal: options.signal,
-    });
-    if (lingers) options.onLingering();
-    if (code === null) throw lost(`The command was ended by signal ${signal}.`);
-    if (code !== 0) throw failed(options.command, code);
-  } finally {
-    stdin.fill(0);
-  }
-}
-
-/** What `step` in the image reads: NAME=VALUE entries, an empty one, the command; each ends with NUL. */
-function stepInput({ phase, command, specification, secrets }: StepOptions): Buffer {
+export function stepInput(
+  { phase, command }: { phase: Phase; command: string },
+  specification: BuildSpecification,
+  secrets: OpenedSecrets,
+): Buffer {
   const given = secrets.filter((secret) => secret.phases.includes(phase));
   const environment = {
     ...specification.environment,

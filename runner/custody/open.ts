@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { CustodyError } from '../../contract/custody/custody-error.ts';
-import type { Purpose } from '../../contract/custody/seal.ts';
+import { type Purpose, seal } from '../../contract/custody/seal.ts';
 import { thumbprint } from '../../contract/custody/thumbprint.ts';
 import type { Keyring } from './keyring.ts';
 import { openSealed } from './open-sealed.ts';
@@ -12,6 +12,8 @@ export { CustodyError };
 export interface ProjectVault {
   /** The plaintext; the caller wipes it. Throws CustodyError unless it was sealed for just this purpose. */
   open(sealed: string, purpose: Exclude<Purpose, 'project-key'>): Promise<OpenedSecret>;
+  /** Seals bytes so that runners that are given the project's key can open them, and the API cannot. */
+  seal(plaintext: Uint8Array, purpose: 'vm-handle'): Promise<string>;
 }
 
 /** Unwraps a project's private key, which lives on as a key that cannot be exported. Throws CustodyError. */
@@ -25,10 +27,12 @@ export async function openVault(options: {
   const opened = await keyring.unwrap(wrappedPrivateKey, projectId, signal);
   try {
     const privateKey = opened.use((bytes) => importPrivateKey(bytes, projectId));
-    const name = thumbprint(createPublicKey(privateKey).export({ format: 'jwk' }));
+    const publicKey = createPublicKey(privateKey).export({ format: 'jwk' });
+    const name = thumbprint(publicKey);
     const key = privateKey.toCryptoKey({ name: 'ECDH', namedCurve: 'P-256' }, false, ['deriveBits']);
     return {
       open: (sealed, purpose) => openSealed(sealed, { key, thumbprint: name, projectId, purpose }),
+      seal: (plaintext, purpose) => seal(plaintext, { publicKey, projectId, purpose }),
     };
   } finally {
     opened.wipe();

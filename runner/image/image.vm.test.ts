@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { attachCommand } from '../build/attach-command.ts';
 import { connect, type SshSession } from '../ssh/connection.ts';
 import { createDeployKeyAgent } from '../ssh/deploy-key-agent.ts';
 import { makeEd25519 } from '../ssh/ed25519-for-tests.ts';
@@ -15,7 +16,7 @@ import { type BootedMachine, boot } from './boot-for-tests.ts';
 import { buildImage, type Image } from './build-image.ts';
 import { base } from './recipes.ts';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 const cacheDir = join(import.meta.dirname, '../../.ebb/cache/images');
 const deployKey = makeEd25519();
 let image: Image;
@@ -87,6 +88,19 @@ describe('a booted machine', () => {
     }
   }
 
+  let commands = 0;
+  /** Runs the next command of a build; `fields` are what run-step reads. */
+  async function run(fields: string[]) {
+    commands += 1;
+    const chunks: Buffer[] = [];
+    const { code, lingers } = await attachCommand(root, {
+      ...{ number: commands, from: 0, input: Buffer.from(fields.map((field) => `${field}\0`).join('')) },
+      onOutput: async (chunk) => void chunks.push(chunk),
+      signal: AbortSignal.timeout(120_000),
+    }).ended;
+    return { code, said: Buffer.concat(chunks).toString(), lingers };
+  }
+
   test('proves that it has no disk, no swap and no way to load a driver', async () => {
     const { code, stdout } = await output(root, '/usr/lib/ebb/ramdisk-proof');
     assert.equal(code, 0);
@@ -131,30 +145,27 @@ describe('a booted machine', () => {
     await assert.rejects(logIn(machine, 'checkout'), { code: 'auth_failed' });
 
     const value = 'two\nlines "quoted" $HOME \u00e9 \u0001';
-    const step = (command: string) => output(root, '/usr/lib/ebb/step', [`VALUE=${value}`, '', command]);
+    const step = (command: string) => run([`VALUE=${value}`, '', command]);
     assert.deepEqual(await step('cat; git rev-parse HEAD; cat README; id -un; pwd; printf %s "$VALUE"'), {
       code: 0,
-      stdout: `${commits[0]}\nfirst\nbuild\n/home/build/workspace\n${value}`,
-      stderr: '',
+      said: `${commits[0]}\nfirst\nbuild\n/home/build/workspace\n${value}`,
+      lingers: false,
     });
     assert.equal((await step('false | true; echo not reached')).code, 1);
     assert.equal((await step('kill -KILL $$')).code, 137);
     assert.equal((await step('! grep -qs "l[i]nes" /proc/[0-9]*/cmdline')).code, 0);
     assert.equal((await step('! cat /etc/ssh/ssh_host_ed25519_key /run/ebb/authorized_keys')).code, 0);
-    assert.equal((await output(root, '/usr/lib/ebb/step', ['', 'echo >&2 said'])).stderr, 'said\n');
+    assert.equal((await run(['', 'echo >&2 said'])).said, 'said\n');
 
-    const started = await root.exec('/usr/lib/ebb/step', {
-      stdin: Buffer.from('\0(while :; do sleep 1; done) & exit 0\0'),
-      lingerMs: 100,
-    });
-    assert.deepEqual(started, { code: 0, signal: null, lingers: true });
-    const ended = await output(root, '/usr/lib/ebb/end-processes');
+    const started = await run(['', '(while :; do sleep 1; done) & exit 0']);
+    assert.deepEqual(started, { code: 0, said: '', lingers: true });
+    const ended = await output(root, '/usr/lib/ebb/end-processes 99');
     assert.deepEqual([ended.code, Number(ended.stdout) >= 1], [0, true]);
     assert.equal((await output(root, 'pgrep -u build')).stdout, '');
 
     // The loader complains once for each process that gets it: only bash, which is user build already.
-    const { stderr } = await output(root, '/usr/lib/ebb/step', ['LD_PRELOAD=/none.so', '', ':']);
-    assert.equal(stderr.match(/none\.so/g)?.length, 1);
+    const { said } = await run(['LD_PRELOAD=/none.so', '', ':']);
+    assert.equal(said.match(/none\.so/g)?.length, 1);
   });
 });
 
@@ -162,7 +173,7 @@ describe('a booted machine', () => {
 async function makeRepository(): Promise<[string, string[]]> {
   const folder = await mkdtemp(join(tmpdir(), 'ebb-origin-'));
   const git = (...args: string[]) =>
-    run('git', ['-C', folder, '-c', 'user.name=A', '-c', 'user.email=a@example.com', ...args]);
+    execute('git', ['-C', folder, '-c', 'user.name=A', '-c', 'user.email=a@example.com', ...args]);
   await git('-c', 'init.defaultBranch=main', 'init', '-q');
   const commits: string[] = [];
   for (const text of ['first', 'second']) {

@@ -3,7 +3,7 @@ import { type VmDriver, VmError, type VmLaunch } from '../vm/driver.ts';
 import type { PoolStatus } from '../vm/pool/status.ts';
 
 const breakerStates = ['closed', 'half_open', 'open'] as const;
-const bootResults = ['ready', 'boot_failed', 'boot_timeout', 'aborted', 'setting', 'failed'] as const;
+const bootResults = ['ready', 'boot_failed', 'boot_timeout', 'aborted', 'setting', 'gone', 'failed'] as const;
 type BootResult = (typeof bootResults)[number];
 
 /** What a runner counts; no label can hold an id or a name of a team. */

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type ssh2 from 'ssh2';
 import { SshError } from './ssh-error.ts';
 
@@ -12,24 +11,14 @@ export interface ExecOptions {
   /** Output without a taker is read and dropped. */
   onStdout?: OnOutput;
   onStderr?: OnOutput;
-  /**
-   * How long to wait, after the process has ended, for others that hold its output open; then their output goes on to the
-   * takers for as long as the connection lives. Without it, exec waits for all output.
-   */
-  lingerMs?: number;
   /** Closes the channel. SSH has no way to be sure that the remote process is gone then. */
   signal?: AbortSignal;
 }
 
 /** How the remote process ended; one of both is set. `signal` is without `SIG`, such as `KILL`. */
-interface Exit {
+export interface ExecResult {
   code: number | null;
   signal: string | null;
-}
-
-export interface ExecResult extends Exit {
-  /** Whether a process that it left behind still holds its output; only with `lingerMs`. */
-  lingers?: boolean;
 }
 
 /**
@@ -47,7 +36,6 @@ export async function exec(
   const stop = new AbortController();
   const aborted = rejectOnAbort(signal, stop.signal);
   let channel: ssh2.ClientChannel | undefined;
-  let lingers = false;
   try {
     if (signal?.aborted) return await aborted;
     const opening = openChannel(client, command);
@@ -64,27 +52,20 @@ export async function exec(
     ];
     const fed = feed(channel, stdin);
     const whole = Promise.all([opened.closed, ...outputs]).then(([exit]) => exit);
-    const left = leave(opened.exited, options.lingerMs, stop.signal).then((exit) => {
-      lingers = true;
-      return exit;
-    });
     // What fails after this has returned has nobody to tell it to.
     whole.catch(() => {});
-    const exit = await Promise.race([whole, left, fed, aborted, lost]);
-    return lingers ? { ...exit, lingers } : exit;
+    return await Promise.race([whole, fed, aborted, lost]);
   } finally {
     stop.abort();
-    if (channel !== undefined && !lingers) release(channel);
+    if (channel !== undefined) release(channel);
     if (stdin !== undefined && !Buffer.isBuffer(stdin)) stdin.destroy();
   }
 }
 
 interface OpenedChannel {
   channel: ssh2.ClientChannel;
-  /** At the end of the process; never when the channel closes without one. */
-  exited: Promise<Exit>;
   /** At the end of the channel. */
-  closed: Promise<Exit>;
+  closed: Promise<ExecResult>;
 }
 
 /** The end is listened for at once: the status of a quick command comes with the very packet that opens the channel. */
@@ -95,9 +76,9 @@ function openChannel(client: ssh2.Client, command: string): Promise<OpenedChanne
     try {
       client.exec(command, (error, channel) => {
         if (error) return fail(error);
-        const { exited, closed } = waitForEnd(channel);
+        const closed = waitForEnd(channel);
         closed.catch(() => {});
-        resolve({ channel, exited, closed });
+        resolve({ channel, closed });
       });
     } catch (error) {
       fail(error); // ssh2 throws when the socket is gone already.
@@ -105,29 +86,18 @@ function openChannel(client: ssh2.Client, command: string): Promise<OpenedChanne
   });
 }
 
-function waitForEnd(channel: ssh2.ClientChannel): Pick<OpenedChannel, 'exited' | 'closed'> {
-  let exit: Exit | undefined;
-  const exited = new Promise<Exit>((resolve) => {
-    channel.on('exit', (code: number | null, signal?: string) => {
-      exit = { code: code ?? null, signal: code === null ? (signal?.replace(/^SIG/, '') ?? null) : null };
-      resolve(exit);
-    });
+function waitForEnd(channel: ssh2.ClientChannel): Promise<ExecResult> {
+  let exit: ExecResult | undefined;
+  channel.on('exit', (code: number | null, signal?: string) => {
+    exit = { code: code ?? null, signal: code === null ? (signal?.replace(/^SIG/, '') ?? null) : null };
   });
-  const closed = new Promise<Exit>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     channel.on('close', () => {
       if (exit !== undefined) resolve(exit);
       else
         reject(new SshError('connection_lost', 'The SSH server closed the channel without an exit status.'));
     });
   });
-  return { exited, closed };
-}
-
-/** The exit of a process whose output is waited for no more. */
-async function leave(exited: Promise<Exit>, afterMs: number | undefined, stop: AbortSignal): Promise<Exit> {
-  const exit = await exited;
-  if (afterMs === undefined) return await new Promise(() => {});
-  return await delay(afterMs, exit, { signal: stop, ref: false }).catch(() => new Promise(() => {}));
 }
 
 /** Both streams must be read even when nobody wants them: they share one window, and a full one stalls both. */

@@ -5,6 +5,7 @@ import type { VmImage, VmReport } from '../../contract/vm.ts';
 import { type Vm, type VmDriver, VmError, type VmExit, type VmLaunch } from './driver.ts';
 import { makeSshKeyPair } from './openssh-private-key.ts';
 import type { OutsideObservation, QemuObservation } from './outside.ts';
+import { createSupervisorForTests } from './supervisor-for-tests.ts';
 
 /** As it is seen of a VM of QEMU. */
 export const seenWithoutDisk: QemuObservation = {
@@ -38,6 +39,8 @@ export type Command = (run: {
   /** Everything that comes in, at its end. */
   stdin: Promise<string>;
   print(text: string): void;
+  /** Of `step` alone: something holds the output open until what this gives is called. */
+  linger?(): () => void;
   /** Ends the machine as if its power were cut. */
   cut(): void;
 }) => Promise<number>;
@@ -49,6 +52,8 @@ export interface DriverForTests extends VmDriver {
   recipes: (string | undefined)[];
   /** Ids of the VMs that run. */
   alive: Set<string>;
+  /** Ids of VMs that were taken over. */
+  adopted: string[];
   /** Lines that VMs were sent as heartbeat. */
   heartbeats: Map<string, number>;
   /** How many of the next boots fail, and how. */
@@ -76,6 +81,7 @@ export function createDriverForTests(): DriverForTests {
     launched: [],
     recipes: [],
     alive: new Set(),
+    adopted: [],
     heartbeats: new Map(),
     failNext: 0,
     failure: new VmError('boot_failed', 'The boot failed.'),
@@ -107,6 +113,14 @@ export function createDriverForTests(): DriverForTests {
       return vm;
     },
     reap: async () => [],
+    place: async () => 'tests:here',
+    async adopt(handle) {
+      const vm = running.get(handle.id);
+      if (!vm || !driver.alive.has(handle.id))
+        throw new VmError('gone', `The VM ${handle.id} is not there any more.`);
+      driver.adopted.push(handle.id);
+      return { ...vm, hostKey: handle.hostKey, clientKey: handle.clientKey };
+    },
     close: async () => void (await Promise.all([...running.values()].map((vm) => vm.destroy()))),
     cut: async (id) => await running.get(id)?.destroy(),
   };
@@ -118,6 +132,7 @@ async function startMachine(
   onHeartbeat: (lines: number) => void,
   driver: Pick<DriverForTests, 'commands' | 'outside' | 'image'>,
 ): Promise<Vm> {
+  const supervise = createSupervisorForTests();
   const host = makeSshKeyPair();
   const client = makeSshKeyPair();
   const ssh = new ssh2.Server({ hostKeys: [host.privateKey] }, (connection) => {
@@ -139,10 +154,16 @@ async function startMachine(
           acceptCommand().on('data', (chunk: Buffer) => onHeartbeat(chunk.toString().split('\n').length - 1));
           return;
         }
-        const program = driver.commands.get(command);
+        const [path = '', ...args] = command.split(' ');
+        const program = driver.commands.get(path);
         if (!program) return reject();
         const channel = acceptCommand();
         const cut = () => sockets.forEach((socket) => void socket.destroy());
+        if (path === '/usr/lib/ebb/step') {
+          const start = (input: string, holds: Pick<Parameters<Command>[0], 'print' | 'linger'>) =>
+            program({ ...holds, vm: launch.id, username, stdin: Promise.resolve(input), cut });
+          return supervise({ channel, args, start });
+        }
         const print = (text: string) => void channel.write(text);
         void program({ vm: launch.id, username, stdin: readAll(channel), print, cut }).then((code) => {
           if (channel.destroyed) return;
@@ -179,6 +200,8 @@ async function startMachine(
       for (const socket of sockets) socket.destroy();
       await exited;
     },
+    share: async () => {},
+    release: async () => {},
   };
 }
 

@@ -2,6 +2,7 @@ import type { VmExit, VmImage, VmTemplate } from '../../contract/vm.ts';
 import type { SshSession } from '../ssh/connection.ts';
 import type { OutsideObservation } from './outside.ts';
 import type { MeasuredBootVerdict } from './tpm/judge-quote.ts';
+import type { VmHandle } from './vm-handle.ts';
 
 export type { VmExit } from '../../contract/vm.ts';
 
@@ -45,6 +46,13 @@ export interface Vm {
   observe(signal: AbortSignal): Promise<VmSighting>;
   /** Ends the VM at once; resolves when it is gone. May be called again. */
   destroy(): Promise<void>;
+  /**
+   * From now on another runner may adopt it, for a while also when this one is dead. Absent where none can; then
+   * `release` is, too.
+   */
+  share?(): Promise<void>;
+  /** Lets go of it: it goes on without this runner, until another one adopts it or it ends itself. */
+  release?(): Promise<void>;
 }
 
 export interface VmLaunch {
@@ -67,15 +75,19 @@ export interface VmDriver {
   launch(launch: VmLaunch): Promise<Vm>;
   /** Ends VMs whose runner is dead, and gives their ids. Never touches a VM whose runner lives. */
   reap(): Promise<string[]>;
-  /** Destroys all VMs of this driver. */
+  /** Names the place that shared VMs can be adopted from: runners that give the same name reach the same VMs. */
+  place?(): Promise<string>;
+  /** Takes over a VM that was shared, whoever has it. Throws VmError `gone` when it is not there any more. */
+  adopt?(handle: VmHandle): Promise<Vm>;
+  /** Destroys all VMs of this driver but those that it let go of. */
   close(): Promise<void>;
 }
 
-/** A VM that did not come up. The message holds the end of its console. */
+/** A VM that did not come up, with the end of its console in the message; or one that is `gone`. */
 export class VmError extends Error {
   override name = 'VmError';
   /** `setting`: no other VM of this kind will come up until somebody changes something. */
-  readonly code: 'boot_failed' | 'boot_timeout' | 'aborted' | 'setting';
+  readonly code: 'boot_failed' | 'boot_timeout' | 'aborted' | 'setting' | 'gone';
 
   constructor(code: VmError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

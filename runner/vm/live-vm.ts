@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type SshSession } from '../ssh/connection.ts';
-import type { Vm, VmDriver } from './driver.ts';
+import { type Vm, type VmDriver, VmError } from './driver.ts';
 import { keepAlive } from './heartbeat.ts';
+import type { VmHandle } from './vm-handle.ts';
 
 /** A VM with the runner's connection to it, as root, over which it hears that its runner lives. */
 export interface LiveVm {
@@ -9,6 +10,8 @@ export interface LiveVm {
   connection: SshSession;
   /** Closes the connection and destroys the VM. May be called again. */
   end(): Promise<void>;
+  /** Closes the connection and lets the VM go on, for another runner that adopts it. Only of a VM that was shared. */
+  leave(): Promise<void>;
 }
 
 export interface VmShape {
@@ -29,6 +32,24 @@ export async function bootLiveVm(
 ): Promise<LiveVm> {
   const id = `vm_${randomBytes(10).toString('hex')}`;
   const vm = await driver.launch({ id, memoryMib, cpus, recipe, signal, ...(onWait ? { onWait } : {}) });
+  return await logIn(vm, signal);
+}
+
+/** Takes over a VM that another runner shared, and logs in. Throws VmError or SshError; nothing of the VM is left then. */
+export async function adoptLiveVm(
+  driver: Pick<VmDriver, 'name' | 'adopt'>,
+  handle: VmHandle,
+  signal: AbortSignal,
+): Promise<LiveVm> {
+  if (!driver.adopt || driver.name !== handle.driver)
+    throw new VmError(
+      'gone',
+      `A VM of ${handle.driver} cannot be taken over by a runner with ${driver.name}.`,
+    );
+  return await logIn(await driver.adopt(handle), signal);
+}
+
+async function logIn(vm: Vm, signal: AbortSignal): Promise<LiveVm> {
   try {
     const connection = await connect({
       host: vm.host,
@@ -45,7 +66,12 @@ export async function bootLiveVm(
       await vm.destroy();
       await connection.close();
     };
-    return { vm, connection, end };
+    const leave = async () => {
+      heartbeat.stop();
+      await vm.release?.();
+      await connection.close();
+    };
+    return { vm, connection, end, leave };
   } catch (error) {
     await vm.destroy();
     throw error;

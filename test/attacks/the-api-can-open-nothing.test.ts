@@ -7,8 +7,15 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { compactDecrypt } from 'jose';
 import pg from 'pg';
+import { commit } from '../../api/test-client.ts';
 import { createRepository } from '../../cli/dev/repository.ts';
 import { startRedis } from '../../queue/test-redis.ts';
+import { createControlPlane } from '../../runner/build/control-plane.ts';
+import { createFileKey } from '../../runner/custody/key-file.ts';
+import { createKeyring } from '../../runner/custody/keyring.ts';
+import { openVault } from '../../runner/custody/open.ts';
+import { reportForTests } from '../../runner/vm/driver-for-tests.ts';
+import { proofWithoutDisk } from '../../runner/vm/ramdisk-proof-for-tests.ts';
 import { type ApiForTests, startApi } from '../api-for-tests.ts';
 import { encodings } from '../encodings.ts';
 import { dump, startPostgres } from '../postgres.ts';
@@ -22,7 +29,7 @@ let api: ApiForTests;
 let folder: string;
 let databaseDump: Buffer;
 /** What only a runner can open. */
-let canaries: Record<'deployKey' | 'projectKey' | 'secret', Buffer>;
+let canaries: Record<'deployKey' | 'projectKey' | 'secret' | 'vmKey', Buffer>;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ebb-stolen-'));
@@ -31,6 +38,7 @@ before(async () => {
   closing.push(redis.close, postgres.close);
   const sources = join(folder, 'source');
   await createRepository(join(sources, 'repositories'), 'shop');
+  await commit(join(sources, 'repositories', 'shop.git'));
   api = await startApi({
     ...{ folder, databaseUrl: postgres.url, redisUrl: redis.url, keyEncryptionKey: runnerKey },
     environment: { EBB_LOCAL_SOURCE_DIR: sources },
@@ -46,12 +54,33 @@ before(async () => {
   });
   await api.client.post('/v1/deploy-keys', { project_id: project.id });
   await api.client.post('/v1/secrets', { project_id: project.id, name: 'TOKEN', value: secret });
-  canaries = await openCanaries(postgres.url);
+  const build = await api.client.post<{ id: string }>('/v1/builds', { project_id: project.id });
+  const vmKey = await shareVm(build.id);
+  canaries = { ...(await openCanaries(postgres.url)), vmKey };
   databaseDump = await dump(postgres.url);
 });
 after(async () => {
   while (closing.length > 0) await closing.pop()?.();
 });
+
+/** As a runner whose build may be taken over leaves with the API what opens the VM; gives that. */
+async function shareVm(build: string): Promise<Buffer> {
+  const apiKey = await readFile(join(folder, 'runner.key'), 'utf8');
+  const controlPlane = createControlPlane({ url: api.url, apiKey });
+  const signal = AbortSignal.timeout(60_000);
+  const specification = await controlPlane.claim(build, 'runner-1/a', signal);
+  const reports = controlPlane.build(specification);
+  const report = reportForTests();
+  const ready = { milestone: 'vm_ready', at: report.launched_at, vm: `vm_of_${build}` } as const;
+  await reports.milestone({ ...ready, proof: proofWithoutDisk, report }, signal);
+  const { wrapped_private_key: wrappedPrivateKey, project_id: projectId } = specification;
+  const keyring = createKeyring(createFileKey(runnerKey.export({ format: 'jwk' })));
+  const vault = await openVault({ keyring, wrappedPrivateKey, projectId });
+  const vmKey = randomBytes(32);
+  const vm_handle = await vault.seal(vmKey, 'vm-handle');
+  await reports.milestone({ milestone: 'checkout_done', at: report.launched_at, vm_handle }, signal);
+  return vmKey;
+}
 
 async function openCanaries(databaseUrl: string) {
   const client = new pg.Client(databaseUrl);
@@ -84,7 +113,7 @@ async function inMemory(of: Record<string, Buffer>): Promise<string[]> {
   return [...new Set([...found].map((index) => needles[index]?.name ?? ''))].sort();
 }
 
-test('a dump of the database holds no deploy key, no project key and no secret, in any encoding', () => {
+test('a dump of the database holds no deploy key, project key, secret or key of a VM, in any encoding', () => {
   for (const [name, value] of Object.entries(canaries)) {
     for (const needle of encodings(value)) assert.ok(!databaseDump.includes(needle), name);
   }
@@ -93,7 +122,7 @@ test('a dump of the database holds no deploy key, no project key and no secret, 
 
 test("what the dump holds sealed opens with no key that the API has, and with the runner's", async () => {
   const sealed = databaseDump.toString().match(/eyJ[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+/g) ?? [];
-  assert.equal(sealed.length, 3);
+  assert.equal(sealed.length, 4);
   const keys = await everyKeyOfTheApi();
   assert.ok(keys.length >= 8);
   for (const text of sealed) {
@@ -142,7 +171,7 @@ async function everyKeyOfTheApi() {
 
 function derived(key: Buffer): Buffer[] {
   const extracted = createHmac('sha256', Buffer.alloc(32)).update(key).digest();
-  return ['', 'project-key', 'deploy-key', 'secret:TOKEN'].map((purpose) =>
+  return ['', 'project-key', 'deploy-key', 'vm-handle', 'secret:TOKEN'].map((purpose) =>
     createHmac('sha256', extracted).update(purpose).update(Buffer.of(1)).digest(),
   );
 }

@@ -38,11 +38,12 @@ const reaping = (async () => {
 process.send?.({ ready: true });
 await runRunner(
   {
-    ...{ name, queue, pool, keyring, log },
+    ...{ name, queue, driver, pool, keyring, log },
     controlPlane: createControlPlane({ url: apiUrl, apiKey }),
     slots: 4,
     // This machine's swap is none of this test's business: the VMs are none.
     allowHostSwap: true,
+    handOver: new AbortController().signal,
     signal: new AbortController().signal,
   },
   stop.signal,

@@ -67,10 +67,11 @@ export async function openPlatform(options: PlatformOptions): Promise<PlatformFo
   });
   const running = runRunner(
     {
-      ...{ name: 'runner-1', queue: api.context.queue, pool, slots: options.slots },
+      ...{ name: 'runner-1', queue: api.context.queue, driver, pool, slots: options.slots },
       controlPlane: createControlPlane({ url, apiKey: api.keys.runner }),
       keyring: createKeyring(createFileKey(api.keyEncryptionKey.export({ format: 'jwk' }))),
       log: pino({ level: 'silent' }),
+      handOver: new AbortController().signal,
       signal: new AbortController().signal,
     },
     stop.signal,

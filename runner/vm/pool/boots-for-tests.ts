@@ -86,6 +86,7 @@ function pretendVm(shape: VmShape, number: number, image: string): PretendedVm {
       exited.resolve({ code: null, signal: 'SIGKILL' });
     },
     end: async () => vm.die(),
+    leave: async () => {},
   };
   return vm;
 }

@@ -11,7 +11,7 @@ import { observeProcess } from './observe-process.ts';
 import { startRestored } from './restore.ts';
 import { type StartedVm, startKernel, startProgram } from './start.ts';
 import type { Template } from './template.ts';
-import { createVmFolder } from './vm-folder.ts';
+import { createVmFolder, dropVmFolder, shareVmFolder } from './vm-folder.ts';
 import { type BootingVm, whenReady } from './when-ready.ts';
 
 export interface QemuLaunch extends VmLaunch {
@@ -109,6 +109,13 @@ function describe(parts: {
       }),
     }),
     destroy,
+    share: () => shareVmFolder(folder),
+    async release() {
+      started.release();
+      identity.clientKey.fill(0);
+      // When nobody adopts it, it ends itself.
+      void exited.then(() => dropVmFolder(folder)).catch(() => undefined);
+    },
   };
   return { vm, console, complaint: () => complaint.trim() };
 }

@@ -1,12 +1,15 @@
+import { join } from 'node:path';
 import type { VmImage } from '../../../contract/vm.ts';
 import type { Image } from '../../image/build-image.ts';
 import { digestParts } from '../../image/image-parts.ts';
 import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
+import { adoptVm } from './adopt-vm.ts';
 import { launchVm, type QemuLaunch } from './launch-vm.ts';
+import { placeOf } from './place.ts';
 import { probeKvm } from './probe-kvm.ts';
 import { createTemplates, isTemplateId, type TemplateEvent, type Templates } from './templates.ts';
-import { reapFolders } from './vm-folder.ts';
+import { createFolderReaper } from './vm-folder.ts';
 
 export interface QemuDriverOptions {
   /** The image of the recipe `base`; read at each launch. */
@@ -45,7 +48,9 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
   const booting = new Set<Promise<Vm>>();
   const closing = new AbortController();
   let kvm: Promise<boolean> | undefined;
+  let place: Promise<string> | undefined;
   const parts = new Map<string, Promise<VmImage>>();
+  const reapFolders = createFolderReaper(runtimeDir);
   const templates = createTemplates({ runtimeDir, ...(onTemplate && { onEvent: onTemplate }) });
 
   const imageOf = async ({ recipe = 'base', onWait }: VmLaunch, signal: AbortSignal): Promise<Image> => {
@@ -64,6 +69,15 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     known.catch(() => parts.delete(image.digest));
     return known;
   };
+  const keep = (vm: Vm): Vm => {
+    running.add(vm);
+    void vm.exited.then(() => running.delete(vm));
+    const release = async () => {
+      running.delete(vm);
+      await vm.release?.();
+    };
+    return { ...vm, release };
+  };
   const start = async (launch: VmLaunch) => {
     kvm ??= probeKvm(options.image, cacheDir);
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
@@ -77,9 +91,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     };
     const boots = program || template === 'off' || (template === 'auto' && accelerator === 'kvm');
     const vm = boots ? await launchOnFreePort(qemuLaunch) : await restoreOrBoot(templates, qemuLaunch);
-    running.add(vm);
-    void vm.exited.then(() => running.delete(vm));
-    return vm;
+    return keep(vm);
   };
   return {
     name: 'qemu',
@@ -88,7 +100,12 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
       booting.add(boot);
       return await boot.finally(() => booting.delete(boot));
     },
-    reap: async () => (await reapFolders(runtimeDir)).filter((id) => !isTemplateId(id)),
+    reap: async () => (await reapFolders()).filter((id) => !isTemplateId(id)),
+    place() {
+      place ??= placeOf(runtimeDir);
+      return place;
+    },
+    adopt: async (handle) => keep(await adoptVm(join(runtimeDir, handle.id), handle)),
     async close() {
       closing.abort(new Error('The driver is closing.'));
       await Promise.allSettled([...booting, templates.close()]);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { answerRestored } from './identity-port.ts';
-import { spawnQemu } from './spawn-qemu.ts';
+import { releaseQemu, spawnQemu } from './spawn-qemu.ts';
 import type { Place, StartedVm } from './start.ts';
 import type { Template } from './template.ts';
 import { writeOwner } from './vm-folder.ts';
@@ -17,7 +17,12 @@ export async function startRestored(options: Place & { template: Template }): Pr
     );
     const port = qemu.stdio[3] as unknown as Socket;
     answerRestored(port, identity.archive);
-    return { qemu, settle: async () => void port.destroy(), end: async () => void port.destroy() };
+    return {
+      qemu,
+      settle: async () => void port.destroy(),
+      end: async () => void port.destroy(),
+      release: () => releaseQemu(qemu),
+    };
   } finally {
     await memory.close();
   }

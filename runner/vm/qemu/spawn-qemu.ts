@@ -40,3 +40,10 @@ export async function spawnQemu(
   qemu.stdin.end('go\n');
   return qemu;
 }
+
+/** Lets the process go on without this one, as it would when this one died: what it prints goes nowhere. */
+export function releaseQemu(qemu: QemuProcess): void {
+  qemu.unref();
+  qemu.stdout.destroy();
+  qemu.stderr.destroy();
+}

@@ -6,7 +6,7 @@ import type { QuoteReference } from '../tpm/judge-quote.ts';
 import type { QemuMachine } from './arguments.ts';
 import { answerIdentity } from './identity-port.ts';
 import { dropInitrd, writeInitrd } from './initrd.ts';
-import { type QemuProcess, spawnQemu } from './spawn-qemu.ts';
+import { type QemuProcess, releaseQemu, spawnQemu } from './spawn-qemu.ts';
 import { startTpm } from './swtpm.ts';
 import { writeOwner } from './vm-folder.ts';
 
@@ -17,6 +17,8 @@ export interface StartedVm {
   settle(): Promise<void>;
   /** Ends what runs beside QEMU, once that has ended. May be called again. */
   end(): Promise<void>;
+  /** Lets all of it go on without this process. */
+  release(): void;
   /** What its proofs are held against, where it boots measured. */
   reference?: Omit<QuoteReference, 'nonce'>;
 }
@@ -40,7 +42,12 @@ export async function startKernel(
   const qemu = await spawnQemu({ ...machine, start: { kernelPath, commandLine, initrdPath } }, (pid) =>
     writeOwner(folder, { qemu: pid }),
   );
-  return { qemu, settle: () => dropInitrd(initrdPath), end: async () => {} };
+  return {
+    qemu,
+    settle: () => dropInitrd(initrdPath),
+    end: async () => {},
+    release: () => releaseQemu(qemu),
+  };
 }
 
 /** UEFI firmware measures the image into a TPM of the VM's own and starts it; the identity comes when it is asked for. */
@@ -61,6 +68,10 @@ export async function startProgram(options: Place & { program: MeasuredProgram }
       qemu,
       settle: async () => void port.destroy(),
       end: () => tpm.end(),
+      release() {
+        tpm.release();
+        releaseQemu(qemu);
+      },
       reference: { attestationKey: tpm.attestationKey, measurements: program.measurements },
     };
   } catch (error) {

@@ -17,6 +17,8 @@ export interface VmTpm {
   pid: number;
   /** Ends it at once; resolves when it is gone. May be called again. */
   end(): Promise<void>;
+  /** Lets it go on without this process. */
+  release(): void;
 }
 
 const answerTimeoutMs = 20_000;
@@ -45,6 +47,7 @@ export async function startTpm(
       (swtpm.stdio[3] as Socket).destroy();
       await closed;
     },
+    release: () => swtpm.unref(),
   };
 }
 

@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../../contract/process-identity.ts';
-import { createVmFolder, reapFolders, writeOwner } from './vm-folder.ts';
+import {
+  adoptVmFolder,
+  createFolderReaper,
+  createVmFolder,
+  dropVmFolder,
+  shareVmFolder,
+  writeOwner,
+} from './vm-folder.ts';
 
 const deadRunner: ProcessIdentity = { pid: process.pid, startedAt: 'another boot 1' };
 
@@ -38,7 +45,7 @@ describe('the folder of running VMs', () => {
     try {
       const folder = await createVmFolder(runtimeDir, 'vm_1');
       await writeOwner(folder, { qemu: identity.pid });
-      assert.deepEqual(await reapFolders(runtimeDir), []);
+      assert.deepEqual(await createFolderReaper(runtimeDir)(), []);
       assert.equal(await isAlive(identity), true);
       assert.deepEqual(JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')).qemu, identity);
     } finally {
@@ -51,7 +58,7 @@ describe('the folder of running VMs', () => {
     const { exit, identity } = await startProcess();
     await writeOrphan('vm_1', identity);
     await writeOrphan('vm_2');
-    assert.deepEqual((await reapFolders(runtimeDir)).sort(), ['vm_1', 'vm_2']);
+    assert.deepEqual((await createFolderReaper(runtimeDir)()).sort(), ['vm_1', 'vm_2']);
     assert.equal(await isAlive(identity), false);
     await exit;
     assert.deepEqual(await readdir(runtimeDir), []);
@@ -60,7 +67,7 @@ describe('the folder of running VMs', () => {
   test('ends a TPM that waits for a QEMU which never came', async () => {
     const { exit, identity } = await startProcess();
     await writeOrphan('vm_1', undefined, identity);
-    assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+    assert.deepEqual(await createFolderReaper(runtimeDir)(), ['vm_1']);
     assert.equal(await isAlive(identity), false);
     await exit;
   });
@@ -69,7 +76,7 @@ describe('the folder of running VMs', () => {
     const { child, exit, identity } = await startProcess();
     try {
       await writeOrphan('vm_1', { pid: identity.pid, startedAt: 'another boot 7' });
-      assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+      assert.deepEqual(await createFolderReaper(runtimeDir)(), ['vm_1']);
       assert.equal(await isAlive(identity), true);
     } finally {
       child.kill('SIGKILL');
@@ -79,9 +86,9 @@ describe('the folder of running VMs', () => {
 
   test('a folder that never got an owner is removed, but not while one may be on its way', async () => {
     await mkdir(join(runtimeDir, 'vm_1'), { recursive: true });
-    assert.deepEqual(await reapFolders(runtimeDir), []);
+    assert.deepEqual(await createFolderReaper(runtimeDir)(), []);
     await utimes(join(runtimeDir, 'vm_1'), 0, 0);
-    assert.deepEqual(await reapFolders(runtimeDir), ['vm_1']);
+    assert.deepEqual(await createFolderReaper(runtimeDir)(), ['vm_1']);
   });
 
   test('is none that others may write to, nor a link', async () => {
@@ -93,6 +100,72 @@ describe('the folder of running VMs', () => {
   });
 
   test('that is not there holds no VMs', async () => {
-    assert.deepEqual(await reapFolders(join(parent, 'nowhere')), []);
+    assert.deepEqual(await createFolderReaper(join(parent, 'nowhere'))(), []);
+  });
+
+  describe('with a VM that was shared', () => {
+    let qemu: Awaited<ReturnType<typeof startProcess>>;
+    beforeEach(async () => {
+      qemu = await startProcess();
+    });
+    afterEach(async () => {
+      qemu.child.kill('SIGKILL');
+      await qemu.exit;
+    });
+    const orphan = async () => {
+      await mkdir(join(runtimeDir, 'vm_1'), { recursive: true });
+      const owner = { runner: deadRunner, qemu: qemu.identity, shared: true };
+      await writeFile(join(runtimeDir, 'vm_1', 'owner.json'), JSON.stringify(owner));
+      return join(runtimeDir, 'vm_1');
+    };
+
+    test('leaves it for another runner for a while after its runner died, and no longer', async () => {
+      await orphan();
+      let now = 0;
+      const reap = createFolderReaper(runtimeDir, () => now);
+      assert.deepEqual(await reap(), []);
+      now = 89_000;
+      assert.deepEqual(await reap(), []);
+      assert.equal(await isAlive(qemu.identity), true);
+      now = 90_000;
+      assert.deepEqual(await reap(), ['vm_1']);
+      assert.equal(await isAlive(qemu.identity), false);
+    });
+
+    test('removes what is left of it at once when it has ended', async () => {
+      await orphan();
+      qemu.child.kill('SIGKILL');
+      await qemu.exit;
+      assert.deepEqual(await createFolderReaper(runtimeDir)(), ['vm_1']);
+    });
+
+    test('keeps it for whoever adopted it', async () => {
+      const folder = await orphan();
+      assert.deepEqual(await adoptVmFolder(folder), { qemu: qemu.identity });
+      let now = 0;
+      const reap = createFolderReaper(runtimeDir, () => now);
+      assert.deepEqual(await reap(), []);
+      now = 200_000;
+      assert.deepEqual(await reap(), []);
+    });
+
+    test('gives it to nobody once it has ended, and never when it was not shared', async () => {
+      const folder = await createVmFolder(runtimeDir, 'vm_2');
+      await writeOwner(folder, { qemu: qemu.identity.pid });
+      assert.equal(await adoptVmFolder(folder), undefined);
+      await shareVmFolder(folder);
+      assert.deepEqual(await adoptVmFolder(folder), { qemu: qemu.identity });
+      qemu.child.kill('SIGKILL');
+      await qemu.exit;
+      assert.equal(await adoptVmFolder(folder), undefined);
+    });
+
+    test('removes the folder of its own VM and leaves that of another runner', async () => {
+      const foreign = await orphan();
+      const own = await createVmFolder(runtimeDir, 'vm_2');
+      await dropVmFolder(foreign);
+      await dropVmFolder(own);
+      assert.deepEqual(await readdir(runtimeDir), ['vm_1']);
+    });
   });
 });
