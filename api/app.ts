@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
 import { accessGrantRoutes } from './access-grants/routes.ts';
 import { grantUseRoutes } from './access-grants/use-routes.ts';
+import { apiKeyRoutes } from './api-keys/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { buildPageRoute } from './builds/build-page.ts';
@@ -52,6 +53,7 @@ const concepts = [
   accessGrantRoutes,
   grantUseRoutes,
   workloadIdentityRoutes,
+  apiKeyRoutes,
   operatorRoutes,
 ];
 

@@ -24,6 +24,7 @@ import { receiptsCommand } from './commands/receipts.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runnerCommand } from './commands/runner.ts';
+import { teamKeyCommand } from './commands/team-key.ts';
 import { verifyCommand } from './commands/verify.ts';
 
 const program = new Command('ebb')
@@ -36,7 +37,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, receipts, revoke and audit where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, receipts, revoke, team-key and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -46,6 +47,7 @@ for (const command of [
   keysCommand,
   keyEncryptionCommand,
   apiKeyCommand,
+  teamKeyCommand,
   runnerCommand,
   doctorCommand,
   imageCommand,

@@ -245,6 +245,11 @@ const cases: Record<string, Case> = {
     action: 'workload_identity.deleted',
     run: () => remove('workload', '/v1/workload-identities'),
   },
+  'POST /v1/api-keys': {
+    action: 'api_key.created',
+    run: () => make('apiKey', '/v1/api-keys', { name: 'laptop', scopes: ['builds:read'] }),
+  },
+  'DELETE /v1/api-keys/{id}': { action: 'api_key.revoked', run: () => remove('apiKey', '/v1/api-keys') },
   'DELETE /v1/secrets/{id}': { action: 'secret.deleted', run: () => remove('secret', '/v1/secrets') },
   'DELETE /v1/hook-bindings/{id}': {
     action: 'hook_binding.deleted',
@@ -314,7 +319,11 @@ test('what was changed is named: attributes, variables and secrets, without thei
 
 test('API keys of the first start are recorded for the team of each', async () => {
   for (const team of ['acme', 'ebb-operators'])
-    assert.equal((await trail(team)).filter(({ action }) => action === 'api_key.created').length, 1);
+    assert.equal(
+      (await trail(team)).filter(({ action, actor }) => action === 'api_key.created' && actor === 'ebb')
+        .length,
+      1,
+    );
 });
 
 test('what is refused is recorded: a token, a credential; who shows an unknown key is told to the operators', async () => {

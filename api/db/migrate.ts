@@ -18,6 +18,7 @@ import { statements as keyReleases } from './migrations/0016-key-releases.ts';
 import { statements as endsOfTokens } from './migrations/0017-ends-of-tokens.ts';
 import { statements as deployKeysOfTeams } from './migrations/0018-deploy-keys-of-teams.ts';
 import { statements as workloadIdentities } from './migrations/0022-workload-identities.ts';
+import { statements as people } from './migrations/0023-people.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -41,6 +42,7 @@ export const migrations = [
   { name: '0017-ends-of-tokens', statements: endsOfTokens },
   { name: '0018-deploy-keys-of-teams', statements: deployKeysOfTeams },
   { name: '0022-workload-identities', statements: workloadIdentities },
+  { name: '0023-people', statements: people },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

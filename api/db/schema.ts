@@ -14,6 +14,9 @@ import type { Scope } from '../../contract/token.ts';
 import type { VmExit, VmReport } from '../../contract/vm.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
+/** What an API key is: one that somebody holds, or what stands for a workload and is ended as keys are. */
+export type ApiKeyKind = 'key' | 'workload';
+
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
 export interface Schema {
   team: {
@@ -33,6 +36,10 @@ export interface Schema {
     revoked_at: Date | null;
     reads_only: Generated<string | null>;
     ends_at: Generated<Date | null>;
+    kind: Generated<ApiKeyKind>;
+    project_id: Generated<string | null>;
+    created_by: Generated<string | null>;
+    last_used_at: Generated<Date | null>;
   };
   workload_identity: {
     id: string;
