@@ -26,6 +26,8 @@ import { createValidatorCompiler } from './http/validation.ts';
 import { keyEncryptionRoutes } from './key-encryption/routes.ts';
 import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
+import { linkPageRoutes } from './people/link-page.ts';
+import { peopleRoutes } from './people/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
 import { revocationRoutes } from './revocation/routes.ts';
@@ -54,6 +56,8 @@ const concepts = [
   grantUseRoutes,
   workloadIdentityRoutes,
   apiKeyRoutes,
+  peopleRoutes,
+  linkPageRoutes,
   operatorRoutes,
 ];
 
@@ -94,6 +98,7 @@ export async function buildApp(
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(answerNoRoute(noteMethods(app)));
   app.decorateRequest('principal');
+  app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
   await limitRates(app, rateLimits);

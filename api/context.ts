@@ -4,6 +4,7 @@ import type { RefusalAudit } from './audit/audit-refusals.ts';
 import type { Custody } from './custody/custody.ts';
 import type { Database } from './db/database.ts';
 import type { Mailer } from './mail/mailer.ts';
+import type { SignUp } from './people/sign-up.ts';
 import type { Signer } from './signing/signer.ts';
 import type { SourceHosts } from './source-hosts/source-hosts.ts';
 
@@ -25,4 +26,5 @@ export interface ApiContext {
   log: Logger;
   /** Where mails go; absent where none can be sent. */
   mailer?: Mailer | undefined;
+  signUp: SignUp;
 }

@@ -65,6 +65,7 @@ export async function openTestContext(
     now: () => new Date(),
     stopping: new AbortController().signal,
     log,
+    signUp: 'open',
     mailer: { send: async (mail) => void mails.push(mail) },
   };
   const keys = await firstStart(context, { teamName: 'acme' });

@@ -193,7 +193,7 @@ export interface Schema {
   };
   mail: {
     id: string;
-    team_id: string;
+    team_id: string | null;
     recipient: string;
     subject: string;
     body: string;
@@ -202,7 +202,30 @@ export interface Schema {
     attempts: Generated<number>;
     sent_at: Generated<Date | null>;
     given_up_at: Generated<Date | null>;
+    sealed_link: Generated<Uint8Array | null>;
+    expires_at: Generated<Date | null>;
   };
+  person: { id: string; email: string | null; created_at: Date; deleted_at: Generated<Date | null> };
+  sign_in: {
+    id: string;
+    email: string;
+    browser_hash: Uint8Array;
+    token_hash: Uint8Array | null;
+    created_at: Date;
+    expires_at: Date;
+    answered_at: Date | null;
+  };
+  address_change: {
+    id: string;
+    person_id: string;
+    email: string;
+    old_hash: Uint8Array;
+    new_hash: Uint8Array;
+    old_confirmed: Generated<boolean>;
+    new_confirmed: Generated<boolean>;
+    expires_at: Date;
+  };
+  session: { id: string; person_id: string; token_hash: Uint8Array; created_at: Date; seen_at: Date };
   revocation: {
     id: string;
     kind: Revocation['kind'];

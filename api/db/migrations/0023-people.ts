@@ -1,4 +1,4 @@
-/** API keys that teams make by themselves. */
+/** API keys that teams make by themselves; people, who sign in by links that are mailed to them. */
 export const statements = [
   `alter table api_key
     -- A row that is no key which somebody holds has a hash of random bytes that nobody saw.
@@ -10,4 +10,49 @@ export const statements = [
     add column last_used_at timestamptz`,
   `update api_key set kind = 'workload' where id in (select api_key_id from workload_identity)`,
   `create index api_key_team on api_key (team_id, id)`,
+  `create table person (
+    id text primary key,
+    -- Lower case; null of an account that was deleted.
+    email text unique,
+    created_at timestamptz not null,
+    deleted_at timestamptz
+  )`,
+  // Whoever asks is noted, of what address ever; the link is made later, for who may have one.
+  `create table sign_in (
+    id text primary key,
+    email text not null,
+    -- SHA-256 of the cookie of the browser that asked.
+    browser_hash bytea not null,
+    token_hash bytea unique,
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    answered_at timestamptz
+  )`,
+  `create index sign_in_open on sign_in (id) where answered_at is null`,
+  `create index sign_in_expires on sign_in (expires_at)`,
+  `create table session (
+    id text primary key,
+    person_id text not null references person,
+    token_hash bytea not null unique,
+    created_at timestamptz not null,
+    seen_at timestamptz not null
+  )`,
+  // Of who is to sign in by another address: both must agree.
+  `create table address_change (
+    id text primary key,
+    person_id text not null unique references person,
+    email text not null,
+    old_hash bytea not null,
+    new_hash bytea not null,
+    old_confirmed boolean not null default false,
+    new_confirmed boolean not null default false,
+    expires_at timestamptz not null
+  )`,
+  `create index session_person on session (person_id, id)`,
+  `alter table mail
+    alter column team_id drop not null,
+    -- A link that opens something; gone once it is sent.
+    add column sealed_link bytea,
+    -- When it is of no use any more.
+    add column expires_at timestamptz`,
 ];
