@@ -32,6 +32,8 @@ import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
 import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
+import { memberRoutes } from './teams/member-routes.ts';
+import { teamRoutes } from './teams/routes.ts';
 import { workloadIdentityRoutes } from './workload-identities/routes.ts';
 
 const bodyLimit = 1024 * 1024;
@@ -58,6 +60,8 @@ const concepts = [
   apiKeyRoutes,
   peopleRoutes,
   linkPageRoutes,
+  teamRoutes,
+  memberRoutes,
   operatorRoutes,
 ];
 

@@ -18,6 +18,7 @@ import { imageCommand } from './commands/image.ts';
 import { keyEncryptionCommand } from './commands/key-encryption.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
+import { memberCommand } from './commands/member.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { providerCommand } from './commands/provider.ts';
 import { receiptsCommand } from './commands/receipts.ts';
@@ -37,7 +38,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, receipts, revoke, team-key and audit where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, receipts, revoke, team-key, member and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -48,6 +49,7 @@ for (const command of [
   keyEncryptionCommand,
   apiKeyCommand,
   teamKeyCommand,
+  memberCommand,
   runnerCommand,
   doctorCommand,
   imageCommand,

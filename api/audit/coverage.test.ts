@@ -93,6 +93,7 @@ const revoked = 'the steps of a revocation are recorded by the revocation itself
 const used = 'each use of a grant is recorded before it gives anything: api/access-grants/use.test.ts';
 const opened = 'is itself the entry: api/builds/custody-events.test.ts';
 const rotated = 'the end of a rotation is recorded where it is tried with a runner: test/*-rotation.test.ts';
+const byPerson = 'a person does it, by a session, with an entry: api/teams/teams.test.ts';
 const ofPerson = 'a person’s own, of no team';
 const ofTeam = 'it ends the keys that the other tests need: the last test here looks for its entry';
 const reported = 'what a runner tells of its own build stands in the build and in its signed receipt';
@@ -280,12 +281,25 @@ const cases: Record<string, Case> = {
       return await revoke(`/v1/connections/${id}/revoke`);
     },
   },
+  'POST /v1/team/invitations': {
+    action: 'invitation.created',
+    run: () => make('invitation', '/v1/team/invitations', { email: 'grace@example.com', role: 'viewer' }),
+  },
+  'DELETE /v1/team/invitations/{id}': {
+    action: 'invitation.revoked',
+    run: () => remove('invitation', '/v1/team/invitations'),
+  },
+  'POST /v1/teams': byPerson,
+  'POST /v1/invitations/accept': byPerson,
+  'PATCH /v1/team/members/{id}': byPerson,
+  'DELETE /v1/team/members/{id}': byPerson,
+  'DELETE /v1/person': byPerson,
   'POST /v1/sign-in': ofPerson,
   'POST /v1/session': ofPerson,
   'DELETE /v1/session': ofPerson,
   'DELETE /v1/sessions/{id}': ofPerson,
   'POST /v1/person/email-change': ofPerson,
-  'POST /v1/person/email-confirmation': ofPerson,
+  'POST /v1/person/email-confirmation': byPerson,
   'POST /v1/team/revoke': ofTeam,
   'POST /v1/builds/{id}/milestones': reported,
   'POST /v1/builds/{id}/waiting': reported,

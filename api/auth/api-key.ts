@@ -63,7 +63,7 @@ export async function registerApiKey(
 
 /** Gives the key's id. `secretHash` is the SHA-256 of what its holder shows. */
 export async function insertApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<string> {
-  const id = newId('key');
+  const id = newId(key.kind === 'member' ? 'mem' : 'key');
   await database
     .insertInto('api_key')
     .values({

@@ -10,12 +10,13 @@ import type { Project } from '../../contract/project.ts';
 import type { BuildParameters } from '../../contract/provenance.ts';
 import type { DsseEnvelope, ReceiptKind, RevocationStep } from '../../contract/receipt.ts';
 import type { Obstacle, Revocation } from '../../contract/revocation.ts';
+import type { Role } from '../../contract/role.ts';
 import type { Scope } from '../../contract/token.ts';
 import type { VmExit, VmReport } from '../../contract/vm.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
-/** What an API key is: one that somebody holds, or what stands for a workload and is ended as keys are. */
-export type ApiKeyKind = 'key' | 'workload';
+/** What an API key is: one that somebody holds, or what stands for a workload or a member and is ended as keys are. */
+export type ApiKeyKind = 'key' | 'workload' | 'member';
 
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
 export interface Schema {
@@ -224,6 +225,26 @@ export interface Schema {
     old_confirmed: Generated<boolean>;
     new_confirmed: Generated<boolean>;
     expires_at: Date;
+  };
+  team_member: {
+    id: string;
+    team_id: string;
+    person_id: string;
+    role: Role;
+    created_at: Date;
+    ended_at: Generated<Date | null>;
+  };
+  invitation: {
+    id: string;
+    team_id: string;
+    email: string;
+    role: Role;
+    token_hash: Uint8Array;
+    created_at: Date;
+    created_by: string;
+    expires_at: Date;
+    accepted_at: Date | null;
+    revoked_at: Date | null;
   };
   session: { id: string; person_id: string; token_hash: Uint8Array; created_at: Date; seen_at: Date };
   revocation: {

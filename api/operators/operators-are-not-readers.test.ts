@@ -21,7 +21,16 @@ const content = {
   },
   ...{ grant: 'canary-grant', address: 'canary@example.com', branch: 'canary-branch' },
 };
-const open = ['/v1/health', '/v1/ready', '/.well-known/jwks.json', '/builds/{id}', '/v1/operator/overview'];
+const open = [
+  '/v1/health',
+  '/v1/ready',
+  '/.well-known/jwks.json',
+  '/builds/{id}',
+  '/v1/operator/overview',
+  '/sign-in',
+  '/email-change',
+  '/invitation',
+];
 // What a runner wraps anew and rotates: ids, and keys that are wrapped.
 const forRunners = ['/v1/key-encryption', '/v1/wrapped-keys', '/v1/key-rotations'];
 

@@ -1,10 +1,11 @@
 import { normalAddress } from '../../contract/mail-address.ts';
+import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
-import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, ProblemError } from '../http/problem-error.ts';
 import { queueLink } from '../mail/outbox.ts';
+import { membershipsOf } from '../teams/member-store.ts';
 import { hashToken, makeToken } from './one-time-token.ts';
 import type { SignedIn } from './require-person.ts';
 
@@ -49,7 +50,8 @@ export async function confirmAddress(
   token: string,
 ): Promise<{ isChanged: boolean }> {
   const hash = hashToken(token);
-  return await transact(context, async ({ database, now }) => {
+  return await transact(context, async (inside) => {
+    const { database, now } = inside;
     const change = await database
       .selectFrom('address_change')
       .selectAll()
@@ -65,7 +67,7 @@ export async function confirmAddress(
       new_confirmed: change.new_confirmed || !isOld,
     };
     if (confirmed.old_confirmed && confirmed.new_confirmed) {
-      await setAddress(database, person, change.email);
+      await setAddress(inside, person, change.email);
       return { isChanged: true };
     }
     await database.updateTable('address_change').set(confirmed).where('id', '=', change.id).execute();
@@ -73,7 +75,8 @@ export async function confirmAddress(
   });
 }
 
-async function setAddress(database: Database, { personId, sessionId, email: old }: SignedIn, email: string) {
+async function setAddress(inside: ApiContext, { personId, sessionId, email: old }: SignedIn, email: string) {
+  const { database } = inside;
   const taken = await database
     .selectFrom('person')
     .select('id')
@@ -89,4 +92,8 @@ async function setAddress(database: Database, { personId, sessionId, email: old 
     .where('person_id', '=', personId)
     .where('id', '<>', sessionId)
     .execute();
+  for (const { id, team_id: teamId } of await membershipsOf(database, personId)) {
+    const about = { teamId, action: 'team_member.address_changed', actor: id, subject: id };
+    await recordAudit(inside, { ...about, detail: { email, before: old } });
+  }
 }

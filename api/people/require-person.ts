@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiContext } from '../context.ts';
-import { ProblemError } from '../http/problem-error.ts';
 import { readCookie } from './cookies.ts';
+import { notSignedIn } from './require-live-person.ts';
 import { requireSameOrigin } from './require-same-origin.ts';
 import { useSession } from './session-store.ts';
 
@@ -23,12 +23,7 @@ declare module 'fastify' {
 export function requirePerson(context: ApiContext) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const person = await findPerson(context, request);
-    if (!person)
-      throw new ProblemError(
-        401,
-        'not_signed_in',
-        'Nobody is signed in here, or the session has ended. POST /v1/sign-in sends a link by e-mail.',
-      );
+    if (!person) throw notSignedIn();
     request.person = person;
     await request.server.limitKey(request, reply);
   };

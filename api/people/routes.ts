@@ -1,10 +1,12 @@
 import { Type } from 'typebox';
+import { normalAddress } from '../../contract/mail-address.ts';
 import { LinkUse, Notice, Person, Session, SignInRequest } from '../../contract/person.ts';
 import type { Routes } from '../http/app-type.ts';
-import { conflict, notFound } from '../http/problem-error.ts';
+import { conflict, invalidField, notFound } from '../http/problem-error.ts';
 import { askToSignIn, signInSeconds } from './ask-to-sign-in.ts';
 import { askForAddress, confirmAddress } from './change-address.ts';
 import { readCookie, setCookie } from './cookies.ts';
+import { deletePerson } from './delete-person.ts';
 import { requirePerson } from './require-person.ts';
 import { requireSameOrigin } from './require-same-origin.ts';
 import { endSessions, listSessions, sessionCookieSeconds, toSession } from './session-store.ts';
@@ -79,6 +81,21 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     async ({ person: { personId, email, signedUpAt } }) => ({
       ...{ id: personId, email, created_at: signedUpAt.toISOString() },
     }),
+  );
+
+  app.delete(
+    '/v1/person',
+    {
+      preHandler: person,
+      schema: { tags, security, body: SignInRequest, summary: 'Delete the account; repeat its address' },
+    },
+    async ({ person: who, body }, reply) => {
+      if (normalAddress(body.email) !== who.email)
+        throw invalidField('email', `email must be ${who.email}, to be sure. Nothing was deleted.`);
+      await deletePerson(context, who);
+      setCookie(context, reply, 'session', { value: '', maxAgeSeconds: 0 });
+      return reply.code(204).send();
+    },
   );
 
   app.post(

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { ApiKey, CreatedApiKey } from '../../contract/api-key.ts';
-import { type Client, clientFromEnvironment } from '../client.ts';
+import { clientFromEnvironment } from '../client.ts';
+import { everyItem } from '../every-page.ts';
 import { findId } from '../find-by-name.ts';
 
 interface CreateOptions {
@@ -36,7 +37,8 @@ export function teamKeyCommand(): Command {
     .command('list')
     .description('Show the API keys that are good, without what they are.')
     .action(async () => {
-      for await (const key of keysOf(clientFromEnvironment(process.env))) console.log(lineOf(key));
+      const keys = everyItem<ApiKey>(clientFromEnvironment(process.env), '/v1/api-keys');
+      for await (const key of keys) if (isGood(key)) console.log(lineOf(key));
     });
   command
     .command('revoke')
@@ -49,19 +51,8 @@ export function teamKeyCommand(): Command {
   return command;
 }
 
-async function* keysOf(client: Client): AsyncGenerator<ApiKey> {
-  let cursor: string | null = '';
-  while (cursor !== null) {
-    const from: string = cursor === '' ? '' : `&cursor=${cursor}`;
-    const page: { items: ApiKey[]; next_cursor: string | null } = await client.get(
-      `/v1/api-keys?limit=200${from}`,
-    );
-    const now = new Date().toISOString();
-    yield* page.items.filter(
-      ({ revoked_at, expires_at }) => revoked_at === null && (expires_at === null || expires_at > now),
-    );
-    cursor = page.next_cursor;
-  }
+function isGood({ revoked_at, expires_at }: ApiKey): boolean {
+  return revoked_at === null && (expires_at === null || expires_at > new Date().toISOString());
 }
 
 function lineOf({ id, created_at, last_used_at, expires_at, project_id, scopes, name }: ApiKey): string {

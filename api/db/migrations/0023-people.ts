@@ -1,4 +1,4 @@
-/** API keys that teams make by themselves; people, who sign in by links that are mailed to them. */
+/** API keys that teams make by themselves; people, who sign in by links that are mailed to them, and their teams. */
 export const statements = [
   `alter table api_key
     -- A row that is no key which somebody holds has a hash of random bytes that nobody saw.
@@ -49,6 +49,36 @@ export const statements = [
     expires_at timestamptz not null
   )`,
   `create index session_person on session (person_id, id)`,
+  `create table team_member (
+    -- Of the API key that nobody holds and that is ended with the team's.
+    id text primary key references api_key,
+    team_id text not null references team,
+    person_id text not null references person,
+    role text not null,
+    created_at timestamptz not null,
+    ended_at timestamptz
+  )`,
+  `create unique index team_member_once on team_member (person_id, team_id) where ended_at is null`,
+  `create index team_member_team on team_member (team_id, id)`,
+  `create table invitation (
+    id text primary key,
+    team_id text not null references team,
+    email text not null,
+    role text not null,
+    token_hash bytea not null unique,
+    created_at timestamptz not null,
+    -- As the audit trail names who made it.
+    created_by text not null,
+    expires_at timestamptz not null,
+    accepted_at timestamptz,
+    revoked_at timestamptz
+  )`,
+  `create index invitation_team on invitation (team_id, id)`,
+  `create index invitation_email on invitation (email)`,
+  // Who could give keys and grants can choose members, and who could revoke the team still can.
+  `update api_key set scopes = scopes || '["members:read", "members:write"]'::jsonb
+    where scopes @> '["keys:write", "grants:write"]'::jsonb`,
+  `update api_key set scopes = scopes || '["team:revoke"]'::jsonb where scopes @> '["projects:write"]'::jsonb`,
   `alter table mail
     alter column team_id drop not null,
     -- A link that opens something; gone once it is sent.
