@@ -25,7 +25,7 @@ declare module 'fastify' {
     /** Counts an authenticated request. Throws 429 when its API key made too many. */
     limitKey(request: FastifyRequest, reply: FastifyReply): Promise<void>;
     /** Counts a request for a mail. Throws 429 when there were too many for its address, or from where it comes. */
-    limitSignIn(request: FastifyRequest, email: string): Promise<void>;
+    limitMail(request: FastifyRequest, email: string): Promise<void>;
   }
 }
 
@@ -86,7 +86,7 @@ function limitMails(app: App): void {
     keyGenerator: ({ ip }) => `mail-from:${addressOf(ip)}`,
   });
   app.decorateRequest('mailTo', '');
-  app.decorate('limitSignIn', async (request, email) => {
+  app.decorate('limitMail', async (request, email) => {
     request.mailTo = normalAddress(email);
     for (const count of [byOrigin, byAddress]) {
       const limit = await count(request);

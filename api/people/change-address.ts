@@ -10,6 +10,8 @@ import { hashToken, makeToken } from './one-time-token.ts';
 import type { SignedIn } from './require-person.ts';
 
 const linkMs = 3_600_000;
+/** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const uniqueViolation = '23505';
 
 /** Mails a link to the old and to the new address; with both the change is made. It takes the place of one before. */
 export async function askForAddress(context: ApiContext, person: SignedIn, email: string): Promise<void> {
@@ -77,14 +79,14 @@ export async function confirmAddress(
 
 async function setAddress(inside: ApiContext, { personId, sessionId, email: old }: SignedIn, email: string) {
   const { database } = inside;
-  const taken = await database
-    .selectFrom('person')
-    .select('id')
-    .where('email', '=', email)
-    .executeTakeFirst();
-  if (taken)
-    throw conflict('address_taken', `${email} is the address of another account. Delete that first.`);
-  await database.updateTable('person').set({ email }).where('id', '=', personId).execute();
+  await database
+    .updateTable('person')
+    .set({ email })
+    .where('id', '=', personId)
+    .execute()
+    .catch((error: { code?: string }) => {
+      throw error.code === uniqueViolation ? addressTaken(email) : error;
+    });
   await database.deleteFrom('address_change').where('person_id', '=', personId).execute();
   await database.deleteFrom('sign_in').where('email', '=', old).execute();
   await database
@@ -96,4 +98,8 @@ async function setAddress(inside: ApiContext, { personId, sessionId, email: old 
     const about = { teamId, action: 'team_member.address_changed', actor: id, subject: id };
     await recordAudit(inside, { ...about, detail: { email, before: old } });
   }
+}
+
+function addressTaken(email: string) {
+  return conflict('address_taken', `${email} is the address of another account. Delete that first.`);
 }

@@ -13,7 +13,8 @@ import { endSessions, listSessions, sessionCookieSeconds, toSession } from './se
 import { signIn } from './sign-in.ts';
 
 const tags = ['people'];
-const security: { [name: string]: string[] }[] = [];
+const security = [{ session: [] }];
+const open: { [name: string]: string[] }[] = [];
 const asked =
   'If this address may sign in here, a link is on its way to it. Open it in this browser within a quarter of an hour.';
 
@@ -25,7 +26,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     '/v1/sign-in',
     {
       schema: {
-        ...{ tags, security, body: SignInRequest, response: { 202: Notice } },
+        ...{ tags, security: open, body: SignInRequest, response: { 202: Notice } },
         summary: 'Ask for a link by e-mail; the answer is the same whoever asks',
       },
     },
@@ -36,7 +37,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
           'mail_not_configured',
           'This Ebb cannot send e-mail, so nobody signs in by it. Whoever operates it must set EBB_SMTP_URL and EBB_MAIL_FROM.',
         );
-      await app.limitSignIn(request, request.body.email);
+      await app.limitMail(request, request.body.email);
       const value = await askToSignIn(context, request.body.email);
       setCookie(context, reply, 'sign_in', { value, maxAgeSeconds: signInSeconds });
       return reply.code(202).send({ detail: asked });
@@ -47,7 +48,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     '/v1/session',
     {
       schema: {
-        ...{ tags, security, body: LinkUse, response: { 201: Person } },
+        ...{ tags, security: open, body: LinkUse, response: { 201: Person } },
         summary: 'Sign in with the link of a mail, in the browser that asked for it',
       },
     },
@@ -108,7 +109,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
       },
     },
     async (request, reply) => {
-      await app.limitSignIn(request, request.body.email);
+      await app.limitMail(request, request.body.email);
       await askForAddress(context, request.person, request.body.email);
       const detail = 'A link is on its way to both addresses. The change is made when both were opened.';
       return reply.code(202).send({ detail });

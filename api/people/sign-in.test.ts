@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import pino from 'pino';
 import { describeApi } from '../../test/describe-api.ts';
+import { createLogMailer } from '../mail/log-mailer.ts';
 import { forgetMails } from '../mail/send-mails.ts';
 import { send } from '../test-client.ts';
 import { browserOf, mailedToken, openBrowser } from './browser-for-tests.ts';
@@ -118,6 +120,22 @@ describeApi('signing in', (given) => {
     await forgetMails(context);
     const rows = await context.database.selectFrom('mail').select('sealed_link').execute();
     assert.ok(rows.every(({ sealed_link }) => sealed_link === null));
+  });
+
+  test('on a developer’s machine the link is in the log, and whose it is is not', async () => {
+    const lines: string[] = [];
+    const log = pino({}, { write: (line: string) => void lines.push(line) });
+    const { context } = given();
+    const mailer = context.mailer;
+    context.mailer = createLogMailer(log);
+    const email = somebody();
+    const browser = openBrowser(given());
+    await browser.call('POST', '/v1/sign-in', { email });
+    await mailedToken(given(), email);
+    context.mailer = mailer;
+    const token = /#token=([A-Za-z0-9_-]{43})"/.exec(lines.join(''))?.[1];
+    assert.equal((await browser.call('POST', '/v1/session', { token })).status, 201);
+    assert.ok(!lines.join('').includes(email));
   });
 
   test('an address is one in ASCII and in lower case; what looks like it, or holds more, is none', async () => {
@@ -266,6 +284,29 @@ describeApi('signing in', (given) => {
     assert.equal((await phone.call('GET', '/v1/person')).status, 401);
     assert.equal((await confirm(laptop, old)).status, 404, 'reused');
     assert.notEqual((await (await browserOf(given(), old)).call('GET', '/v1/person')).body.id, id);
+  });
+
+  test('an address of somebody else is taken, which only who reads its mail is told', async () => {
+    const [mine, theirs] = [somebody(), somebody()];
+    await browserOf(given(), theirs);
+    const browser = await browserOf(given(), mine);
+    const asked = await browser.call('POST', '/v1/person/email-change', { email: theirs });
+    assert.equal(asked.status, 202);
+    const before = given().mails.length;
+    await mailedToken(given(), mine);
+    const answers = [];
+    for (const { link } of given().mails.slice(before)) {
+      const token = link?.split('#token=')[1];
+      answers.push(await browser.call('POST', '/v1/person/email-confirmation', { token }));
+    }
+    assert.deepEqual(
+      answers.map(({ status, body }) => [status, body.code]),
+      [
+        [200, undefined],
+        [409, 'address_taken'],
+      ],
+    );
+    assert.equal((await browser.call('GET', '/v1/person')).body.email, mine);
   });
 
   test('whoever asks for too many links is told when to go on, for an address of somebody or nobody', async () => {

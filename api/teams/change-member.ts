@@ -6,7 +6,14 @@ import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, notFound, ProblemError } from '../http/problem-error.ts';
-import { endMember, findMember, isLastOwner, lockMembers, toMember } from './member-store.ts';
+import {
+  endInvitationsBy,
+  endMember,
+  findMember,
+  isLastOwner,
+  lockMembers,
+  toMember,
+} from './member-store.ts';
 
 /** Gives a member another role, which counts at once. Throws 404, 409 for the last owner, 422 for a role beyond the principal's. */
 export async function changeRole(
@@ -21,6 +28,7 @@ export async function changeRole(
     if (row.role === role) return toMember(row);
     if (await isLastOwner(inside.database, row)) throw lastOwner();
     await inside.database.updateTable('team_member').set({ role }).where('id', '=', id).execute();
+    if (row.role === 'owner') await endInvitationsBy(inside.database, id, inside.now());
     const detail = { email: row.email, role, before: row.role };
     await recordAudit(inside, { teamId, action: 'team_member.role_changed', actor, subject: id, detail });
     return toMember({ ...row, role });

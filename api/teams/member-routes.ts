@@ -64,7 +64,7 @@ export const memberRoutes: Routes = async (app, { context }) => {
           'mail_not_configured',
           'This Ebb cannot send e-mail, so nobody would get the invitation. Whoever operates it must set EBB_SMTP_URL and EBB_MAIL_FROM.',
         );
-      await app.limitSignIn(request, request.body.email);
+      await app.limitMail(request, request.body.email);
       return await once(context, request, reply, () => invite(context, request.principal, request.body));
     },
   );

@@ -97,10 +97,25 @@ export async function insertMember(
   return id;
 }
 
-/** Ends a membership and, since each request looks it up, whatever goes on by it. */
+/**
+ * Ends a membership and, since each request looks it up, whatever goes on by it. Its invitations end too, so that nobody comes
+ * back by one of his own.
+ */
 export async function endMember(transaction: Database, id: string, now: Date): Promise<void> {
+  await endInvitationsBy(transaction, id, now);
   await transaction.updateTable('team_member').set({ ended_at: now }).where('id', '=', id).execute();
   await transaction.updateTable('api_key').set({ revoked_at: now }).where('id', '=', id).execute();
+}
+
+/** Takes back what a member invited to and what nobody has accepted yet. */
+export async function endInvitationsBy(transaction: Database, id: string, now: Date): Promise<void> {
+  await transaction
+    .updateTable('invitation')
+    .set({ revoked_at: now })
+    .where('created_by', '=', id)
+    .where('accepted_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .execute();
 }
 
 /** Lets nobody else change the team's members before the transaction ends; false for a team that is being revoked. */

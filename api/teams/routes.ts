@@ -8,7 +8,7 @@ import { accept } from './invite.ts';
 import { teamsOf } from './member-store.ts';
 
 const tags = ['teams'];
-const security: { [name: string]: string[] }[] = [];
+const security = [{ session: [] }];
 
 /** The teams of who is signed in. */
 export const teamRoutes: Routes = async (app, { context }) => {

@@ -213,6 +213,21 @@ describeApi('people in teams', (given) => {
     assert.equal(after.status, 401);
   });
 
+  test('who is removed, or no owner any more, comes back by no invitation of his own', async () => {
+    for (const [method, body] of [
+      ['DELETE', undefined],
+      ['PATCH', { role: 'maintainer' }],
+    ] as const) {
+      const insider = await join(owner, 'crew', 'owner');
+      const second = somebody();
+      await invite(insider.browser, 'crew', second, 'owner');
+      const token = await mailedToken(given(), second);
+      await owner.call(method, `/v1/team/members/${insider.memberId}`, body, ofTeam('crew'));
+      const back = await (await browserOf(given(), second)).call('POST', '/v1/invitations/accept', { token });
+      assert.equal(back.status, 404, method);
+    }
+  });
+
   test('a stream under way ends when its member is removed', async () => {
     const member = await join(owner, 'crew', 'viewer');
     const { sessionId, keyId } = await rowsOf(member.memberId);
