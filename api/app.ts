@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
 import { accessGrantRoutes } from './access-grants/routes.ts';
 import { grantUseRoutes } from './access-grants/use-routes.ts';
+import { apiKeyRoutes } from './api-keys/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { buildPageRoute } from './builds/build-page.ts';
@@ -25,12 +26,16 @@ import { createValidatorCompiler } from './http/validation.ts';
 import { keyEncryptionRoutes } from './key-encryption/routes.ts';
 import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
+import { linkPageRoutes } from './people/link-page.ts';
+import { peopleRoutes } from './people/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
 import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { operatorShareRoutes } from './shares/operator-routes.ts';
 import { teamShareRoutes } from './shares/team-routes.ts';
+import { memberRoutes } from './teams/member-routes.ts';
+import { teamRoutes } from './teams/routes.ts';
 import { workloadIdentityRoutes } from './workload-identities/routes.ts';
 
 const bodyLimit = 1024 * 1024;
@@ -54,6 +59,11 @@ const concepts = [
   accessGrantRoutes,
   grantUseRoutes,
   workloadIdentityRoutes,
+  apiKeyRoutes,
+  peopleRoutes,
+  linkPageRoutes,
+  teamRoutes,
+  memberRoutes,
   operatorRoutes,
   operatorShareRoutes,
   teamShareRoutes,
@@ -96,6 +106,7 @@ export async function buildApp(
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(answerNoRoute(noteMethods(app)));
   app.decorateRequest('principal');
+  app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
   await limitRates(app, rateLimits);

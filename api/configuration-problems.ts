@@ -27,6 +27,7 @@ export function unsafeProblems(values: Values): string[] {
     ...judge('EBB_REDIS_CA', (text) => certificateProblems('EBB_REDIS_CA', text)),
     ...databaseProblems(values),
     ...mailProblems(values),
+    ...signUpProblems(values),
     ...judge('EBB_SOURCE_HOST_NETWORKS', networkProblems),
     ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
     ...wrappingProblems(values),
@@ -57,6 +58,23 @@ function mailProblems(values: Values): string[] {
     ...(toLog === 'true' && (reachable || values.EBB_BEHIND_TLS_ROUTER === 'true')
       ? [
           'EBB_MAIL_TO_LOG is for development on one machine, but others can reach this API. Set EBB_SMTP_URL.',
+        ]
+      : []),
+  ];
+}
+
+/** Who signs up needs a mail, and a cookie that nobody on the way reads. */
+function signUpProblems(values: Values): string[] {
+  const { EBB_SIGN_UP: signUp, EBB_SMTP_URL: smtp, EBB_MAIL_TO_LOG: toLog, EBB_PUBLIC_URL: url } = values;
+  if (signUp === undefined || signUp === 'closed') return [];
+  const isReadable = url?.startsWith('http:') && URL.canParse(url) && !isLoopback(new URL(url).hostname);
+  return [
+    ...(smtp || toLog === 'true'
+      ? []
+      : [`EBB_SIGN_UP is ${signUp}, but people sign up by e-mail. Set EBB_SMTP_URL and EBB_MAIL_FROM.`]),
+    ...(isReadable
+      ? [
+          `EBB_SIGN_UP is ${signUp}, but EBB_PUBLIC_URL is http://…, where others read people’s cookies. Use https://….`,
         ]
       : []),
   ];

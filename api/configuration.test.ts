@@ -109,6 +109,18 @@ test('mails go to a server by an address that is whole, or to the log of a machi
   assert.match(problems({ ...routed, EBB_MAIL_TO_LOG: 'true' })[0] ?? '', /for development on one machine/);
 });
 
+test('people sign up where mails go out and cookies cannot be read on their way', () => {
+  const open = { ...basis, EBB_SIGN_UP: 'open', EBB_MAIL_TO_LOG: 'true' };
+  assert.deepEqual(problems(open), []);
+  assert.match(problems({ ...open, EBB_MAIL_TO_LOG: 'false' })[0] ?? '', /people sign up by e-mail/);
+  assert.match(
+    problems({ ...open, EBB_PUBLIC_URL: 'http://ebb.example.com' })[0] ?? '',
+    /read people’s cookies/,
+  );
+  assert.match(problems({ ...open, EBB_SIGN_UP: 'everybody' })[0] ?? '', /^EBB_SIGN_UP/);
+  assert.equal(readApiConfiguration(basis).EBB_SIGN_UP, 'closed');
+});
+
 test('a file that cannot be read is one problem and not two', () => {
   const { EBB_KEYS_DIR: _, ...keyless } = basis;
   const absent = problems({ ...keyless, ...keys, EBB_TOKEN_KEY: '', EBB_TOKEN_KEY_FILE: '/nowhere' });

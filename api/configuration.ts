@@ -6,6 +6,7 @@ import { apiKeyPattern } from './auth/api-key.ts';
 import { apiKeyProblems, databaseProblems, unsafeProblems, type Values } from './configuration-problems.ts';
 import type { DatabaseLocation } from './db/database.ts';
 import { databaseLocation, databaseVariables } from './db/database-configuration.ts';
+import { signUpModes } from './people/sign-up.ts';
 import { underPlatformName, withPlatformVariables } from './platform-variables.ts';
 import { type Network, parseNetworks } from './source-hosts/rest/guarded-fetch.ts';
 
@@ -122,6 +123,11 @@ const ApiEnvironment = Type.Object({
   EBB_MAIL_TO_LOG: Type.Boolean({
     default: false,
     description: 'true on a developer’s machine, to count mails in the log instead of sending them.',
+  }),
+  EBB_SIGN_UP: Type.Enum([...signUpModes], {
+    default: 'closed',
+    description:
+      'Who may sign up by e-mail: open for everybody, invited for who was invited to a team, closed for nobody more.',
   }),
   EBB_MIGRATE: Type.Boolean({
     default: true,

@@ -67,6 +67,7 @@ export async function openTestContext(
     stopping: new AbortController().signal,
     log,
     metrics: createApiMetrics(queue),
+    signUp: 'open',
     mailer: { send: async (mail) => void mails.push(mail) },
   };
   const keys = await firstStart(context, { teamName: 'acme' });

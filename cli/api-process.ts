@@ -27,6 +27,7 @@ import type { Mailer } from '../api/mail/mailer.ts';
 import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
 import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
 import { createApiMetrics } from '../api/metrics/api-metrics.ts';
+import { mailSignInLinks } from '../api/people/ask-to-sign-in.ts';
 import { finishRemovals } from '../api/reconciler/finish-removals.ts';
 import { noticeRemovals } from '../api/reconciler/notice-removals.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
@@ -148,6 +149,7 @@ async function open(
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     signer,
     publicUrl: configuration.EBB_PUBLIC_URL,
+    signUp: configuration.EBB_SIGN_UP,
     now: () => new Date(),
     stopping: stop,
     log,
@@ -234,6 +236,7 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     every(60, 'the removal of rotated deploy keys', () => removeRetiredKeys(context, stop)),
     every(60, 'the removal of hooks that were not shown', () => removeRetiredHooks(context, stop)),
     every(2, 'the end of access grants', () => endGrants(context, stop)),
+    every(1, 'the answer to who asked to sign in', () => mailSignInLinks(context)),
     every(2, 'the sending of mails', () => sendMails(context, stop)),
     every(60, 'the count of refusals', () => context.auditRefusal.flush()),
     every(3600, 'the deletion of old mails', () => forgetMails(context)),

@@ -10,6 +10,7 @@ export interface Client {
   post<T>(path: string, body?: unknown): Promise<T>;
   /** What may be asked again without doing more. */
   change<T>(method: 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T>;
+  delete(path: string): Promise<void>;
   /** The status alone, for who wants to know whether something is refused. */
   status(path: string, bearer?: string): Promise<number>;
   /** An answer that goes on until `signal` aborts, such as server-sent events. */
@@ -55,6 +56,9 @@ export function createClient(options: { endpoint: string; apiKey: string }): Cli
         method,
         ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}),
       })) as T,
+    async delete(path) {
+      await call(path, { method: 'DELETE' });
+    },
     async status(path, given) {
       const answer = await reach(endpoint + path, {
         headers: { authorization: given ? `Bearer ${given}` : await authorization() },

@@ -18,6 +18,7 @@ import { imageCommand } from './commands/image.ts';
 import { keyEncryptionCommand } from './commands/key-encryption.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
+import { memberCommand } from './commands/member.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
@@ -26,6 +27,7 @@ import { receiptsCommand } from './commands/receipts.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runnerCommand } from './commands/runner.ts';
+import { teamKeyCommand } from './commands/team-key.ts';
 import { verifyCommand } from './commands/verify.ts';
 
 const program = new Command('ebb')
@@ -38,7 +40,7 @@ const program = new Command('ebb')
     `
 To look around on one machine:   ebb dev
 To run Ebb for a team:           ebb api, and ebb runner on the machines that build
-EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, pause, resume, operator, receipts, revoke and audit where the API is and who asks.`,
+EBB_ENDPOINT and EBB_API_KEY tell build, builds, logs, approve, pause, resume, operator, receipts, revoke, team-key, member and audit where the API is and who asks.`,
   );
 for (const command of [
   devCommand,
@@ -48,6 +50,8 @@ for (const command of [
   keysCommand,
   keyEncryptionCommand,
   apiKeyCommand,
+  teamKeyCommand,
+  memberCommand,
   runnerCommand,
   doctorCommand,
   imageCommand,

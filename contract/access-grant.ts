@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
+import { MailAddress } from './mail-address.ts';
 import { defineResource, type Representation } from './resource.ts';
 
 /** What a grant can open. There is none for secrets: nobody can read them, with a grant or without. */
@@ -8,14 +9,6 @@ export type GrantScope = (typeof grantScopes)[number];
 
 /** How long a grant may last from its creation. */
 export const longestGrantDays = 7;
-
-// The addresses that HTML lets people type, in ASCII: nothing in them can end a header or begin another one.
-const MailAddress = Type.String({
-  pattern:
-    "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$",
-  maxLength: 254,
-  description: 'An e-mail address such as `ada@example.com`.',
-});
 
 /** A team's leave for Ebb's core crew to look at some of its content, for a reason and a time. */
 export const accessGrant = defineResource({

@@ -13,6 +13,9 @@ export const teamScopes = [
   'grants:write',
   'keys:read',
   'keys:write',
+  'members:read',
+  'members:write',
+  'team:revoke',
 ] as const;
 
 /**

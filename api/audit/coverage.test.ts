@@ -116,6 +116,8 @@ const revoked = 'the steps of a revocation are recorded by the revocation itself
 const used = 'each use of a grant is recorded before it gives anything: api/access-grants/use.test.ts';
 const opened = 'is itself the entry: api/builds/custody-events.test.ts';
 const rotated = 'the end of a rotation is recorded where it is tried with a runner: test/*-rotation.test.ts';
+const byPerson = 'a person does it, by a session, with an entry: api/teams/teams.test.ts';
+const ofPerson = 'a person’s own, of no team';
 const ofTeam = 'it ends the keys that the other tests need: the last test here looks for its entry';
 const reported = 'what a runner tells of its own build stands in the build and in its signed receipt';
 
@@ -268,6 +270,11 @@ const cases: Record<string, Case> = {
     action: 'workload_identity.deleted',
     run: () => remove('workload', '/v1/workload-identities'),
   },
+  'POST /v1/api-keys': {
+    action: 'api_key.created',
+    run: () => make('apiKey', '/v1/api-keys', { name: 'laptop', scopes: ['builds:read'] }),
+  },
+  'DELETE /v1/api-keys/{id}': { action: 'api_key.revoked', run: () => remove('apiKey', '/v1/api-keys') },
   'DELETE /v1/secrets/{id}': { action: 'secret.deleted', run: () => remove('secret', '/v1/secrets') },
   'DELETE /v1/hook-bindings/{id}': {
     action: 'hook_binding.deleted',
@@ -326,6 +333,25 @@ const cases: Record<string, Case> = {
       return 'fleet';
     },
   },
+  'POST /v1/team/invitations': {
+    action: 'invitation.created',
+    run: () => make('invitation', '/v1/team/invitations', { email: 'grace@example.com', role: 'viewer' }),
+  },
+  'DELETE /v1/team/invitations/{id}': {
+    action: 'invitation.revoked',
+    run: () => remove('invitation', '/v1/team/invitations'),
+  },
+  'POST /v1/teams': byPerson,
+  'POST /v1/invitations/accept': byPerson,
+  'PATCH /v1/team/members/{id}': byPerson,
+  'DELETE /v1/team/members/{id}': byPerson,
+  'DELETE /v1/person': byPerson,
+  'POST /v1/sign-in': ofPerson,
+  'POST /v1/session': ofPerson,
+  'DELETE /v1/session': ofPerson,
+  'DELETE /v1/sessions/{id}': ofPerson,
+  'POST /v1/person/email-change': ofPerson,
+  'POST /v1/person/email-confirmation': byPerson,
   'POST /v1/team/revoke': ofTeam,
   'POST /v1/builds/{id}/milestones': reported,
   'POST /v1/builds/{id}/waiting': reported,
@@ -369,7 +395,11 @@ test('what was changed is named: attributes, variables and secrets, without thei
 
 test('API keys of the first start are recorded for the team of each', async () => {
   for (const team of ['acme', 'ebb-operators'])
-    assert.equal((await trail(team)).filter(({ action }) => action === 'api_key.created').length, 1);
+    assert.equal(
+      (await trail(team)).filter(({ action, actor }) => action === 'api_key.created' && actor === 'ebb')
+        .length,
+      1,
+    );
 });
 
 test('what is refused is recorded: a token, a credential; who shows an unknown key is told to the operators', async () => {

@@ -4,7 +4,7 @@ import type { Scope } from '../../contract/token.ts';
 import { type AuditContext, recordAudit } from '../audit/record-audit.ts';
 import { type Database, json } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
-import type { Schema } from '../db/schema.ts';
+import type { ApiKeyKind, Schema } from '../db/schema.ts';
 import { transact } from '../db/transact.ts';
 
 export type ApiKeyRow = Selectable<Schema['api_key']>;
@@ -18,6 +18,10 @@ export interface NewApiKey {
   name: string;
   scopes: Scope[];
   now: Date;
+  kind?: ApiKeyKind;
+  projectId?: string | undefined;
+  endsAt?: Date | undefined;
+  createdBy?: string;
 }
 
 /** An API key of 256 random bits that nobody knows yet. */
@@ -37,23 +41,29 @@ export async function createApiKey(
 
 /**
  * Registers an API key, which is known here by its SHA-256 alone, and records who did it. In a transaction that comes
- * last, because it locks the team's audit chain.
+ * last, because it locks the team's audit chain. Gives the key's id.
  */
 export async function registerApiKey(
   context: AuditContext,
   { key, secretHash, actor }: { key: NewApiKey; secretHash: Buffer; actor: string },
-): Promise<void> {
-  const register = async (inside: AuditContext) => {
-    const subject = await insertApiKey(inside.database, key, secretHash);
-    const detail = { name: key.name, scopes: key.scopes };
-    await recordAudit(inside, { teamId: key.teamId, action: 'api_key.created', actor, subject, detail });
+): Promise<string> {
+  const { teamId, name, scopes, projectId, endsAt } = key;
+  const limits = {
+    ...(projectId !== undefined && { project: projectId }),
+    ...(endsAt !== undefined && { expires_at: endsAt.toISOString() }),
   };
-  await (context.database.isTransaction ? register(context) : transact(context, register));
+  const register = async (inside: AuditContext) => {
+    const subject = await insertApiKey(inside.database, { ...key, createdBy: actor }, secretHash);
+    const detail = { name, scopes, ...limits };
+    await recordAudit(inside, { teamId, action: 'api_key.created', actor, subject, detail });
+    return subject;
+  };
+  return await (context.database.isTransaction ? register(context) : transact(context, register));
 }
 
 /** Gives the key's id. `secretHash` is the SHA-256 of what its holder shows. */
 export async function insertApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<string> {
-  const id = newId('key');
+  const id = newId(key.kind === 'member' ? 'mem' : 'key');
   await database
     .insertInto('api_key')
     .values({
@@ -64,6 +74,10 @@ export async function insertApiKey(database: Database, key: NewApiKey, secretHas
       scopes: json(key.scopes),
       created_at: key.now,
       revoked_at: null,
+      kind: key.kind ?? 'key',
+      project_id: key.projectId ?? null,
+      ends_at: key.endsAt ?? null,
+      created_by: key.createdBy ?? null,
     })
     .execute();
   return id;

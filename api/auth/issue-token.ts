@@ -23,9 +23,9 @@ export async function issueToken(
   asked: AskedToken,
 ): Promise<TokenResponse> {
   if (!key || key.revoked_at || (key.ends_at && key.ends_at <= context.now()))
-    throw new OAuthError('invalid_client', 'The API key is not known or was revoked.');
+    throw new OAuthError('invalid_client', 'The API key is not known, has expired or was revoked.');
   const scope = narrow(key.scopes, asked.scope);
-  const project = asked.project_id;
+  const project = projectOf(key, asked);
   if (project !== undefined) await requireProjectOfTeam(context, key, project);
   const limit = project ? { project } : {};
   const claims = { sub: key.id, team: key.team_id, scope, ...limit };
@@ -36,6 +36,7 @@ export async function issueToken(
     { ...claims, jti, ...(isRenewed && { renewed: true }) },
     isRenewed ? longestLifetimeSeconds : lifetimeSeconds,
   );
+  await noteUse(context, key);
   await recordAudit(context, {
     ...{ teamId: key.team_id, action: 'token.issued', actor: key.id, subject: key.id },
     detail: { token: jti, scope, ...limit },
@@ -55,6 +56,24 @@ function narrow(held: readonly Scope[], wanted: string | undefined): string {
     );
   }
   return scopes.join(' ');
+}
+
+function projectOf({ project_id }: ApiKeyRow, asked: AskedToken): string | undefined {
+  if (project_id === null) return asked.project_id;
+  if (asked.project_id === undefined || asked.project_id === project_id) return project_id;
+  throw new OAuthError('invalid_request', 'project_id is another project than the API key is good for.');
+}
+
+/** To the minute: a key that gives many tokens is not written each time. */
+async function noteUse({ database, now }: ApiContext, { id }: ApiKeyRow): Promise<void> {
+  const at = now();
+  const minuteAgo = new Date(at.getTime() - 60_000);
+  await database
+    .updateTable('api_key')
+    .set({ last_used_at: at })
+    .where('id', '=', id)
+    .where((is) => is.or([is('last_used_at', 'is', null), is('last_used_at', '<=', minuteAgo)]))
+    .execute();
 }
 
 async function requireProjectOfTeam(context: ApiContext, key: ApiKeyRow, projectId: string): Promise<void> {

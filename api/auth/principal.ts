@@ -1,8 +1,11 @@
 import type { Scope } from '../../contract/token.ts';
 
-/** Who asks, from a verified token. */
+/** Who asks, from a verified token or the session of a person. */
 export interface Principal {
+  /** The API key behind the token, or the membership by which a person asks, which is one too: the audit trail's actor. */
   keyId: string;
+  /** The session of the person who asks. */
+  sessionId?: string;
   /** Of the token itself, its `jti`. */
   tokenId?: string;
   /** The token is good only as long as it is renewed. */

@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isOperatorScope, scopes as knownScopes, type Scope } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
+import { memberPrincipal } from '../teams/member-principal.ts';
 import { operators } from '../teams/operators.ts';
+import { type Asking, findKey, isGood } from './find-key.ts';
 import type { Principal } from './principal.ts';
 
 const scopesWhileRevoked: Scope[] = ['projects:read', 'receipts:read', 'audit:read'];
@@ -80,63 +82,19 @@ export function requireBuild(principal: Principal, buildId: string): void {
 }
 
 /** Whether an answer that began may go on: asked before each part of it, so that a key that is revoked ends it. */
-export function stillGood(
-  context: ApiContext,
-  principal: Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed'>,
-): () => Promise<boolean> {
+export function stillGood(context: ApiContext, principal: Asking): () => Promise<boolean> {
   return async () => {
     const key = await findKey(context, principal);
     return key !== undefined && isGood(key, context.now()) && !key.team_revoking_at;
   };
 }
 
-async function findKey(
-  { database }: ApiContext,
-  { keyId, tokenId = '', isRenewed }: Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed'>,
-) {
-  const key = await database
-    .selectFrom('api_key')
-    .innerJoin('team', 'team.id', 'api_key.team_id')
-    .select(['api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'api_key.scopes', 'team.name as team'])
-    .select('team.revoking_at as team_revoking_at')
-    .leftJoin('token_end', (on) => on.on('token_end.id', '=', tokenId))
-    .select('token_end.ends_at as token_ends_at')
-    .where('api_key.id', '=', keyId)
-    .executeTakeFirst();
-  return key && { ...key, isRenewed: isRenewed === true };
-}
-
-interface KeyState {
-  revoked_at: Date | null;
-  ends_at: Date | null;
-  token_ends_at: Date | null;
-  isRenewed: boolean;
-}
-
-function isGood(key: KeyState, now: Date): boolean {
-  if (key.token_ends_at ? key.token_ends_at <= now : key.isRenewed) return false;
-  return key.revoked_at === null && (key.ends_at === null || key.ends_at > now);
-}
-
 async function authenticate(
   context: ApiContext,
-  { headers }: FastifyRequest,
+  request: FastifyRequest,
   whileTeamIsRevoked: boolean,
 ): Promise<Principal> {
-  const [scheme, token] = (headers.authorization ?? '').split(' ');
-  if (scheme?.toLowerCase() !== 'bearer' || !token) {
-    throw unauthorized(
-      'missing_token',
-      'Send an access token: Authorization: Bearer …; POST /v1/token gives one for an API key.',
-    );
-  }
-  const claims = await context.signer.verifyToken(token).catch(() => {
-    throw unauthorized(
-      'invalid_token',
-      'The access token is not valid or has expired. Get a new one at POST /v1/token.',
-    );
-  });
-  const claimed = toPrincipal(claims);
+  const claimed = await claimedPrincipal(context, request);
   const key = await findKey(context, claimed);
   if (!key || !isGood(key, context.now()))
     throw unauthorized('token_revoked', 'This token, or the API key behind it, was revoked.');
@@ -156,6 +114,27 @@ async function authenticate(
   if (key.team === operators) return principal;
   // Whatever a key of another team was given: what is the operators' alone counts for nothing there.
   return { ...principal, scopes: principal.scopes.filter((scope) => !isOperatorScope(scope)) };
+}
+
+/** Of a token where there is one; a cookie, which a browser sends by itself, counts without. */
+async function claimedPrincipal(context: ApiContext, request: FastifyRequest): Promise<Principal> {
+  const { authorization } = request.headers;
+  const member = authorization === undefined ? await memberPrincipal(context, request) : undefined;
+  if (member) return member;
+  const [scheme, token] = (authorization ?? '').split(' ');
+  if (scheme?.toLowerCase() !== 'bearer' || !token) {
+    throw unauthorized(
+      'missing_token',
+      'Send an access token: Authorization: Bearer …; POST /v1/token gives one for an API key. People sign in at /sign-in.',
+    );
+  }
+  const claims = await context.signer.verifyToken(token).catch(() => {
+    throw unauthorized(
+      'invalid_token',
+      'The access token is not valid or has expired. Get a new one at POST /v1/token.',
+    );
+  });
+  return toPrincipal(claims);
 }
 
 async function requireLiveProject(context: ApiContext, projectId: string): Promise<void> {

@@ -26,6 +26,8 @@ export interface Custody {
   connectionKey(connectionId: string): Buffer;
   /** The key that wraps the key of a project's logs, 32 bytes, derived and never stored; the caller wipes it. */
   logWrappingKey(projectId: string): Buffer;
+  /** The key that seals the link of a mail until it is sent, 32 bytes, derived and never stored; the caller wipes it. */
+  mailKey(mailId: string): Buffer;
 }
 
 /**
@@ -53,6 +55,7 @@ export function createCustody(options: { keyWrapper: KeyWrapper; hookMasterKey: 
     hookSecret: (id) => derive(`ebb hook secret ${id}`),
     connectionKey: (id) => derive(`ebb connection credential ${id}`),
     logWrappingKey: (id) => derive(`ebb log key ${id}`),
+    mailKey: (id) => derive(`ebb mail link ${id}`),
   };
 }
 

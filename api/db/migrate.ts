@@ -21,6 +21,7 @@ import { statements as handover } from './migrations/0019-handover.ts';
 import { statements as shares } from './migrations/0020-shares.ts';
 import { statements as sweepByPage } from './migrations/0021-sweep-by-page.ts';
 import { statements as workloadIdentities } from './migrations/0022-workload-identities.ts';
+import { statements as people } from './migrations/0023-people.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -47,6 +48,7 @@ export const migrations = [
   { name: '0020-shares', statements: shares },
   { name: '0021-sweep-by-page', statements: sweepByPage },
   { name: '0022-workload-identities', statements: workloadIdentities },
+  { name: '0023-people', statements: people },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

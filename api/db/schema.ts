@@ -10,9 +10,13 @@ import type { Project } from '../../contract/project.ts';
 import type { BuildParameters } from '../../contract/provenance.ts';
 import type { DsseEnvelope, ReceiptKind, RevocationStep } from '../../contract/receipt.ts';
 import type { Obstacle, Revocation } from '../../contract/revocation.ts';
+import type { Role } from '../../contract/role.ts';
 import type { Scope } from '../../contract/token.ts';
 import type { VmExit, VmReport } from '../../contract/vm.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
+
+/** What an API key is: one that somebody holds, or what stands for a workload or a member and is ended as keys are. */
+export type ApiKeyKind = 'key' | 'workload' | 'member';
 
 /** The tables as Kysely sees them; what each column means stands in the migrations. */
 export interface Schema {
@@ -38,6 +42,10 @@ export interface Schema {
     revoked_at: Date | null;
     reads_only: Generated<string | null>;
     ends_at: Generated<Date | null>;
+    kind: Generated<ApiKeyKind>;
+    project_id: Generated<string | null>;
+    created_by: Generated<string | null>;
+    last_used_at: Generated<Date | null>;
   };
   workload_identity: {
     id: string;
@@ -191,7 +199,7 @@ export interface Schema {
   };
   mail: {
     id: string;
-    team_id: string;
+    team_id: string | null;
     recipient: string;
     subject: string;
     body: string;
@@ -200,7 +208,50 @@ export interface Schema {
     attempts: Generated<number>;
     sent_at: Generated<Date | null>;
     given_up_at: Generated<Date | null>;
+    sealed_link: Generated<Uint8Array | null>;
+    expires_at: Generated<Date | null>;
   };
+  person: { id: string; email: string | null; created_at: Date; deleted_at: Generated<Date | null> };
+  sign_in: {
+    id: string;
+    email: string;
+    browser_hash: Uint8Array;
+    token_hash: Uint8Array | null;
+    created_at: Date;
+    expires_at: Date;
+    answered_at: Date | null;
+  };
+  address_change: {
+    id: string;
+    person_id: string;
+    email: string;
+    old_hash: Uint8Array;
+    new_hash: Uint8Array;
+    old_confirmed: Generated<boolean>;
+    new_confirmed: Generated<boolean>;
+    expires_at: Date;
+  };
+  team_member: {
+    id: string;
+    team_id: string;
+    person_id: string;
+    role: Role;
+    created_at: Date;
+    ended_at: Generated<Date | null>;
+  };
+  invitation: {
+    id: string;
+    team_id: string;
+    email: string;
+    role: Role;
+    token_hash: Uint8Array;
+    created_at: Date;
+    created_by: string;
+    expires_at: Date;
+    accepted_at: Date | null;
+    revoked_at: Date | null;
+  };
+  session: { id: string; person_id: string; token_hash: Uint8Array; created_at: Date; seen_at: Date };
   revocation: {
     id: string;
     kind: Revocation['kind'];

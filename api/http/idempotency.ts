@@ -13,7 +13,8 @@ export type Remember<T> = (transaction: Database, answer: T) => Promise<void>;
 
 /**
  * Runs a creation once for each `Idempotency-Key` of an API key, and answers 201 with Location and ETag: a repetition is
- * answered as the first request was. A key whose request never came to an end may be used again after a minute.
+ * answered as the first request was, but for the members `shownOnce`, which are not kept. A key whose request never came to
+ * an end may be used again after a minute.
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
@@ -22,9 +23,10 @@ export async function once<T extends { id: string }>(
   request: FastifyRequest,
   reply: FastifyReply,
   create: (remember: Remember<T>) => Promise<T>,
+  shownOnce: readonly string[] = [],
 ): Promise<T> {
   const key = request.headers['idempotency-key'];
-  if (key === undefined) return created(request, reply, await create(async () => {}));
+  if (key === undefined) return created(request, reply, await create(async () => {}), shownOnce);
   if (typeof key !== 'string' || key.length > 200 || key === '') {
     throw new ProblemError(
       400,
@@ -35,18 +37,18 @@ export async function once<T extends { id: string }>(
   const owner = request.principal.keyId;
   const requestHash = fingerprint(context, request);
   const earlier = await reserve(context, { owner, key, requestHash });
-  if (earlier) return created(request, reply, earlier.body as T);
+  if (earlier) return created(request, reply, earlier.body as T, shownOnce);
   const remember: Remember<T> = async (database, body) =>
     void (await database
       .updateTable('idempotency_key')
-      .set({ status: 201, body: json(body) })
+      .set({ status: 201, body: json(without(body, shownOnce)) })
       .where('api_key_id', '=', owner)
       .where('key', '=', key)
       .execute());
   try {
     const body = await create(remember);
     await remember(context.database, body);
-    return created(request, reply, body);
+    return created(request, reply, body, shownOnce);
   } catch (error) {
     const refused = error instanceof ProblemError || error instanceof QueueFullError;
     await context.database
@@ -60,9 +62,19 @@ export async function once<T extends { id: string }>(
   }
 }
 
-function created<T extends { id: string }>(request: FastifyRequest, reply: FastifyReply, body: T): T {
+function created<T extends { id: string }>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: T,
+  shownOnce: readonly string[],
+): T {
   reply.code(201).header('location', `${request.url.split('?')[0]}/${body.id}`);
-  return sendRepresentation(reply, body);
+  sendRepresentation(reply, without(body, shownOnce));
+  return body;
+}
+
+function without(body: object, members: readonly string[]): object {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !members.includes(name)));
 }
 
 /** Keyed, because a body may hold a secret: who has a copy of the database must not be able to try values. */

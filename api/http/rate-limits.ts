@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { normalAddress } from '../../contract/mail-address.ts';
 import type { RedisClient } from '../../queue/redis-connection.ts';
+import type { Principal } from '../auth/principal.ts';
 import type { App } from './app-type.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -14,9 +17,15 @@ export interface RateLimits {
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** The address that a link is asked for. */
+    mailTo: string;
+  }
   interface FastifyInstance {
     /** Counts an authenticated request. Throws 429 when its API key made too many. */
     limitKey(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+    /** Counts a request for a mail. Throws 429 when there were too many for its address, or from where it comes. */
+    limitMail(request: FastifyRequest, email: string): Promise<void>;
   }
 }
 
@@ -35,23 +44,56 @@ export async function limitRates(app: App, { perKey, refusalsPerAddress, redis }
     ...(redis && { redis }),
   });
   limitKeys(app, perKey);
+  limitMails(app);
   blockAddresses(app, refusalsPerAddress);
 }
 
 function limitKeys(app: App, max: number): void {
-  const count = app.createRateLimit({ max, keyGenerator: ({ principal }) => `key:${principal.keyId}` });
+  const count = app.createRateLimit({ max, keyGenerator: whoAsks });
   app.decorate('limitKey', async (request, reply) => {
-    const { principal } = request;
+    const principal: Principal | undefined = request.principal;
     // One key serves all runners, and a build reports as often as its log grows.
-    if (principal.buildId !== undefined || principal.scopes.includes('runner')) return;
+    if (principal?.buildId !== undefined || principal?.scopes.includes('runner')) return;
     const limit = await count(request);
     if (limit.isAllowed) return;
     reply.header('ratelimit-limit', limit.max);
     reply.header('ratelimit-remaining', limit.remaining);
     reply.header('ratelimit-reset', limit.ttlInSeconds);
     if (!limit.isExceeded) return;
-    const detail = `This API key made more than ${max} requests within a minute. Go on in ${limit.ttlInSeconds} s.`;
+    const detail = `This ${principal ? 'API key' : 'person'} made more than ${max} requests within a minute. Go on in ${limit.ttlInSeconds} s.`;
     throw tooMany('rate_limited', detail, limit.ttlInSeconds);
+  });
+}
+
+/** A person who asks for no team is counted by itself. */
+function whoAsks({ principal, person }: FastifyRequest): string {
+  return `key:${(principal as Principal | undefined)?.keyId ?? person.personId}`;
+}
+
+const mailWindow = 15 * 60_000;
+const mailsPerAddress = 5;
+const mailsPerOrigin = 20;
+
+/** So that nobody's mailbox is filled through Ebb, and nobody tries many addresses. Redis holds no address, but its hash. */
+function limitMails(app: App): void {
+  const settings = { timeWindow: mailWindow, skipOnError: true };
+  const byAddress = app.createRateLimit({
+    ...{ ...settings, max: mailsPerAddress },
+    keyGenerator: ({ mailTo }) => `mail-to:${createHash('sha256').update(mailTo).digest('base64url')}`,
+  });
+  const byOrigin = app.createRateLimit({
+    ...{ ...settings, max: mailsPerOrigin },
+    keyGenerator: ({ ip }) => `mail-from:${addressOf(ip)}`,
+  });
+  app.decorateRequest('mailTo', '');
+  app.decorate('limitMail', async (request, email) => {
+    request.mailTo = normalAddress(email);
+    for (const count of [byOrigin, byAddress]) {
+      const limit = await count(request);
+      if (limit.isAllowed || !limit.isExceeded) continue;
+      const detail = `More than ${limit.max} links were asked for within a quarter of an hour. Go on in ${limit.ttlInSeconds} s.`;
+      throw tooMany('too_many_mails', detail, limit.ttlInSeconds);
+    }
   });
 }
 

@@ -12,8 +12,16 @@ export async function serveReference(app: App): Promise<void> {
         version: '1',
         description: 'The control plane of Ebb: projects, keys, hooks, builds and receipts.',
       },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
-      security: [{ token: [] }],
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          session: {
+            ...{ type: 'apiKey', in: 'cookie', name: '__Host-ebb_session' },
+            description: 'A person who is signed in; for what belongs to a team with the header Ebb-Team.',
+          },
+        },
+      },
+      security: [{ token: [] }, { session: [] }],
     },
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });

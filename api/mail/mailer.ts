@@ -5,6 +5,8 @@ export interface Mail {
   to: string;
   subject: string;
   text: string;
+  /** The secret link that is in the text, if there is one. */
+  link?: string;
 }
 
 /** Where mails go. */

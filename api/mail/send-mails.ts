@@ -2,7 +2,8 @@ import type { Selectable } from 'kysely';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import type { Schema } from '../db/schema.ts';
-import { MailError } from './mailer.ts';
+import { type Mail, MailError } from './mailer.ts';
+import { openLink } from './outbox.ts';
 
 const atOnce = 10;
 const sendMs = 20_000;
@@ -43,6 +44,7 @@ async function claimDue({ database, now }: ApiContext): Promise<MailRow[]> {
         .where('sent_at', 'is', null)
         .where('given_up_at', 'is', null)
         .where('due_at', '<=', at)
+        .where((is) => is.or([is('expires_at', 'is', null), is('expires_at', '>', at)]))
         .orderBy('due_at')
         .limit(atOnce)
         .forUpdate()
@@ -53,19 +55,26 @@ async function claimDue({ database, now }: ApiContext): Promise<MailRow[]> {
 }
 
 async function send(context: ApiContext, row: MailRow, signal: AbortSignal): Promise<boolean> {
-  const { id, recipient: to, subject, body: text } = row;
+  const { id, recipient: to, subject } = row;
   const messageId = `${id}@${new URL(context.publicUrl).hostname}`;
   try {
     if (!context.mailer) throw new MailError('No mail server is configured (EBB_SMTP_URL).', false);
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(sendMs)]);
-    await context.mailer.send({ messageId, to, subject, text }, inTime);
+    await context.mailer.send({ messageId, to, subject, ...contentOf(context, row) }, inTime);
   } catch (error) {
     signal.throwIfAborted();
     await putOff(context, row, error);
     return false;
   }
-  await context.database.updateTable('mail').set({ sent_at: context.now() }).where('id', '=', id).execute();
+  const sent = { sent_at: context.now(), sealed_link: null };
+  await context.database.updateTable('mail').set(sent).where('id', '=', id).execute();
   return true;
+}
+
+function contentOf(context: ApiContext, { id, body, sealed_link }: MailRow): Pick<Mail, 'text' | 'link'> {
+  if (!sealed_link) return { text: body };
+  const link = openLink(context, id, sealed_link);
+  return { text: `${body}\n\n${link}\n`, link };
 }
 
 async function putOff(context: ApiContext, row: MailRow, error: unknown): Promise<void> {
@@ -81,18 +90,29 @@ async function putOff(context: ApiContext, row: MailRow, error: unknown): Promis
     return;
   }
   await context.database.transaction().execute(async (transaction) => {
-    await transaction.updateTable('mail').set({ given_up_at: now }).where('id', '=', id).execute();
+    const given_up = { given_up_at: now, sealed_link: null };
+    await transaction.updateTable('mail').set(given_up).where('id', '=', id).execute();
+    // What nobody's team sent, such as a link to sign in, is in nobody's trail.
+    if (teamId === null) return;
     const about = { teamId, action: 'mail.given_up', actor: 'ebb', subject: id };
     const detail = { to: row.recipient, about: row.subject, attempts, reason };
     await recordAudit({ ...context, database: transaction }, { ...about, detail });
   });
 }
 
-/** Deletes mails that were sent or given up a month ago; the audit keeps what they told. */
+/** Deletes mails that were sent or given up, or of no more use, a month ago; the audit keeps what they told. Links go at once. */
 export async function forgetMails({ database, now }: ApiContext): Promise<void> {
   const before = new Date(now().getTime() - keptMs);
   await database
     .deleteFrom('mail')
-    .where(({ or, eb }) => or([eb('sent_at', '<', before), eb('given_up_at', '<', before)]))
+    .where(({ or, eb }) =>
+      or([eb('sent_at', '<', before), eb('given_up_at', '<', before), eb('expires_at', '<', before)]),
+    )
+    .execute();
+  await database
+    .updateTable('mail')
+    .set({ sealed_link: null })
+    .where('expires_at', '<', now())
+    .where('sealed_link', 'is not', null)
     .execute();
 }

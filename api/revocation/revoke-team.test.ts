@@ -52,7 +52,7 @@ test('a team is not revoked by a name that is not its own', async () => {
   }
   assert.equal((await setting.call(team.token, 'GET', `/v1/projects/${projects[0]}`)).status, 200);
   const narrow = await setting.context.signer.signToken(
-    { sub: team.keyId, team: team.id, project: projects[0], scope: 'projects:write' },
+    { sub: team.keyId, team: team.id, project: projects[0], scope: 'team:revoke' },
     60,
   );
   assert.equal((await setting.call(narrow, 'POST', '/v1/team/revoke', { name: team.name })).status, 403);
@@ -135,7 +135,7 @@ test('the key that asked reads receipts for seven days after the end, and then n
 
 test('a key that could not read receipts reads those of the revocation it asked for, and the audit trail', async () => {
   const { team } = await addTeam();
-  const scope = 'projects:write';
+  const scope = 'team:revoke';
   const claims = { sub: team.keyId, team: team.id, scope };
   const narrow = { ...team, token: await setting.context.signer.signToken(claims, 600) };
   const { status, body } = await revoke(narrow);

@@ -56,7 +56,7 @@ async function takeSteps(attempt: Attempt, signal: AbortSignal, limits: Patience
   return await finishTeam(context, revocation.id);
 }
 
-/** The first end of the reading key counts. */
+/** The first end of the reading key counts: its own, where that comes sooner. */
 async function endKeys(
   database: ApiContext['database'],
   { subject, id }: RevocationRow,
@@ -67,7 +67,11 @@ async function endKeys(
     .set({ revoked_at: now })
     .where((is) => is.or([is('reads_only', 'is', null), is('reads_only', '<>', id)]))
     .execute();
-  await keys.set({ ends_at: endsAt }).where('reads_only', '=', id).where('ends_at', 'is', null).execute();
+  await keys
+    .set({ ends_at: endsAt })
+    .where('reads_only', '=', id)
+    .where((is) => is.or([is('ends_at', 'is', null), is('ends_at', '>', endsAt)]))
+    .execute();
 }
 
 async function finishTeam(context: ApiContext, revocationId: string): Promise<string> {
@@ -85,7 +89,8 @@ async function finishTeam(context: ApiContext, revocationId: string): Promise<st
       .where('team_id', '=', subject)
       .execute();
     const ended = keys.filter(
-      (key) => key.ends_at ?? (key.revoked_at && key.revoked_at >= revocation.started_at),
+      (key) =>
+        key.reads_only === revocation.id || (key.revoked_at && key.revoked_at >= revocation.started_at),
     );
     const reader = keys.find((key) => key.reads_only === revocation.id);
     const connections = await partsOf(transaction, revocation.id);

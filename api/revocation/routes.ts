@@ -64,7 +64,7 @@ export const revocationRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/team/revoke',
     {
-      preHandler: requireScope(context, 'projects:write', whileTeamIsRevoked),
+      preHandler: requireScope(context, 'team:revoke', whileTeamIsRevoked),
       schema: { tags, body: TeamRevocationRequest, response },
     },
     async ({ body, principal }, reply) => {

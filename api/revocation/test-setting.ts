@@ -44,6 +44,7 @@ export async function openSetting() {
     issuer: 'http://ebb.test',
   });
   const context: ApiContext = {
+    signUp: 'closed',
     database,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     queue,

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
-import type { Scope } from '../../contract/token.ts';
 import { isLoopback } from '../../contract/transport-security.ts';
 import { type WorkloadIdentity, workloadIdentity } from '../../contract/workload-identity.ts';
 import { changedFields } from '../audit/changed-fields.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import { insertApiKey } from '../auth/api-key.ts';
+import { requireHeld } from '../auth/held-scopes.ts';
 import type { Principal } from '../auth/principal.ts';
 import { projectOfList, requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import { newId } from '../db/new-id.ts';
@@ -66,7 +66,8 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
             const live = await lockLiveProject(inside.database, project_id);
             if (live?.team_id !== principal.teamId) throw noLiveProject(project_id);
           }
-          const key = { teamId: principal.teamId, name: `workload identity ${name}`, scopes, now };
+          const called = { name: `workload identity ${name}`, createdBy: principal.keyId };
+          const key = { teamId: principal.teamId, kind: 'workload', scopes, now, ...called } as const;
           // Of random bytes that nobody sees: nothing can be shown that has this hash.
           const keyId = await insertApiKey(inside.database, key, randomBytes(32));
           const row = { id, api_key_id: keyId, team_id: principal.teamId, name, created_at: now };
@@ -165,10 +166,7 @@ function judge(
       'claims must hold at least one claim whose value is more than *: whoever gets a token of the issuer would be trusted. Add sub, say.';
     throw invalidField('claims', detail);
   }
-  const beyond = scopes.filter((scope: Scope) => !principal.scopes.includes(scope));
-  if (beyond.length === 0) return;
-  const detail = `scopes may hold only what your own token has; it lacks ${beyond.join(' and ')}. Ask for a token that has it.`;
-  throw invalidField('scopes', detail);
+  requireHeld(principal, scopes);
 }
 
 function entry(action: string, { teamId, keyId }: Principal, subject: string, detail: object) {

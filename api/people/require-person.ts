@@ -1,0 +1,44 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiContext } from '../context.ts';
+import { readCookie } from './cookies.ts';
+import { notSignedIn } from './require-live-person.ts';
+import { requireSameOrigin } from './require-same-origin.ts';
+import { useSession } from './session-store.ts';
+
+/** Who is signed in in the browser that asks. */
+export interface SignedIn {
+  personId: string;
+  sessionId: string;
+  email: string;
+  signedUpAt: Date;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    person: SignedIn;
+  }
+}
+
+/** A preHandler that lets a person through who is signed in, and puts the person on the request. */
+export function requirePerson(context: ApiContext) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const person = await findPerson(context, request);
+    if (!person) throw notSignedIn();
+    request.person = person;
+    await request.server.limitKey(request, reply);
+  };
+}
+
+/** The person of the request's cookie; undefined without a good one. Throws for a request that another site made. */
+export async function findPerson(
+  context: ApiContext,
+  request: FastifyRequest,
+): Promise<SignedIn | undefined> {
+  const token = readCookie(context, request.headers.cookie, 'session');
+  if (token === undefined) return undefined;
+  requireSameOrigin(request, context.publicUrl);
+  const session = await useSession(context, token);
+  if (!session) return undefined;
+  const { id, person_id, email, signed_up_at } = session;
+  return { personId: person_id, sessionId: id, email, signedUpAt: signed_up_at };
+}

@@ -1,0 +1,80 @@
+import type { Selectable } from 'kysely';
+import type { Session } from '../../contract/person.ts';
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import { newId } from '../db/new-id.ts';
+import type { Schema } from '../db/schema.ts';
+import { hashToken, makeToken } from './one-time-token.ts';
+
+type Context = Pick<ApiContext, 'database' | 'now'>;
+export type SessionRow = Selectable<Schema['session']>;
+
+const hourMs = 3_600_000;
+const idleMs = 12 * hourMs;
+const longestMs = 30 * 24 * hourMs;
+/** As long as a cookie may be shown; the store judges. */
+export const sessionCookieSeconds = longestMs / 1000;
+
+/** When a session ends if it is not used any more. */
+export function endOfSession({ created_at, seen_at }: Pick<SessionRow, 'created_at' | 'seen_at'>): Date {
+  return new Date(Math.min(seen_at.getTime() + idleMs, created_at.getTime() + longestMs));
+}
+
+/** A new session; its token is given here and its hash kept. */
+export async function beginSession({ database, now }: Context, personId: string): Promise<string> {
+  const at = now();
+  const token = makeToken();
+  const row = { id: newId('ses'), person_id: personId, token_hash: hashToken(token) };
+  await database
+    .insertInto('session')
+    .values({ ...row, created_at: at, seen_at: at })
+    .execute();
+  return token;
+}
+
+/** The session of a cookie with its person, while it is good; that it was used is written down once a minute. */
+export async function useSession({ database, now }: Context, token: string) {
+  const found = await database
+    .selectFrom('session')
+    .innerJoin('person', 'person.id', 'session.person_id')
+    .selectAll('session')
+    .select(['person.email', 'person.created_at as signed_up_at'])
+    .where('token_hash', '=', hashToken(token))
+    .executeTakeFirst();
+  const at = now();
+  if (!found || found.email === null || endOfSession(found) <= at) return undefined;
+  if (at.getTime() - found.seen_at.getTime() >= 60_000)
+    await database.updateTable('session').set({ seen_at: at }).where('id', '=', found.id).execute();
+  return { ...found, email: found.email };
+}
+
+/** Oldest first. */
+export async function listSessions({ database, now }: Context, personId: string): Promise<SessionRow[]> {
+  const rows = await database
+    .selectFrom('session')
+    .selectAll()
+    .where('person_id', '=', personId)
+    .orderBy('id')
+    .execute();
+  return rows.filter((row) => endOfSession(row) > now());
+}
+
+/** Ends one session of a person, or all of them; false when there was none. */
+export async function endSessions(database: Database, personId: string, id?: string): Promise<boolean> {
+  const { numDeletedRows } = await database
+    .deleteFrom('session')
+    .where('person_id', '=', personId)
+    .$if(id !== undefined, (query) => query.where('id', '=', id ?? ''))
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+export function toSession(row: SessionRow, currentId: string): Session {
+  return {
+    id: row.id,
+    created_at: row.created_at.toISOString(),
+    seen_at: row.seen_at.toISOString(),
+    ends_at: endOfSession(row).toISOString(),
+    is_current: row.id === currentId,
+  };
+}

@@ -1,0 +1,54 @@
+import type { Person } from '../../contract/person.ts';
+import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
+import { newId } from '../db/new-id.ts';
+import { transact } from '../db/transact.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { hashToken } from './one-time-token.ts';
+import { beginSession } from './session-store.ts';
+
+/**
+ * Signs a person in by the link of a mail, in the browser that asked for it, and signs the person up the first time. A session
+ * that the browser had before is ended. Gives the new session's token. Throws 401 for a link that is not good here.
+ */
+export async function signIn(
+  context: ApiContext,
+  { token, browser, earlier }: { token: string; browser: string | undefined; earlier: string | undefined },
+): Promise<{ session: string; person: Person }> {
+  return await transact(context, async (inside) => {
+    const { database } = inside;
+    const now = inside.now();
+    const used = await database
+      .deleteFrom('sign_in')
+      .where('token_hash', '=', hashToken(token))
+      .where('browser_hash', '=', hashToken(browser ?? ''))
+      .where('expires_at', '>', now)
+      .returning('email')
+      .executeTakeFirst();
+    if (!used) throw linkNotGood();
+    const person = await findOrSignUp(database, used.email, now);
+    if (earlier !== undefined)
+      await database.deleteFrom('session').where('token_hash', '=', hashToken(earlier)).execute();
+    return { session: await beginSession(inside, person.id), person };
+  });
+}
+
+async function findOrSignUp(database: Database, email: string, now: Date): Promise<Person> {
+  await database
+    .insertInto('person')
+    .values({ id: newId('per'), email, created_at: now })
+    .onConflict((conflict) => conflict.column('email').doNothing())
+    .execute();
+  const row = await database
+    .selectFrom('person')
+    .select(['id', 'created_at'])
+    .where('email', '=', email)
+    .executeTakeFirstOrThrow();
+  return { id: row.id, email, created_at: row.created_at.toISOString() };
+}
+
+function linkNotGood(): ProblemError {
+  const detail =
+    'The link was used, has expired, or was asked for in another browser. Ask for a new one and open it in the same browser.';
+  return new ProblemError(401, 'link_not_good', detail);
+}

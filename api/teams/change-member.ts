@@ -1,0 +1,70 @@
+import { type Role, scopesOfRole } from '../../contract/role.ts';
+import type { TeamMember } from '../../contract/team.ts';
+import { recordAudit } from '../audit/record-audit.ts';
+import { requireHeld } from '../auth/held-scopes.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { ApiContext } from '../context.ts';
+import { transact } from '../db/transact.ts';
+import { conflict, notFound, ProblemError } from '../http/problem-error.ts';
+import {
+  endInvitationsBy,
+  endMember,
+  findMember,
+  isLastOwner,
+  lockMembers,
+  toMember,
+} from './member-store.ts';
+
+/** Gives a member another role, which counts at once. Throws 404, 409 for the last owner, 422 for a role beyond the principal's. */
+export async function changeRole(
+  context: ApiContext,
+  principal: Principal,
+  { id, role }: { id: string; role: Role },
+): Promise<TeamMember> {
+  const { teamId, keyId: actor } = principal;
+  requireHeld(principal, scopesOfRole[role], 'role');
+  return await transact(context, async (inside) => {
+    const row = await locked(inside, teamId, id);
+    if (row.role === role) return toMember(row);
+    if (await isLastOwner(inside.database, row)) throw lastOwner();
+    await inside.database.updateTable('team_member').set({ role }).where('id', '=', id).execute();
+    if (row.role === 'owner') await endInvitationsBy(inside.database, id, inside.now());
+    const detail = { email: row.email, role, before: row.role };
+    await recordAudit(inside, { teamId, action: 'team_member.role_changed', actor, subject: id, detail });
+    return toMember({ ...row, role });
+  });
+}
+
+/** Takes a member out of the team at once; somebody may leave by himself. Throws 403, 404 and 409 for the last owner. */
+export async function removeMember(context: ApiContext, principal: Principal, id: string): Promise<void> {
+  const { teamId, keyId: actor } = principal;
+  const isOwn = id === actor;
+  if (!isOwn && !principal.scopes.includes('members:write'))
+    throw new ProblemError(
+      403,
+      'insufficient_scope',
+      'To remove somebody else needs the scope members:write.',
+    );
+  await transact(context, async (inside) => {
+    const row = await locked(inside, teamId, id);
+    if (await isLastOwner(inside.database, row)) throw lastOwner();
+    await endMember(inside.database, id, inside.now());
+    const action = isOwn ? 'team_member.left' : 'team_member.removed';
+    await recordAudit(inside, { teamId, action, actor, subject: id, detail: { email: row.email } });
+  });
+}
+
+/** 409: a team without an owner could not be given one. */
+export function lastOwner(teams = 'the team'): ProblemError {
+  return conflict(
+    'last_owner',
+    `This is the last owner of ${teams}. Make somebody else an owner first, or revoke the team.`,
+  );
+}
+
+async function locked({ database }: ApiContext, teamId: string, id: string) {
+  await lockMembers(database, teamId);
+  const row = await findMember(database, teamId, id);
+  if (!row) throw notFound('member', id);
+  return row;
+}

@@ -1,0 +1,58 @@
+import type { Selectable } from 'kysely';
+import type { Invitation } from '../../contract/team.ts';
+import type { Database } from '../db/database.ts';
+import type { Schema } from '../db/schema.ts';
+import type { PageRequest } from '../http/page.ts';
+
+export type InvitationRow = Selectable<Schema['invitation']>;
+
+export function toInvitation(row: InvitationRow): Invitation {
+  const { id, email, role, created_at, created_by, expires_at, accepted_at, revoked_at } = row;
+  return {
+    ...{ id, email, role, created_by, created_at: created_at.toISOString() },
+    expires_at: expires_at.toISOString(),
+    accepted_at: accepted_at?.toISOString() ?? null,
+    revoked_at: revoked_at?.toISOString() ?? null,
+  };
+}
+
+/** Those that may still be accepted, in teams that are there. */
+export function openInvitations(database: Database, now: Date) {
+  return database
+    .selectFrom('invitation')
+    .innerJoin('team', 'team.id', 'invitation.team_id')
+    .selectAll('invitation')
+    .where('team.revoking_at', 'is', null)
+    .where('invitation.accepted_at', 'is', null)
+    .where('invitation.revoked_at', 'is', null)
+    .where('invitation.expires_at', '>', now);
+}
+
+export async function findInvitation(
+  database: Database,
+  teamId: string,
+  id: string,
+): Promise<InvitationRow | undefined> {
+  return await database
+    .selectFrom('invitation')
+    .selectAll()
+    .where('team_id', '=', teamId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** Oldest first, those that are over too. */
+export async function listInvitations(
+  database: Database,
+  teamId: string,
+  { limit, after }: PageRequest,
+): Promise<InvitationRow[]> {
+  return await database
+    .selectFrom('invitation')
+    .selectAll()
+    .where('team_id', '=', teamId)
+    .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
+    .orderBy('id')
+    .limit(limit + 1)
+    .execute();
+}
