@@ -28,6 +28,7 @@ import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
 import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
 import { createApiMetrics } from '../api/metrics/api-metrics.ts';
 import { mailSignInLinks } from '../api/people/ask-to-sign-in.ts';
+import { forgetSessions } from '../api/people/session-store.ts';
 import { finishRemovals } from '../api/reconciler/finish-removals.ts';
 import { noticeRemovals } from '../api/reconciler/notice-removals.ts';
 import { reconcileHooks } from '../api/reconciler/reconcile-hooks.ts';
@@ -240,6 +241,7 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     every(2, 'the sending of mails', () => sendMails(context, stop)),
     every(60, 'the count of refusals', () => context.auditRefusal.flush()),
     every(3600, 'the deletion of old mails', () => forgetMails(context)),
+    every(3600, 'the deletion of old sessions', () => forgetSessions(context)),
     every(60, 'the deletion of destroyed logs', () => eraseLogs(context, stop)),
     every(30, 'the look at the rotation of the key-encryption key', () =>
       finishKeyEncryptionRotation(context),

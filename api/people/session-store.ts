@@ -69,6 +69,18 @@ export async function endSessions(database: Database, personId: string, id?: str
   return numDeletedRows > 0n;
 }
 
+/** Deletes sessions that have ended by themselves, and changes of address that nobody finished. */
+export async function forgetSessions({ database, now }: Context): Promise<void> {
+  const at = now().getTime();
+  await database
+    .deleteFrom('session')
+    .where((is) =>
+      is.or([is('seen_at', '<=', new Date(at - idleMs)), is('created_at', '<=', new Date(at - longestMs))]),
+    )
+    .execute();
+  await database.deleteFrom('address_change').where('expires_at', '<=', new Date(at)).execute();
+}
+
 export function toSession(row: SessionRow, currentId: string): Session {
   return {
     id: row.id,

@@ -6,6 +6,7 @@ import { createLogMailer } from '../mail/log-mailer.ts';
 import { forgetMails } from '../mail/send-mails.ts';
 import { send } from '../test-client.ts';
 import { browserOf, mailedToken, openBrowser } from './browser-for-tests.ts';
+import { forgetSessions } from './session-store.ts';
 
 let count = 0;
 const somebody = () => `person-${++count}@example.com`;
@@ -232,6 +233,20 @@ describeApi('signing in', (given) => {
     }
     later(30 * 24 * 3600 + 1);
     assert.equal((await busy.call('GET', '/v1/person')).status, 401);
+  });
+
+  test('of a session that has ended nothing is kept', async () => {
+    const email = somebody();
+    const browser = await browserOf(given(), email);
+    const { id } = (await browser.call('GET', '/v1/person')).body;
+    const { context } = given();
+    const left = async () => {
+      await forgetSessions(context);
+      return await context.database.selectFrom('session').select('id').where('person_id', '=', id).execute();
+    };
+    assert.equal((await left()).length, 1);
+    later(12 * 3600 + 1);
+    assert.equal((await left()).length, 0);
   });
 
   test('sessions are listed, and ended from another browser; signing in ends the one before in the same browser', async () => {

@@ -93,6 +93,24 @@ describeApi('people in teams', (given) => {
     }
   });
 
+  test('an invitation goes to one address and adds nothing to the mail', async () => {
+    const before = given().mails.length;
+    for (const email of [
+      'ada@example.com\r\nBcc: eve@example.com',
+      'ada@example.com,eve@example.com',
+      '"ada eve@example.com"@example.com',
+      'аda@example.com',
+    ])
+      assert.equal((await invite(owner, 'crew', email, 'viewer')).status, 422, email);
+    assert.equal((await invite(owner, 'crew', somebody(), 'admin')).status, 422, 'no such role');
+    const odd = "o'hara+{link}&=`|~@example.com";
+    assert.equal((await invite(owner, 'crew', odd, 'viewer')).status, 201);
+    await mailedToken(given(), odd);
+    const [mail, ...more] = given().mails.slice(before);
+    assert.deepEqual([mail?.to, more], [odd, []]);
+    assert.equal(mail?.text.split('#token=').length, 2);
+  });
+
   test('each role may do what its line of the table says, and nothing else', async () => {
     const project = await declareProject(given(), inTeam(owner, 'crew') as unknown as Client);
     const ends_at = `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 19)}Z`;
