@@ -18,7 +18,7 @@ test(`${builds} builds of ${teams} teams come to one end each while all parts ar
     while (opened.length > 0) await opened.pop()?.();
   });
   const folder = await mkdtemp(join(tmpdir(), 'ebb-stand-ins-'));
-  opened.push(() => rm(folder, { recursive: true, force: true }));
+  if (!process.env.EBB_CHAOS_KEEP) opened.push(() => rm(folder, { recursive: true, force: true }));
   const ledger = join(folder, 'ledger');
   await writeFile(ledger, '');
   const vms = await startStandInVms(ledger, join(folder, 'vm-host.log'));

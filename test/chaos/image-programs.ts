@@ -12,6 +12,7 @@ export interface Machine {
 }
 
 const lineMs = 40;
+const inputCutOff = 125;
 
 /** The image's programs, as far as a runner meets them. A command goes on when who started it is cut off, as in a real VM. */
 export function imagePrograms(machine: Machine): Map<string, Command> {
@@ -43,7 +44,9 @@ export function imagePrograms(machine: Machine): Map<string, Command> {
 }
 
 const step = async (machine: Machine, { stdin, print }: Parameters<Command>[0]): Promise<number> => {
-  const { build, command } = readStep(await stdin);
+  const read = readStep(await stdin);
+  if (!read) return inputCutOff;
+  const { build, command } = read;
   const [kind, name = '', lines, exitCode] = command.split(' ');
   if (!machine.runs()) return 1;
   if (kind === 'deploy') machine.noteDeployment(build);
@@ -55,10 +58,9 @@ const step = async (machine: Machine, { stdin, print }: Parameters<Command>[0]):
   return Number(exitCode);
 };
 
-/** See the image's `run-step`. */
-function readStep(input: string): { build: string; command: string } {
-  const [environment = '', command = ''] = input.split('\0\0');
+/** As the image's `run-step` reads it: undefined when not all of it came. */
+function readStep(input: string): { build: string; command: string } | undefined {
+  const [, environment = '', command = ''] = /^((?:[^\0]+\0)+)\0([^\0]*)\0$/.exec(input) ?? [];
   const build = /(?:^|\0)EBB_BUILD_ID=([^\0]*)/.exec(environment)?.[1];
-  if (!build) throw new Error('A step came without the id of its build.');
-  return { build, command: command.replace(/\0$/, '') };
+  return build === undefined ? undefined : { build, command };
 }

@@ -15,6 +15,13 @@ test('a log of a lost attempt and of one that passed is right', () => {
   assert.deepEqual(judgeLog(text, passed), []);
 });
 
+test('an attempt that passed and whose runner died before it could tell is right; the last one must say that it passed', () => {
+  const first = [...attempt(1, 'vm_a', 1, 2), 'ebb: passed'];
+  assert.deepEqual(judgeLog(log(...first, ...attempt(2, 'vm_b', 1, 2)), passed), []);
+  const silent = [...first, ...attempt(2, 'vm_b', 1, 2)].join('\n');
+  assert.match(judgeLog(silent, passed).join(), /does not say once that it passed/);
+});
+
 test('a line that comes twice is found, also in a build that did not pass', () => {
   const text = log(...attempt(1, 'vm_a', 1, 1, 2));
   assert.match(judgeLog(text, { ...passed, passed: false }).join(), /has twice: test 1\/2/);

@@ -21,7 +21,8 @@ export function judgeLog(
 
 function judgeLastAttempt(lines: string[], id: string, prints: ProjectUnderTest['prints']): string[] {
   const from = lines.findLastIndex((line) => attemptLine.test(line));
-  const rows = lines.slice(from).flatMap((line) => {
+  const last = lines.slice(from);
+  const rows = last.flatMap((line) => {
     const found = printedLine.exec(line);
     return found ? [found] : [];
   });
@@ -39,8 +40,8 @@ function judgeLastAttempt(lines: string[], id: string, prints: ProjectUnderTest[
     ...(builds.size === 1 && builds.has(id)
       ? []
       : [`the log of ${id} has lines of ${[...builds].join(', ')}`]),
-    ...(lines.filter((line) => line === 'ebb: passed').length === 1
+    ...(last.filter((line) => line === 'ebb: passed').length === 1
       ? []
-      : [`the log of ${id} does not say once that it passed`]),
+      : [`the last attempt in the log of ${id} does not say once that it passed`]),
   ];
 }

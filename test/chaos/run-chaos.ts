@@ -40,7 +40,12 @@ export async function runChaos(
   const projects = await declareTeams({ ...options, api, database });
   const plan = makePlan({ seed, builds, lastsMs, projects: projects.length, runners: runners.count });
   console.log(`chaos of the seed ${seed} begins: ${plan.faults.length} faults, ${builds} builds`);
-  const accepted = await causeChaos(world, vms, projects, plan, AbortSignal.timeout(lastsMs + patienceMs));
+  const signal = AbortSignal.timeout(lastsMs + patienceMs);
+  const accepted = await causeChaos(world, vms, projects, plan, signal).catch((error) => {
+    // At once: what is left takes its time to end.
+    console.error(error);
+    throw error;
+  });
   console.log('chaos is over');
   const open = await settle(world, async () => (await vms.census()).ownerless, patienceMs);
   console.log(await summary(database));

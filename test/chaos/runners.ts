@@ -28,8 +28,15 @@ export async function superviseRunners(
   const crashes: string[] = [];
   const meant = new Set<RunnerProcess>();
   const ended = new Set<RunnerProcess>();
-  const startUntilUp = async (): Promise<RunnerProcess> => {
-    for (;;) {
+  const underWay = new Set<Promise<void>>();
+  let stopped = false;
+  /** So that `stop` waits for it. */
+  const track = (work: Promise<void>): Promise<void> => {
+    underWay.add(work);
+    return work.finally(() => underWay.delete(work));
+  };
+  const startUntilUp = async (): Promise<RunnerProcess | undefined> => {
+    while (!stopped) {
       started += 1;
       const name = `runner-${started}`;
       const runner = await start(name).catch(() => undefined);
@@ -42,6 +49,7 @@ export async function superviseRunners(
       }
       await sleep(500);
     }
+    return undefined;
   };
   const runners = await Promise.all(Array.from({ length: count }, startUntilUp));
   const signalTo = (index: number, signal: NodeJS.Signals) => {
@@ -54,19 +62,28 @@ export async function superviseRunners(
   return {
     count,
     crashes,
-    async killAndRestart(index, backAfterMs) {
-      await signalTo(index, 'SIGKILL').gone;
-      await sleep(backAfterMs);
-      runners[index] = await startUntilUp();
-    },
-    async freeze(index, milliseconds) {
-      signalTo(index, 'SIGSTOP');
-      await sleep(milliseconds);
-      signalTo(index, 'SIGCONT');
-    },
+    killAndRestart: (index, backAfterMs) =>
+      track(
+        (async () => {
+          await signalTo(index, 'SIGKILL').gone;
+          await sleep(backAfterMs);
+          runners[index] = await startUntilUp();
+        })(),
+      ),
+    freeze: (index, milliseconds) =>
+      track(
+        (async () => {
+          signalTo(index, 'SIGSTOP');
+          await sleep(milliseconds);
+          signalTo(index, 'SIGCONT');
+        })(),
+      ),
     async stop() {
-      for (const runner of runners) meant.add(runner);
-      await Promise.all(runners.map((runner) => runner.stop()));
+      stopped = true;
+      await Promise.allSettled(underWay);
+      const left = runners.filter((runner) => runner !== undefined);
+      for (const runner of left) meant.add(runner);
+      await Promise.all(left.map((runner) => runner.stop()));
     },
   };
 }

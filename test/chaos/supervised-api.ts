@@ -13,6 +13,7 @@ export function superviseApi(api: ApiForTests): SupervisedApi {
   let crashes = 0;
   let meant = false;
   let isUp = true;
+  let stopped = false;
   let last: Promise<void> = Promise.resolve();
   const inTurn = (work: () => Promise<void>) => {
     last = last.then(work);
@@ -20,7 +21,7 @@ export function superviseApi(api: ApiForTests): SupervisedApi {
   };
   // One that finds PostgreSQL or Redis away ends at its start.
   const untilUp = async (start: Promise<void>) => {
-    for (let up = start; !(await succeeds(up)); up = api.startAgain()) await sleep(500);
+    for (let up = start; !(await succeeds(up)) && !stopped; up = api.startAgain()) await sleep(500);
     isUp = true;
     watch();
   };
@@ -32,7 +33,7 @@ export function superviseApi(api: ApiForTests): SupervisedApi {
       crashes += 1;
       // Whoever was to kill it may have had it started by then.
       await inTurn(async () => {
-        if (!isUp) await untilUp(api.startAgain());
+        if (!isUp && !stopped) await untilUp(api.startAgain());
       });
     });
   };
@@ -45,6 +46,8 @@ export function superviseApi(api: ApiForTests): SupervisedApi {
       }),
     crashes: () => crashes,
     async stop() {
+      stopped = true;
+      await last;
       meant = true;
       await api.stop();
     },

@@ -18,12 +18,15 @@ const calls: Record<string, (request: IncomingMessage, id: string) => unknown> =
   delay: (_, milliseconds) => host.delayConnections(Number(milliseconds)),
 };
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
   const [, call = '', argument = ''] = (request.url ?? '').split('/');
-  const answer = await calls[call]?.(request, argument);
   // A connection that is kept could close just as it is used again.
   response.setHeader('connection', 'close');
-  response.end(JSON.stringify(answer ?? null));
+  // Who asks may be killed while it asks.
+  Promise.resolve(calls[call]?.(request, argument)).then(
+    (answer) => response.end(JSON.stringify(answer ?? null)),
+    () => response.destroy(),
+  );
 });
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
