@@ -18,6 +18,10 @@ import { shareVm, takeVmOver } from './share-vm.ts';
 import { openSecrets, wipeSecrets } from './steps.ts';
 import { type BuildLeft, type Patience, windUp } from './wind-up.ts';
 
+interface RunBuildOptions extends Partial<Patience> {
+  onShared?: (place: string) => Promise<void>;
+}
+
 /**
  * Builds one specification on a VM of its own: boot, proof, checkout, steps; or goes on with one on the VM that another
  * runner had. Resolves `over` when how it ended is told and the log is written; the VM is gone by then. `signal` ends it
@@ -29,19 +33,33 @@ export async function runBuild(
   specification: BuildSpecification,
   reports: BuildReports,
   signal: AbortSignal,
-  {
-    onShared = async () => {},
-    ...patience
-  }: Partial<Patience> & {
-    onShared?: (place: string) => Promise<void>;
-  } = {},
+  options: RunBuildOptions = {},
+): Promise<BuildLeft> {
+  const timeUp = new AbortController();
+  const seconds = specification.resume?.seconds_left ?? specification.timeout_seconds;
+  const timer = setTimeout(() => timeUp.abort(), seconds * 1000);
+  // A signal that has listeners lives as long as what it follows, and the runner's own goes on.
+  const over = new AbortController();
+  try {
+    const signals = { signal, timeUp: timeUp.signal, over: over.signal };
+    return await attemptBuild(context, specification, reports, signals, options);
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+async function attemptBuild(
+  context: RunnerContext,
+  specification: BuildSpecification,
+  reports: BuildReports,
+  { signal, timeUp, over }: { signal: AbortSignal; timeUp: AbortSignal; over: AbortSignal },
+  { onShared = async () => {}, ...patience }: RunBuildOptions,
 ): Promise<BuildLeft> {
   const { resume } = specification;
-  const seconds = resume?.seconds_left ?? specification.timeout_seconds;
-  const timeUp = AbortSignal.timeout(seconds * 1000);
-  const inTime = AbortSignal.any([signal, timeUp]);
+  const inTime = AbortSignal.any([signal, timeUp, over]);
   const left = new AbortController();
-  const goesOn = AbortSignal.any([context.signal, left.signal]);
+  const goesOn = AbortSignal.any([context.signal, left.signal, over]);
   const cursor = resume?.log_cursor === undefined ? undefined : parseLogCursor(resume.log_cursor);
   const log = createBuildLog({
     ...{ reports, cursor, from: specification.log_offset, limit: specification.log_limit, signal: goesOn },

@@ -49,7 +49,9 @@ async function serve(
   const { queue, controlPlane, log } = context;
   const ended = new AbortController();
   const lease = holdLease(context, build, holder, ended.signal);
-  const signal = AbortSignal.any([lease.signal, context.handOver, context.signal]);
+  // A signal that has listeners lives as long as what it follows, and the runner's own go on.
+  const over = new AbortController();
+  const signal = AbortSignal.any([lease.signal, context.handOver, context.signal, over.signal]);
   let left = false;
   try {
     const specification = await controlPlane.claim(build, holder, signal, takenFrom);
@@ -70,6 +72,7 @@ async function serve(
     log[refused ? 'info' : 'error']({ build, error: String(error) }, 'build not run to its end');
   } finally {
     ended.abort();
+    over.abort();
     await lease.released;
     await (left ? queue.handOver(build, holder) : queue.finish(build, holder)).catch(() => undefined);
   }
