@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueEntry } from '../../queue/build-queue.ts';
-import { BuildEnd, LetGo, lost } from './build-end.ts';
 import { ControlPlaneError } from './control-plane.ts';
+import { holdLease, leaseMs } from './hold-lease.ts';
 import { runBuild } from './run-build.ts';
 import type { RunnerContext } from './runner-context.ts';
 
-const leaseMs = 15_000;
-const heartbeatMs = 1_000;
 const idlePollMs = 2_000;
 
 /** Claims and runs builds until `stop` aborts, then finishes what is under way. Rejects never. */
@@ -48,7 +46,8 @@ async function serve(
 ): Promise<void> {
   const { queue, controlPlane, log } = context;
   const ended = new AbortController();
-  const lease = holdLease(context, build, holder, ended.signal);
+  let sharedAt: string | undefined;
+  const lease = holdLease(context, { build, holder, sharedAt: () => sharedAt }, ended.signal);
   // A signal that has listeners lives as long as what it follows, and the runner's own go on.
   const over = new AbortController();
   const signal = AbortSignal.any([lease.signal, context.handOver, context.signal, over.signal]);
@@ -58,6 +57,7 @@ async function serve(
     log.info({ build, attempt: specification.attempt, takenFrom }, 'build claimed');
     const reports = controlPlane.build(specification);
     const onShared = async (place: string) => {
+      sharedAt = place;
       await queue
         .share(build, holder, place)
         .catch((error) =>
@@ -76,40 +76,4 @@ async function serve(
     await lease.released;
     await (left ? queue.handOver(build, holder) : queue.finish(build, holder)).catch(() => undefined);
   }
-}
-
-/**
- * Keeps the lease while the build runs. `signal` aborts when the build is cancelled or the lease is lost: for as long
- * as Redis is away the build goes on, up to the end of the lease, because then another runner may have it.
- */
-function holdLease(context: RunnerContext, build: string, holder: string, ended: AbortSignal) {
-  const stop = new AbortController();
-  const cancelled = new BuildEnd({ outcome: 'cancelled', reason: 'The build was cancelled.' });
-  const watching = context.queue
-    .watchCancellations((id) => id === build && stop.abort(cancelled), ended)
-    .catch(() => undefined);
-
-  const beat = async () => {
-    let heldUntil = Date.now() + leaseMs;
-    while (!ended.aborted && !stop.signal.aborted) {
-      const asked = Date.now();
-      const answer = await context.queue.heartbeat(build, holder, leaseMs).catch(() => 'unanswered' as const);
-      if (answer === 'held') heldUntil = asked + leaseMs;
-      // `absent`: Redis forgot the lease, and the sweeper gives it back.
-      if (answer === 'cancel') stop.abort(cancelled);
-      if (answer === 'taken') stop.abort(new LetGo('Another runner took the build over.'));
-      if (answer === 'lost' || Date.now() > heldUntil) {
-        stop.abort(lost('The runner lost its lease on the build.'));
-        context.metrics?.leaseLost();
-      }
-      await delay(heartbeatMs, undefined, { signal: ended }).catch(() => undefined);
-    }
-    // While an aborted build is wound up its lease must not run out under it.
-    while (!ended.aborted) {
-      await context.queue.heartbeat(build, holder, leaseMs).catch(() => undefined);
-      await delay(heartbeatMs, undefined, { signal: ended }).catch(() => undefined);
-    }
-    await watching;
-  };
-  return { signal: stop.signal, released: beat() };
 }

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectRedis } from '../../queue/redis-connection.ts';
+import { createRedisQueue } from '../../queue/redis-queue.ts';
+import { startRedis } from '../../queue/test-redis.ts';
+import { holdLease } from './hold-lease.ts';
+
+const minute = 60_000;
+const entry = { build: 'bld_1', project: 'prj_1', team: 'team_1' };
+
+test('a build that Redis forgot and got back can be taken over where its VM is', async (t) => {
+  const server = await startRedis();
+  const queue = await createRedisQueue({ url: server.url });
+  const redis = await connectRedis({ url: server.url });
+  const ended = new AbortController();
+  t.after(async () => {
+    ended.abort();
+    await lease.released;
+    redis.disconnect();
+    await queue.close();
+    await server.close();
+  });
+  await queue.enqueue(entry, 1);
+  await queue.claim('r1', minute);
+  const lease = holdLease({ queue }, { build: 'bld_1', holder: 'r1', sharedAt: () => 'here' }, ended.signal);
+
+  await redis.flushall();
+  // Longer than from one heartbeat to the next: the runner hears that Redis knows nothing of its build.
+  await delay(1_500);
+  assert.equal(await queue.restore(entry, { holder: 'r1', leaseMs: minute }, 1), true);
+  await delay(1_500);
+  assert.equal(lease.signal.aborted, false);
+  ended.abort();
+  await lease.released;
+  await queue.handOver('bld_1', 'r1');
+  assert.deepEqual(await queue.takeOver('r2', minute, 'here'), { ...entry, takenFrom: ['r1'] });
+});
