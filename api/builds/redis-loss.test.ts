@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { type ConfiguredRedis, startConfiguredRedis } from '../../queue/redis-for-tests.ts';
 import { createRedisQueue } from '../../queue/redis-queue.ts';
-import { startTcpProxy } from '../../queue/tcp-proxy-for-tests.ts';
+import { startTcpProxy } from '../../test/tcp-proxy.ts';
 import { created, declareBuildableProject, send, signIn } from '../test-client.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import { runSweeper } from './sweep.ts';
@@ -110,7 +110,7 @@ test('each accepted build is ended once though Redis fails over to a replica und
   await replicates(replica);
   const proxy = await startTcpProxy(primary.port);
   t.after(() => proxy.close());
-  await endsEachBuild(proxy.url, async (started) => {
+  await endsEachBuild(`redis://127.0.0.1:${proxy.port}`, async (started) => {
     if (started !== 30) return;
     await primary.kill();
     await promote(replica);

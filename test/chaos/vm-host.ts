@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity } from '../../contract/process-identity.ts';
 import type { Vm } from '../../runner/vm/driver.ts';
 import { createDriverForTests } from '../../runner/vm/driver-for-tests.ts';
+import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
 import { imagePrograms } from './image-programs.ts';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** What a runner asks a VM of. */
 export interface StandInLaunch {

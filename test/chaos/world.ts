@@ -7,10 +7,10 @@ import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
 import { startApi } from '../api-for-tests.ts';
 import { type KillableRedis, startKillableRedis } from '../killable-redis.ts';
 import { type PostgresForTests, startPostgres } from '../postgres.ts';
+import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
 import type { Link } from './plan.ts';
 import { type RunnerProcess, type Runners, superviseRunners } from './runners.ts';
 import { type SupervisedApi, superviseApi } from './supervised-api.ts';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** How a runner reaches what it works with. */
 export interface RunnerSetting {

@@ -9,6 +9,8 @@ export interface TcpProxy {
   cut(): void;
   /** Holds back what comes for so long, in both directions; 0 ends that for what comes then. */
   delay(milliseconds: number): void;
+  /** Leads to another port from now on, as the address of a managed server does after a failover; cuts all connections. */
+  leadTo(port: number): void;
   /** Cuts all connections and takes no more. */
   close(): Promise<void>;
 }
@@ -16,9 +18,10 @@ export interface TcpProxy {
 /** @param target port on loopback, where nobody need listen yet */
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const open = new Set<Socket>();
+  let leadsTo = target;
   let delayMs = 0;
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect({ host: '127.0.0.1', port: target, allowHalfOpen: true });
+    const upstream = connect({ host: '127.0.0.1', port: leadsTo, allowHalfOpen: true });
     const pair = [client, upstream];
     const end = () => {
       for (const socket of pair) {
@@ -45,6 +48,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     cut,
     delay(milliseconds) {
       delayMs = milliseconds;
+    },
+    leadTo(port) {
+      leadsTo = port;
+      cut();
     },
     async close() {
       const closed = once(server, 'close');
