@@ -109,7 +109,12 @@ export async function buildApp(
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
-  await limitRates(app, rateLimits);
+  await limitRates(app, rateLimits, (token) =>
+    context.signer.verifyToken(token).then(
+      () => true,
+      () => false,
+    ),
+  );
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

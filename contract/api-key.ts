@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox';
 import { Id, Timestamp } from './id.ts';
+import { plainText } from './plain-text.ts';
 import { teamScopes } from './token.ts';
 
-// Controls and marks of direction could make a line of a list, or of a mail, look like another.
 const ApiKeyName = Type.String({
-  pattern: '^[^\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]+$',
+  ...plainText,
   maxLength: 100,
   description:
     'What the key is for, to tell it from others: text without line breaks and control characters.',

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Id } from './id.ts';
+import { plainText } from './plain-text.ts';
 
 const Weight = Type.Number({
   exclusiveMinimum: 0,
@@ -13,6 +14,7 @@ const Limit = (description: string) =>
 const limitOfTeam = 'How many builds of the team may run at once; any number when null.';
 
 const Words = Type.String({
+  ...plainText,
   minLength: 1,
   maxLength: 500,
   description: 'A sentence for people, which each build that waits for it shows.',

@@ -38,6 +38,8 @@ export const workloadIdentity = defineResource({
       Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_./:-]{0,199}$' }),
       Type.String({ minLength: 1, maxLength: 1000 }),
       {
+        additionalProperties: false,
+        maxProperties: 50,
         description:
           'Claims that a token must have, with their values; `*` stands for any characters. At least one, since an issuer serves many: `{ sub = "repo:acme/shop:ref:refs/heads/main" }`.',
       },

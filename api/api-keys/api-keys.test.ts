@@ -92,6 +92,23 @@ describeApi('API keys of a team', (given) => {
     }
   });
 
+  test('a key that ends makes none that ends later, or never', async () => {
+    const inHours = (hours: number) =>
+      `${new Date(Date.now() + hours * 3_600_000).toISOString().slice(0, 19)}Z`;
+    const inAnHour = inHours(1);
+    const maker = await make({ scopes: ['keys:write', 'builds:read'], expires_at: inAnHour });
+    const client = await signIn(given(), maker.secret);
+    for (const more of [{}, { expires_at: inHours(24) }]) {
+      const answer = await client.call('POST', '/v1/api-keys', {
+        name: 'x',
+        scopes: ['builds:read'],
+        ...more,
+      });
+      assert.deepEqual([answer.status, answer.body.errors[0].pointer], [422, '#/expires_at']);
+    }
+    await make({ expires_at: inAnHour }, client);
+  });
+
   test('a key of one project gives tokens of that project alone', async () => {
     const shop = await declareProject(given(), admin);
     const tools = await declareProject(given(), admin);

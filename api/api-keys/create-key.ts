@@ -3,6 +3,7 @@ import { hashApiKey, makeApiKey, registerApiKey } from '../auth/api-key.ts';
 import { requireHeld } from '../auth/held-scopes.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
 import { transact } from '../db/transact.ts';
 import { invalidField, notFound } from '../http/problem-error.ts';
 import { lockLiveProject, noLiveProject } from '../projects/lock-live-project.ts';
@@ -30,10 +31,23 @@ export async function createKey(
       const live = await lockLiveProject(inside.database, project_id);
       if (live?.team_id !== teamId) throw noLiveProject(project_id);
     }
+    await requireEndOfMaker(inside.database, actor, endsAt);
     const key = { teamId, name, scopes, now, endsAt, projectId: project_id };
     const id = await registerApiKey(inside, { key, secretHash: hashApiKey(secret), actor });
     const row = await findHeldKey(inside.database, teamId, id);
     if (!row) throw notFound('API key', id);
     return { ...toApiKey(row), secret };
   });
+}
+
+/** What ends does not make what does not. */
+async function requireEndOfMaker(database: Database, actor: string, endsAt: Date | undefined): Promise<void> {
+  const maker = await database
+    .selectFrom('api_key')
+    .select('ends_at')
+    .where('id', '=', actor)
+    .executeTakeFirst();
+  if (!maker?.ends_at || (endsAt && endsAt <= maker.ends_at)) return;
+  const end = maker.ends_at.toISOString();
+  throw invalidField('expires_at', `expires_at must be ${end} or earlier, when the key that you use ends.`);
 }

@@ -6,6 +6,7 @@ import { type Database, json } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import type { ApiKeyKind, Schema } from '../db/schema.ts';
 import { transact } from '../db/transact.ts';
+import { endInvitationsBy } from '../teams/invitation-store.ts';
 
 export type ApiKeyRow = Selectable<Schema['api_key']>;
 
@@ -99,6 +100,7 @@ export async function listApiKeys(database: Database) {
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
     .select(['api_key.id', 'api_key.name', 'api_key.scopes', 'api_key.created_at', 'team.name as team'])
+    .where('api_key.kind', '=', 'key')
     .where('api_key.revoked_at', 'is', null)
     .orderBy('api_key.id')
     .execute();
@@ -111,10 +113,13 @@ export async function revokeApiKey(context: AuditContext, id: string, actor: str
       .updateTable('api_key')
       .set({ revoked_at: inside.now() })
       .where('id', '=', id)
+      // Memberships and workload identities end with what they are the keys of.
+      .where('kind', '=', 'key')
       .where('revoked_at', 'is', null)
       .returning(['team_id', 'name'])
       .executeTakeFirst();
     if (!revoked) return false;
+    await endInvitationsBy(inside.database, id, inside.now());
     const { team_id: teamId, name } = revoked;
     await recordAudit(inside, { teamId, action: 'api_key.revoked', actor, subject: id, detail: { name } });
     return true;

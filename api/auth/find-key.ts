@@ -15,6 +15,7 @@ export async function findKey(
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
     .select(['api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'api_key.scopes', 'team.name as team'])
+    .select('api_key.project_id')
     .select('team.revoking_at as team_revoking_at')
     .leftJoin('token_end', (on) => on.on('token_end.id', '=', tokenId))
     .select('token_end.ends_at as token_ends_at')

@@ -1,6 +1,7 @@
 import type { ErrorObject } from 'ajv';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { tokenExchange } from '../../contract/token.ts';
+import { ProblemError } from '../http/problem-error.ts';
 
 const statuses = {
   invalid_request: 400,
@@ -27,8 +28,11 @@ export class OAuthError extends Error {
 
 /** The token endpoint's border: whatever was thrown becomes `error` and `error_description`. */
 export function answerOAuthError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) {
+  // To be tried again, not to be taken for a refusal.
+  const later = error instanceof ProblemError && [429, 503].includes(error.status) ? error : undefined;
+  if (later) reply.headers(later.headers);
   const known = toOAuthError(error);
-  const status = statuses[known.code];
+  const status = later?.status ?? statuses[known.code];
   if (status === 500) request.log.error({ err: error }, 'request failed');
   if (status === 401) reply.header('www-authenticate', 'Basic realm="Ebb"');
   return reply

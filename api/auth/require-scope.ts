@@ -99,7 +99,9 @@ async function authenticate(
   if (!key || !isGood(key, context.now()))
     throw unauthorized('token_revoked', 'This token, or the API key behind it, was revoked.');
   // What was taken from the key since counts at once.
-  const principal = { ...claimed, scopes: claimed.scopes.filter((scope) => key.scopes.includes(scope)) };
+  const scopes = claimed.scopes.filter((scope) => key.scopes.includes(scope));
+  const projectId = limitOf(claimed, key);
+  const principal = { ...claimed, scopes, ...(projectId !== undefined && { projectId }) };
   if (key.team_revoking_at && !(key.reads_only && whileTeamIsRevoked)) {
     const left = key.reads_only
       ? ` Its key reads the revocation ${key.reads_only}, receipts and the audit trail alone.`
@@ -135,6 +137,14 @@ async function claimedPrincipal(context: ApiContext, request: FastifyRequest): P
     );
   });
   return toPrincipal(claims);
+}
+
+/** The project that token or key are limited to. */
+function limitOf(claimed: Principal, key: { project_id: string | null }): string | undefined {
+  const { projectId = key.project_id ?? undefined } = claimed;
+  if (key.project_id !== null && projectId !== key.project_id)
+    throw unauthorized('invalid_token', 'The token is for another project than its API key.');
+  return projectId;
 }
 
 async function requireLiveProject(context: ApiContext, projectId: string): Promise<void> {

@@ -271,6 +271,25 @@ describeApi('HTTP', (given) => {
     assert.deepEqual([ready.status, ready.body], [200, { database: true, queue: true }]);
   });
 
+  test('what is nested deeply or has very many members is refused before it is judged, and told in few words', async () => {
+    const deep = `{"name":${'['.repeat(12_000)}${']'.repeat(12_000)}}`;
+    const wide = JSON.stringify({ name: 'x', scopes: Array.from({ length: 50_000 }, (_, index) => index) });
+    const unknown = JSON.stringify(
+      Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`a${index}`, 1])),
+    );
+    for (const [payload, expected] of [
+      [deep, /is nested more than 32 levels deep/],
+      [wide, /^scopes has more than 1000 members/],
+      [unknown, /is not known here/],
+    ] as const) {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await send(given(), { method: 'POST', url: '/v1/api-keys', payload, headers });
+      assert.equal(answer.status, 422);
+      assert.match(answer.body.detail, expected);
+      assert.ok(answer.text.length < 20_000, `${answer.text.length} bytes`);
+    }
+  });
+
   test('answers keep browsers and caches from doing harm', async () => {
     const { headers } = await admin.call('GET', '/v1/projects', undefined, { 'x-request-id': 'mine' });
     assert.equal(headers['x-content-type-options'], 'nosniff');

@@ -73,6 +73,23 @@ suite('rate limits', () => {
     assert.equal((await send(at, hook)).status, 404);
   });
 
+  test('who shares a blocked address and has a token that is signed goes on, and can get one', async () => {
+    const at = await processWith({ refusalsPerAddress: 1 });
+    const key = await addTeam(given, 'neighbours');
+    const remoteAddress = '203.0.113.9';
+    const { token } = await signIn(at, key);
+    for (let count = 0; count < 3; count++) await guess(at, remoteAddress);
+    assert.equal((await guess(at, remoteAddress)).status, 429);
+    const headers = { authorization: `Bearer ${token}` };
+    const asked = { method: 'GET', url: '/v1/projects', remoteAddress, headers } as const;
+    assert.equal((await send(at, asked)).status, 200);
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const payload = `grant_type=client_credentials&client_secret=${key}`;
+    const exchange = { method: 'POST', url: '/v1/token', remoteAddress, headers: form, payload } as const;
+    assert.equal((await send(at, exchange)).status, 200);
+    assert.equal((await send(at, { method: 'GET', url: '/v1/health', remoteAddress })).status, 200);
+  });
+
   test('of IPv6 a whole network of one customer counts as one address', async () => {
     const at = await processWith({ refusalsPerAddress: 1 });
     const statuses = [];

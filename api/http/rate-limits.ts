@@ -16,6 +16,11 @@ export interface RateLimits {
   redis?: RedisClient | undefined;
 }
 
+interface BlockingOptions extends Pick<RateLimits, 'refusalsPerAddress'> {
+  /** Whether a token is one of Ebb's own. */
+  isSigned(token: string): Promise<boolean>;
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** The address that a link is asked for. */
@@ -38,14 +43,18 @@ const maxBlocked = 10_000;
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
-export async function limitRates(app: App, { perKey, refusalsPerAddress, redis }: RateLimits): Promise<void> {
+export async function limitRates(
+  app: App,
+  { perKey, refusalsPerAddress, redis }: RateLimits,
+  isSigned: BlockingOptions['isSigned'],
+): Promise<void> {
   await app.register(rateLimit, {
     ...{ global: false, timeWindow, skipOnError: true, nameSpace: 'ebb-limit:', cache: maxBlocked },
     ...(redis && { redis }),
   });
   limitKeys(app, perKey);
   limitMails(app);
-  blockAddresses(app, refusalsPerAddress);
+  blockAddresses(app, { refusalsPerAddress, isSigned });
 }
 
 function limitKeys(app: App, max: number): void {
@@ -97,19 +106,25 @@ function limitMails(app: App): void {
   });
 }
 
+// Hooks: source hosts send those of all teams from the same addresses, and one team's wrong secret must not stop the others'.
+// Tokens: who has a good key is not told from others before it is looked up. Probes carry nothing.
+const neverBlocked = new Set(['/v1/hooks/:id', '/v1/token', '/v1/health', '/v1/ready']);
+
 /**
- * An address that was refused too often is not listened to until its minute is over. Hooks are left out: source hosts send
- * those of all teams from the same addresses, and one team's wrong secret must not stop the others'.
+ * An address that was refused too often is not listened to until its minute is over, but for who brings a session or a token
+ * that is signed: a build, or a page that somebody reads, must not stop the runner or the office that it shares an address with.
  */
-function blockAddresses(app: App, max: number): void {
+function blockAddresses(app: App, { refusalsPerAddress: max, isSigned }: BlockingOptions): void {
   const blockedUntil = new Map<string, number>();
   const count = app.createRateLimit({ max, keyGenerator: ({ ip }) => `address:${addressOf(ip)}` });
-  const counts = ({ routeOptions }: FastifyRequest) => routeOptions.url !== '/v1/hooks/:id';
+  const counts = ({ routeOptions }: FastifyRequest) => !neverBlocked.has(routeOptions.url ?? '');
   app.addHook('onRequest', async (request) => {
     const until = blockedUntil.get(addressOf(request.ip));
     if (until === undefined || !counts(request)) return;
     const seconds = Math.ceil((until - Date.now()) / 1000);
     if (seconds <= 0) return void blockedUntil.delete(addressOf(request.ip));
+    const { authorization, cookie } = request.headers;
+    if (cookie !== undefined || (await isSigned(authorization?.split(' ')[1] ?? ''))) return;
     const detail = `More than ${max} requests of this address were refused within a minute. Go on in ${seconds} s, with a key or token that is good.`;
     throw tooMany('too_many_refusals', detail, seconds);
   });

@@ -13,10 +13,14 @@ export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
   return ({ schema, httpPart }) => (httpPart === 'body' ? body : text).compile(schema);
 }
 
-/** One sentence for each thing that is wrong, with a pointer to the field (RFC 6901, as a URI fragment). */
+// Nobody reads more, and a body of nothing but mistakes would get an answer many times its length.
+const maxErrors = 50;
+
+/** One sentence for each thing that is wrong, the first fifty, with a pointer to the field (RFC 6901, as a URI fragment). */
 export function explainErrors(errors: readonly ErrorObject[]): { pointer: string; detail: string }[] {
   return errors
     .filter((error) => !combining.has(error.keyword) && !isNullAlternative(error))
+    .slice(0, maxErrors)
     .map((error) => ({ pointer: pointerOf(error), detail: explain(error) }));
 }
 

@@ -6,14 +6,8 @@ import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, notFound, ProblemError } from '../http/problem-error.ts';
-import {
-  endInvitationsBy,
-  endMember,
-  findMember,
-  isLastOwner,
-  lockMembers,
-  toMember,
-} from './member-store.ts';
+import { endInvitationsBy } from './invitation-store.ts';
+import { endMember, findMember, isLastOwner, lockMembers, toMember } from './member-store.ts';
 
 /** Gives a member another role, which counts at once. Throws 404, 409 for the last owner, 422 for a role beyond the principal's. */
 export async function changeRole(

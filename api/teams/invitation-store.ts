@@ -16,12 +16,15 @@ export function toInvitation(row: InvitationRow): Invitation {
   };
 }
 
-/** Those that may still be accepted, in teams that are there. */
+/** Those that may still be accepted, in teams that are there: who invited must still be able to. */
 export function openInvitations(database: Database, now: Date) {
   return database
     .selectFrom('invitation')
     .innerJoin('team', 'team.id', 'invitation.team_id')
+    .innerJoin('api_key', 'api_key.id', 'invitation.created_by')
     .selectAll('invitation')
+    .where('api_key.revoked_at', 'is', null)
+    .where((is) => is.or([is('api_key.ends_at', 'is', null), is('api_key.ends_at', '>', now)]))
     .where('team.revoking_at', 'is', null)
     .where('invitation.accepted_at', 'is', null)
     .where('invitation.revoked_at', 'is', null)
@@ -54,5 +57,16 @@ export async function listInvitations(
     .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
     .orderBy('id')
     .limit(limit + 1)
+    .execute();
+}
+
+/** Takes back what a member, or the holder of a key, invited to and what nobody has accepted yet. */
+export async function endInvitationsBy(transaction: Database, id: string, now: Date): Promise<void> {
+  await transaction
+    .updateTable('invitation')
+    .set({ revoked_at: now })
+    .where('created_by', '=', id)
+    .where('accepted_at', 'is', null)
+    .where('revoked_at', 'is', null)
     .execute();
 }

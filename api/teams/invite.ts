@@ -37,6 +37,7 @@ export async function invite(
     const now = inside.now();
     await lockMembers(database, teamId);
     await requireNoMember(database, teamId, email);
+    if (context.signUp === 'closed') await requirePerson(database, email);
     await takeBackOpen(database, teamId, { email, now });
     const row = {
       ...{ id: newId('inv'), team_id: teamId, email, role, token_hash: hashToken(token) },
@@ -123,6 +124,18 @@ async function takeBackOpen(
     .where('accepted_at', 'is', null)
     .where('revoked_at', 'is', null)
     .execute();
+}
+
+/** Where nobody new may sign in, an invitation would lead nowhere. */
+async function requirePerson(database: Database, email: string): Promise<void> {
+  const person = await database
+    .selectFrom('person')
+    .select('id')
+    .where('email', '=', email)
+    .executeTakeFirst();
+  if (person) return;
+  const detail = `Nobody has signed in here as ${email}, and nobody new can: whoever operates Ebb must set EBB_SIGN_UP to invited or open.`;
+  throw conflict('sign_up_closed', detail, 'email');
 }
 
 async function requireNoMember(database: Database, teamId: string, email: string): Promise<void> {

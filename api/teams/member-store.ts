@@ -6,6 +6,7 @@ import { insertApiKey } from '../auth/api-key.ts';
 import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import type { PageRequest } from '../http/page.ts';
+import { endInvitationsBy } from './invitation-store.ts';
 
 export type MemberRow = Selectable<Schema['team_member']> & { email: string | null };
 
@@ -107,24 +108,14 @@ export async function endMember(transaction: Database, id: string, now: Date): P
   await transaction.updateTable('api_key').set({ revoked_at: now }).where('id', '=', id).execute();
 }
 
-/** Takes back what a member invited to and what nobody has accepted yet. */
-export async function endInvitationsBy(transaction: Database, id: string, now: Date): Promise<void> {
-  await transaction
-    .updateTable('invitation')
-    .set({ revoked_at: now })
-    .where('created_by', '=', id)
-    .where('accepted_at', 'is', null)
-    .where('revoked_at', 'is', null)
-    .execute();
-}
-
 /** Lets nobody else change the team's members before the transaction ends; false for a team that is being revoked. */
 export async function lockMembers(transaction: Database, teamId: string): Promise<boolean> {
   const team = await transaction
     .selectFrom('team')
     .select('revoking_at')
     .where('id', '=', teamId)
-    .forUpdate()
+    // Not stronger: an audit entry of the team, whose writer holds its chain, refers to the row.
+    .forNoKeyUpdate()
     .executeTakeFirstOrThrow();
   return team.revoking_at === null;
 }

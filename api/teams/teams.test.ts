@@ -4,7 +4,7 @@ import { roles, scopesOfRole } from '../../contract/role.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { stillGood } from '../auth/require-scope.ts';
 import { type Browser, browserOf, mailedToken, openBrowser } from '../people/browser-for-tests.ts';
-import { type Client, declareProject, signIn } from '../test-client.ts';
+import { type Client, declareProject, requestToken, signIn } from '../test-client.ts';
 
 let count = 0;
 const somebody = () => `member-${++count}@example.com`;
@@ -244,6 +244,41 @@ describeApi('people in teams', (given) => {
       const back = await (await browserOf(given(), second)).call('POST', '/v1/invitations/accept', { token });
       assert.equal(back.status, 404, method);
     }
+  });
+
+  test('an invitation ends with the key that it came from', async () => {
+    const { browser } = await makeTeam('lost-key');
+    const scopes = [...scopesOfRole.owner];
+    const made = await browser.call('POST', '/v1/api-keys', { name: 'stolen', scopes }, ofTeam('lost-key'));
+    const thief = await signIn(given(), made.body.secret);
+    const email = somebody();
+    const invited = await thief.call('POST', '/v1/team/invitations', { email, role: 'owner' });
+    assert.equal(invited.status, 201, invited.text);
+    const token = await mailedToken(given(), email);
+    await browser.call('DELETE', `/v1/api-keys/${made.body.id}`, undefined, ofTeam('lost-key'));
+    const accepted = await (await browserOf(given(), email)).call('POST', '/v1/invitations/accept', {
+      token,
+    });
+    assert.equal(accepted.status, 404);
+  });
+
+  test('where nobody new may sign in, nobody new is invited', async () => {
+    const { browser } = await makeTeam('closed-shop');
+    given().context.signUp = 'closed';
+    const refused = await invite(browser, 'closed-shop', somebody(), 'viewer');
+    assert.deepEqual([refused.status, refused.body.code], [409, 'sign_up_closed']);
+    assert.match(refused.body.detail, /EBB_SIGN_UP/);
+  });
+
+  test('members change while others write into the trail of the team, and neither is refused', async () => {
+    const { browser } = await makeTeam('busy');
+    const { body } = await browser.call(
+      ...(['POST', '/v1/api-keys', { name: 'ci', scopes: ['builds:read'] }, ofTeam('busy')] as const),
+    );
+    const token = () => requestToken(given(), { client_secret: body.secret });
+    const work = Array.from({ length: 10 }, () => [invite(browser, 'busy', somebody(), 'viewer'), token()]);
+    const statuses = (await Promise.all(work.flat())).map(({ status }) => status);
+    assert.deepEqual(new Set(statuses), new Set([200, 201]));
   });
 
   test('a stream under way ends when its member is removed', async () => {

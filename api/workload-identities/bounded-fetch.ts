@@ -1,5 +1,10 @@
 const maxBytes = 256 * 1024;
 
+/** A stranger's document is larger than what is read of one. */
+export class TooLargeError extends Error {
+  override name = 'TooLargeError';
+}
+
 /** A `fetch` for small documents of strangers: no redirects, within `timeoutMs`, of 256 KiB at most, without streaming. */
 export function boundedFetch(fetch: typeof globalThis.fetch, timeoutMs: number): typeof globalThis.fetch {
   return async (input, init = {}) => {
@@ -20,7 +25,7 @@ async function readWhole({ body }: Response): Promise<Buffer<ArrayBuffer>> {
   let size = 0;
   for await (const chunk of body ?? []) {
     size += chunk.length;
-    if (size > maxBytes) throw new Error(`the answer is larger than ${maxBytes / 1024} KiB`);
+    if (size > maxBytes) throw new TooLargeError(`the answer is larger than ${maxBytes / 1024} KiB`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -33,6 +33,11 @@ export async function exchangeToken(
       'invalid_request',
       'An exchange needs client_id (the id of a workload identity), subject_token and subject_token_type.',
     );
+  if (asked.renewable === 'true')
+    throw new OAuthError(
+      'invalid_request',
+      'A token that was got by exchange is not renewable: it would outlive what it was got by. Exchange again.',
+    );
   const workload = await findTrusted(context.database, client_id);
   const key = workload && (await keyOf(context, workload));
   return await refusalsAudited(context, key, async () => {

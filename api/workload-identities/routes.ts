@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
+import type { Scope } from '../../contract/token.ts';
 import { isLoopback } from '../../contract/transport-security.ts';
 import { type WorkloadIdentity, workloadIdentity } from '../../contract/workload-identity.ts';
 import { changedFields } from '../audit/changed-fields.ts';
@@ -9,6 +11,7 @@ import { insertApiKey } from '../auth/api-key.ts';
 import { requireHeld } from '../auth/held-scopes.ts';
 import type { Principal } from '../auth/principal.ts';
 import { projectOfList, requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
+import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import type { Routes } from '../http/app-type.ts';
@@ -23,6 +26,7 @@ import { lockLiveProject, noLiveProject } from '../projects/lock-live-project.ts
 import { teamName } from '../teams/team-name.ts';
 import {
   deleteWorkloadIdentity,
+  endKey,
   findWorkloadIdentity,
   insertWorkloadIdentity,
   listWorkloadIdentities,
@@ -66,10 +70,7 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
             const live = await lockLiveProject(inside.database, project_id);
             if (live?.team_id !== principal.teamId) throw noLiveProject(project_id);
           }
-          const called = { name: `workload identity ${name}`, createdBy: principal.keyId };
-          const key = { teamId: principal.teamId, kind: 'workload', scopes, now, ...called } as const;
-          // Of random bytes that nobody sees: nothing can be shown that has this hash.
-          const keyId = await insertApiKey(inside.database, key, randomBytes(32));
+          const keyId = await makeKey(inside.database, principal, { name, scopes, now });
           const row = { id, api_key_id: keyId, team_id: principal.teamId, name, created_at: now };
           const trust = { project_id: project_id ?? null, issuer, audience, claims };
           if (!(await insertWorkloadIdentity(inside.database, { ...row, ...trust })))
@@ -126,8 +127,16 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
       judge(principal, after);
       const { issuer, audience, claims, scopes } = after;
       await transact(context, async (inside) => {
-        const next = { ...row, issuer, audience, claims, scopes };
+        // Tokens that were got by another trust end with its key.
+        const isTrustKept = isDeepStrictEqual(
+          [issuer, audience, claims],
+          [row.issuer, row.audience, row.claims],
+        );
+        const made = { name: row.name, scopes, now: context.now() };
+        const api_key_id = isTrustKept ? row.api_key_id : await makeKey(inside.database, principal, made);
+        const next = { ...row, issuer, audience, claims, scopes, api_key_id };
         if (!(await updateWorkloadIdentity(inside.database, next))) throw changedMeanwhile();
+        if (!isTrustKept) await endKey(inside.database, row.api_key_id, context.now());
         const detail = {
           ...{ name: row.name, changed: changedFields(before, after) },
           ...{ issuer, audience, claims, scopes },
@@ -153,17 +162,33 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
   );
 };
 
+/** Gives the id of a key of random bytes that nobody sees: nothing can be shown that has its hash. */
+async function makeKey(
+  database: Database,
+  { teamId, keyId: createdBy }: Principal,
+  { name, ...more }: { name: string; scopes: Scope[]; now: Date },
+): Promise<string> {
+  const key = { teamId, kind: 'workload', name: `workload identity ${name}`, createdBy, ...more } as const;
+  return await insertApiKey(database, key, randomBytes(32));
+}
+
+// What everybody's token of the issuer has, or may ask for.
+const everybodys = new Set(['iss', 'aud', 'exp', 'iat', 'nbf', 'jti']);
+
 /** Throws 422 for a trust in everybody at the issuer, and for what its maker may not do itself. */
 function judge(
   principal: Principal,
   { issuer, claims, scopes }: Pick<WorkloadIdentity, 'issuer' | 'claims' | 'scopes'>,
 ): void {
+  if (!URL.canParse(issuer))
+    throw invalidField('issuer', `issuer is ${issuer}, which is no URL. Write it as the claim iss has it.`);
   const { protocol, hostname } = new URL(issuer);
   if (protocol !== 'https:' && !isLoopback(hostname))
     throw invalidField('issuer', `issuer is asked for its keys at ${hostname} without TLS. Use https://.`);
-  if (!Object.values(claims).some((value) => /[^*]/.test(value))) {
+  const tellsWho = ([name, value]: [string, string]) => !everybodys.has(name) && /[^*]/.test(value);
+  if (!Object.entries(claims).some(tellsWho)) {
     const detail =
-      'claims must hold at least one claim whose value is more than *: whoever gets a token of the issuer would be trusted. Add sub, say.';
+      'claims must hold at least one claim that tells who it is, whose value is more than *: whoever gets a token of the issuer would be trusted. Add sub, say.';
     throw invalidField('claims', detail);
   }
   requireHeld(principal, scopes);

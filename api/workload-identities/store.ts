@@ -78,7 +78,7 @@ export async function insertWorkloadIdentity(
   return made !== undefined;
 }
 
-/** Writes what may change, unless somebody else did since `version`. */
+/** Writes what may change, the key that it is known by too, unless somebody else did since `version`. */
 export async function updateWorkloadIdentity(
   transaction: Database,
   row: WorkloadIdentityRow,
@@ -86,7 +86,7 @@ export async function updateWorkloadIdentity(
   const { id, version, issuer, audience, claims, scopes, api_key_id } = row;
   const changed = await transaction
     .updateTable('workload_identity')
-    .set({ issuer, audience, claims: json(claims), version: version + 1 })
+    .set({ issuer, audience, claims: json(claims), api_key_id, version: version + 1 })
     .where('id', '=', id)
     .where('version', '=', version)
     .executeTakeFirst();
@@ -109,11 +109,16 @@ export async function deleteWorkloadIdentity(
     .deleteFrom('workload_identity')
     .where('id', '=', id)
     .executeTakeFirst();
+  await endKey(transaction, api_key_id, now);
+  return numDeletedRows === 1n;
+}
+
+/** Ends the tokens that were got by the key. */
+export async function endKey(transaction: Database, id: string, now: Date): Promise<void> {
   await transaction
     .updateTable('api_key')
     .set({ revoked_at: now })
-    .where('id', '=', api_key_id)
+    .where('id', '=', id)
     .where('revoked_at', 'is', null)
     .execute();
-  return numDeletedRows === 1n;
 }

@@ -159,13 +159,46 @@ describeApi('workload identities', (given) => {
     assert.equal((await admin.call('GET', path)).status, 404);
   });
 
+  test('another trust ends the tokens that were got by the one before, and none can be renewed', async () => {
+    const made = await created(admin, '/v1/workload-identities', { ...trust(), name: 'moved' });
+    const { body } = await exchange(await issuer.token(), { client_id: made.id });
+    const path = `/v1/workload-identities/${made.id}`;
+    const elsewhere = { claims: { sub: 'repo:acme/tools:*' } };
+    assert.equal((await admin.call('PATCH', path, elsewhere)).status, 200);
+    assert.equal((await use(body.access_token)).status, 401);
+    assert.match(
+      (await refusal(await issuer.token(), { client_id: made.id }))[2],
+      /not of the workload moved/,
+    );
+    const [status, , why] = await refusal(await issuer.token(), { renewable: 'true' });
+    assert.equal(status, 400);
+    assert.match(why, /not renewable/);
+  });
+
+  test('a stranger learns of an issuer that cannot be asked no more than that', async () => {
+    const away = await startIssuer();
+    away.close();
+    const made = await created(admin, '/v1/workload-identities', {
+      ...trust(),
+      ...{ name: 'away', issuer: away.issuer },
+    });
+    const [, , why] = await refusal(await issuer.token(), { client_id: made.id });
+    assert.equal(
+      why,
+      `The issuer cannot be asked at ${away.issuer}/.well-known/openid-configuration: ECONNREFUSED.`,
+    );
+  });
+
   test('nobody gives what he does not have, trusts everybody, or asks for keys without TLS', async () => {
     const builder = await signIn(given(), given().keys.admin, { scope: 'keys:write builds:write' });
     const bad: [Client, object, string][] = [
       [builder, { scopes: ['builds:write', 'audit:read'] }, '#/scopes'],
       [admin, { claims: {} }, '#/claims'],
       [admin, { claims: { sub: '*', aud: '**' } }, '#/claims'],
+      [admin, { claims: { iss: issuer.issuer, aud: 'ebb' } }, '#/claims'],
+      [admin, { claims: { sub: 'x', '9x': { a: 1 } } }, '#/claims/9x'],
       [admin, { issuer: 'http://issuer.example.com' }, '#/issuer'],
+      [admin, { issuer: 'https://[' }, '#/issuer'],
       [admin, { project_id: 'prj_01j000000000000000000000ab' }, '#/project_id'],
     ];
     for (const [client, change, pointer] of bad) {
