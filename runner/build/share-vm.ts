@@ -1,5 +1,5 @@
 import { CustodyError } from '../custody/open.ts';
-import { VmError } from '../vm/driver.ts';
+import { type Vm, VmError } from '../vm/driver.ts';
 import { adoptLiveVm, type LiveVm } from '../vm/live-vm.ts';
 import { decodeVmHandle, encodeVmHandle } from '../vm/vm-handle.ts';
 import { type Attempt, at } from './attempt.ts';
@@ -7,7 +7,8 @@ import { lost } from './build-end.ts';
 
 /**
  * Says that the source is checked out and, where VMs can be taken over, leaves with the API what another runner needs for
- * that: sealed to the project, so that only runners open it. Gives the place from where the VM is reached.
+ * that: sealed to the project, so that only runners open it. Gives the place from where the VM is reached; undefined when
+ * it cannot be taken over.
  */
 export async function shareVm(attempt: Attempt, { vm }: LiveVm): Promise<string | undefined> {
   const { context, reports, vault, log, signal } = attempt;
@@ -21,10 +22,25 @@ export async function shareVm(attempt: Attempt, { vm }: LiveVm): Promise<string 
   const { image } = await vm.observe(signal);
   const bytes = encodeVmHandle(vm, image);
   const handle = await vault.seal(bytes, 'vm-handle').finally(() => bytes.fill(0));
-  await vm.share?.();
+  const shared = await share(attempt, vm);
   await written;
-  await reports.milestone({ ...at('checkout_done'), vm_handle: handle }, signal);
-  return place;
+  const left = shared ? { vm_handle: handle } : {};
+  await reports.milestone({ ...at('checkout_done'), ...left }, signal);
+  return shared ? place : undefined;
+}
+
+/** A build must not fail because nobody could take it over. */
+async function share({ context, specification, signal }: Attempt, vm: Vm): Promise<boolean> {
+  try {
+    await vm.share?.();
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof VmError)) throw error;
+    const about = { build: specification.build_id, error: error.message };
+    context.log.warn(about, 'no other runner can take this build over');
+    return false;
+  }
 }
 
 /** Takes the VM over that another runner shared. Throws BuildEnd `lost` when it cannot be reached. */

@@ -5,6 +5,7 @@ import pino from 'pino';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
+import { VmError } from '../vm/driver.ts';
 import { type Command, createDriverForTests, type DriverForTests } from '../vm/driver-for-tests.ts';
 import { createVmPool, type VmPool } from '../vm/pool.ts';
 import { LetGo } from './build-end.ts';
@@ -285,6 +286,15 @@ describe('a build that outlives its runner', () => {
     await run({ resume: true });
     assert.match(kept.log, /could not be taken over: The VM vm_\w+ is not there any more/);
     assert.deepEqual(kept.ends, ['lost', 'lost']);
+  });
+
+  test('goes on with its first runner alone when its VM cannot be shared', async () => {
+    const places: string[] = [];
+    const launch = driver.launch;
+    const share = () => Promise.reject(new VmError('setting', 'EC2 CreateTags: UnauthorizedOperation'));
+    driver.launch = async (given) => ({ ...(await launch(given)), share });
+    assert.equal(await run({ onShared: async (place) => void places.push(place) }), 'over');
+    assert.deepEqual([kept.ends, kept.handle, places], [['passed'], undefined, []]);
   });
 
   test('keeps its VM when who had it before hears that it was taken over', async () => {

@@ -48,7 +48,7 @@ export interface Vm {
   destroy(): Promise<void>;
   /**
    * From now on another runner may adopt it, for a while also when this one is dead. Absent where none can; then
-   * `release` is, too.
+   * `release` is, too. Throws VmError when it cannot be arranged now.
    */
   share?(): Promise<void>;
   /** Lets go of it: it goes on without this runner, until another one adopts it or it ends itself. */

@@ -107,7 +107,7 @@ function launching(settings: PlatformSettings, { machines, network, groups, acco
   ];
 }
 
-/** Looking around, and ending what carries the installation's tag. */
+/** Looking around, and ending or taking over what carries the installation's tag. */
 function owning(settings: PlatformSettings, { accountId }: Parts): Statement[] {
   return [
     {
@@ -115,6 +115,17 @@ function owning(settings: PlatformSettings, { accountId }: Parts): Statement[] {
       Action: ['ec2:TerminateInstances', 'ec2:ModifyInstanceMetadataOptions', 'ec2:GetConsoleOutput'],
       Resource: `arn:aws:ec2:${settings.region}:${accountId}:instance/*`,
       Condition: { StringEquals: { 'aws:ResourceTag/ebb:deployment': settings.name } },
+    },
+    {
+      // Whose it is, and that another runner may take it over; never which installation's.
+      Sid: 'TakeOverMachine',
+      Action: 'ec2:CreateTags',
+      Resource: `arn:aws:ec2:${settings.region}:${accountId}:instance/*`,
+      Condition: {
+        StringEquals: { 'aws:ResourceTag/ebb:deployment': settings.name },
+        'ForAllValues:StringEquals': { 'aws:TagKeys': ['ebb:runner', 'ebb:shared'] },
+        Null: { 'aws:TagKeys': 'false' },
+      },
     },
     {
       Sid: 'Look',

@@ -179,6 +179,19 @@ describe('roles', () => {
     }
   });
 
+  test('runners make none a machine of the installation, and change of its machines whose they are alone', () => {
+    const tagging = policyOf('runner').filter(({ Action }) => list(Action).includes('ec2:CreateTags'));
+    const later = tagging.filter(
+      ({ Condition }) => Condition?.StringEquals?.['ec2:CreateAction'] !== 'RunInstances',
+    );
+    assert.equal(later.length, 1);
+    const [{ Condition = {}, Resource } = assert.fail()] = later;
+    assert.match(String(Resource), /:instance\/\*$/);
+    assert.equal(Condition.StringEquals?.['aws:ResourceTag/ebb:deployment'], 'ebb');
+    assert.deepEqual(Condition['ForAllValues:StringEquals']?.['aws:TagKeys'], ['ebb:runner', 'ebb:shared']);
+    assert.equal(Condition.Null?.['aws:TagKeys'], 'false');
+  });
+
   test('each program is started with its own secrets only', () => {
     const named = (part: string) =>
       list(policyOf(part).find(({ Sid }) => Sid === 'Secrets')?.Resource ?? []).join(' ');
@@ -273,6 +286,12 @@ describe('programs', () => {
     const read = readRunnerConfiguration(environment);
     assert.deepEqual([read.EBB_DEPLOYMENT, read.EBB_EC2_IMAGES], ['ebb', 'node=ami-0fedcba9876543210']);
     assert.deepEqual([read.EBB_KMS_KEY, read.EBB_OLDER_KEYS], [custodyKey, olderKey]);
+  });
+
+  test('runners hand their builds over before Fargate ends them', () => {
+    const { environment, stopTimeout } = containerOf('runner');
+    const drain = environment.find(({ name }: { name: string }) => name === 'EBB_DRAIN_SECONDS');
+    assert.ok(Number(drain.value) > 0 && Number(drain.value) + 20 < stopTimeout);
   });
 
   test('run without privileges, on a disk that they cannot write to, with secrets by reference', () => {

@@ -17,6 +17,9 @@ import type { PlatformSettings } from './settings.ts';
 /** Seconds that Fargate gives a task at most between asking it to end and ending it. */
 const stopTimeout = 120;
 
+/** Seconds that a runner that is to end finishes its builds before it hands them over; the rest is for doing that. */
+const drainSeconds = stopTimeout - 30;
+
 /** Where a runner answers its own container that it takes builds. */
 const healthPort = 4801;
 const healthCheck = {
@@ -136,6 +139,7 @@ export class Service extends Construct {
         EBB_KMS_KEY: this.#core.keys.custody.arn,
         EBB_DEPLOYMENT: name,
         EBB_HEALTH_PORT: String(healthPort),
+        EBB_DRAIN_SECONDS: String(drainSeconds),
         EBB_SLOTS: String(runner.slots),
         EBB_POOL_MIN: String(runner.poolMin),
         EBB_POOL_MAX: String(runner.poolMax),

@@ -6,8 +6,8 @@ import { publicKeyBlob } from '../../ssh/public-key-line.ts';
 import { VmError, type VmLaunch } from '../driver.ts';
 import type { VmIdentity } from '../identity.ts';
 import type { Ec2Context } from './ec2-context.ts';
-import { toEc2Error } from './ec2-error.ts';
 import { type Instance, isEnding } from './instance.ts';
+import { patient } from './patient.ts';
 
 const loginTimeoutMs = 30_000;
 const bannerTimeoutMs = 3_000;
@@ -111,17 +111,4 @@ async function changeHostKey(
 
 async function closeMetadata(context: Ec2Context, { id }: Instance, signal: AbortSignal): Promise<void> {
   await patient(context, () => context.api.closeMetadata(id, signal), signal);
-}
-
-/** Repeats a call that is safe to repeat while EC2 does not answer or asks for patience. */
-async function patient<T>({ pollMs }: Ec2Context, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (let pauseMs = pollMs; ; pauseMs = Math.min(pauseMs * 2, 10_000)) {
-    try {
-      return await call();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!['unanswered', 'throttled'].includes(toEc2Error('', error).kind)) throw error;
-      await delay(pauseMs, undefined, { signal });
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import {
+  CreateTagsCommand,
   DescribeImagesCommand,
   DescribeInstancesCommand,
   DescribeInstanceTypesCommand,
@@ -32,6 +33,8 @@ export interface Ec2Api {
   /** Ends instances; those that are gone already count as ended. */
   terminate(ids: string[], signal: AbortSignal): Promise<void>;
   closeMetadata(id: string, signal: AbortSignal): Promise<void>;
+  /** Sets these tags of an instance and leaves the others. */
+  tag(id: string, tags: Record<string, string>, signal: AbortSignal): Promise<void>;
   consoleOutput(id: string, signal: AbortSignal): Promise<string>;
   template(id: string, version: string, signal: AbortSignal): Promise<ResponseLaunchTemplateData>;
   image(id: string, signal: AbortSignal): Promise<ImageFacts | undefined>;
@@ -183,6 +186,15 @@ export function createEc2Api(options: {
             { abortSignal: signal },
           );
           if (!metadataClosed(now)) throw new Error('The metadata service stayed open.');
+        },
+        signal,
+      ),
+    tag: (id, tags, signal) =>
+      call(
+        'CreateTags',
+        async () => {
+          const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+          await client.send(new CreateTagsCommand({ Resources: [id], Tags }), { abortSignal: signal });
         },
         signal,
       ),

@@ -5,6 +5,7 @@ import type { Places } from './places.ts';
 /** All that the EC2 driver works with. */
 export interface Ec2Context {
   api: Ec2Api;
+  region: string;
   places: Places;
   /** Id and version of the launch template. */
   template: { id: string; version: string };

@@ -1,15 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Vm, type VmDriver, VmError, type VmExit, type VmLaunch } from '../driver.ts';
-import { createIdentity, type VmIdentity } from '../identity.ts';
-import { bringUp, type Reached } from './bring-up.ts';
+import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
+import { createIdentity } from '../identity.ts';
+import type { VmHandle } from '../vm-handle.ts';
+import { bringUp } from './bring-up.ts';
 import type { Ec2Context } from './ec2-context.ts';
-import { type Instance, isEnding } from './instance.ts';
+import type { Instance } from './instance.ts';
+import { vmOfInstance } from './instance-vm.ts';
 import { instanceOf, launchInstance } from './launch-instance.ts';
-import { observeInstance } from './observe-instance.ts';
-import { reapInstances } from './reap-instances.ts';
+import { createInstanceReaper } from './reap-instances.ts';
+import { adoptInstance } from './take-over-instance.ts';
 
 const defaultDeadmanSeconds = 60;
 const consolePatienceMs = 10_000;
+// Nothing runs on an EC2 runner's loopback that a build should reach.
+const hostAddress = '127.0.0.1';
 
 export interface Ec2DriverOptions extends Ec2Context {
   /** Whether the runner of this name lives; must throw when that is not known. */
@@ -19,14 +23,32 @@ export interface Ec2DriverOptions extends Ec2Context {
   /** Instances younger than this are never reaped. */
   graceMs: number;
   onWarning(message: string): void;
+  /** Milliseconds of a clock that never goes back; given by tests. */
+  monotonicMs?: () => number;
 }
 
 /** VMs on Amazon EC2: one instance a VM, launched from the template of the platform stack, ended with the VM. */
 export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
-  const running = new Map<string, Vm>();
-  const launching = new Map<string, Promise<unknown>>();
+  const running = new Set<Vm>();
+  const comingUp = new Map<Promise<Vm>, string>();
   const closing = new AbortController();
 
+  const keep = (vm: Vm): Vm => {
+    running.add(vm);
+    void vm.exited.then(() => running.delete(vm));
+    const release = async () => {
+      running.delete(vm);
+      await vm.release?.();
+    };
+    return { ...vm, release };
+  };
+  const bring = async (id: string, vm: Promise<Vm>): Promise<Vm> => {
+    comingUp.set(vm, id);
+    return await vm.finally(() => comingUp.delete(vm));
+  };
+  // Two of them may be of one VM: of a build that this runner lost and took over from itself.
+  const isMine = (id: string) =>
+    [...running].some((vm) => vm.id === id) || [...comingUp.values()].includes(id);
   const start = async (launch: VmLaunch): Promise<Vm> => {
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const identity = createIdentity({ deadmanSeconds: launch.deadmanSeconds ?? defaultDeadmanSeconds });
@@ -37,11 +59,10 @@ export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
       const reached = await bringUp(options, instance, identity, given).catch(async (error) => {
         throw await withConsole(options, instance, error);
       });
-      const parts = { launch, instance, identity, reached, launchedAt };
-      const vm = describe(options, { ...parts, closing: closing.signal });
-      running.set(vm.id, vm);
-      void vm.exited.then(() => running.delete(vm.id));
-      return vm;
+      const { id, memoryMib, cpus, recipe = 'base' } = launch;
+      const { clientKey } = identity;
+      const known = { id, memoryMib, cpus, ...reached, clientKey, hostAddress, launchedAt };
+      return keep(vmOfInstance(options, { known, recipe, instance, closing: closing.signal }));
     } catch (error) {
       identity.clientKey.fill(0);
       await endWhatIsThere(options, launch.id);
@@ -52,19 +73,28 @@ export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
     }
   };
 
+  const adopt = async ({ image: { recipe }, driver: _, ...known }: VmHandle): Promise<Vm> => {
+    try {
+      const instance = await adoptInstance(options, known, closing.signal);
+      return keep(vmOfInstance(options, { known, recipe, instance, closing: closing.signal }));
+    } catch (error) {
+      known.clientKey.fill(0);
+      throw error;
+    }
+  };
+
   return {
     name: 'ec2',
-    async launch(launch) {
-      const started = start(launch);
-      launching.set(launch.id, started);
-      return await started.finally(() => launching.delete(launch.id));
-    },
-    reap: () => reapInstances(options, (vm) => running.has(vm) || launching.has(vm)),
+    launch: (launch) => bring(launch.id, start(launch)),
+    reap: createInstanceReaper(options, isMine),
+    // Those who find the same instances by their tags; they are taken to be in one network.
+    place: async () => `ec2:${options.region}:${options.deployment}`,
+    adopt: (handle) => bring(handle.id, adopt(handle)),
     async close() {
       closing.abort(new Error('The driver is closing.'));
-      await Promise.allSettled(launching.values());
+      await Promise.allSettled(comingUp.keys());
       try {
-        await Promise.all([...running.values()].map((vm) => vm.destroy()));
+        await Promise.all([...running].map((vm) => vm.destroy()));
       } finally {
         options.api.close();
       }
@@ -94,77 +124,4 @@ async function withConsole({ api }: Ec2DriverOptions, { id }: Instance, error: u
   // Control characters of a hostile console must not reach a terminal.
   const tail = output.slice(-2_000).replace(/[^\n\x20-\x7e]/g, '');
   return tail === '' ? error : new VmError(error.code, `${error.message}\n${tail}`, { cause: error });
-}
-
-function describe(
-  options: Ec2DriverOptions,
-  parts: {
-    launch: VmLaunch;
-    instance: Instance;
-    identity: VmIdentity;
-    reached: Reached;
-    launchedAt: Date;
-    closing: AbortSignal;
-  },
-): Vm {
-  const { launch, instance, identity, reached } = parts;
-  const gone = Promise.withResolvers<VmExit>();
-  const over = new AbortController();
-  const settle = (exit: VmExit) => {
-    over.abort();
-    identity.clientKey.fill(0);
-    gone.resolve(exit);
-  };
-  void watch(options, instance, AbortSignal.any([over.signal, parts.closing])).then(
-    () => settle({ code: null, signal: null }),
-    () => undefined,
-  );
-  return {
-    id: launch.id,
-    driver: 'ec2',
-    ...reached,
-    clientKey: identity.clientKey,
-    // Nothing runs on an EC2 runner's loopback that a build should reach.
-    hostAddress: '127.0.0.1',
-    memoryMib: launch.memoryMib,
-    cpus: launch.cpus,
-    image: instance.image,
-    launchedAt: parts.launchedAt,
-    exited: gone.promise,
-    consoleTail: () => '',
-    observe: (signal) =>
-      observeInstance(options, { id: instance.id, recipe: launch.recipe ?? 'base' }, signal),
-    async destroy() {
-      await endInstance(options, instance.id);
-      settle({ code: null, signal: 'SIGKILL' });
-    },
-  };
-}
-
-/** Resolves when the instance has ended by itself, as after a spot interruption. */
-async function watch(
-  { api, pollMs }: Ec2DriverOptions,
-  { id }: Instance,
-  signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    await delay(pollMs * 10, undefined, { signal });
-    const instance = await api.describe(id, signal).catch(() => 'unknown' as const);
-    if (instance === undefined || (instance !== 'unknown' && isEnding(instance))) return;
-  }
-}
-
-/** Ends an instance and looks that it ends. Rejects when patience ends; its dead-man's switch and the reaper remain. */
-async function endInstance({ api, pollMs, endPatienceMs }: Ec2DriverOptions, id: string): Promise<void> {
-  const patience = AbortSignal.timeout(endPatienceMs);
-  for (let pauseMs = pollMs; ; pauseMs = Math.min(pauseMs * 2, 10_000)) {
-    try {
-      await api.terminate([id], patience);
-      const instance = await api.describe(id, patience);
-      if (!instance || isEnding(instance)) return;
-    } catch (error) {
-      if (patience.aborted) throw error;
-    }
-    await delay(pauseMs, undefined, { signal: patience });
-  }
 }

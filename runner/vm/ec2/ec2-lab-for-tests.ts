@@ -31,7 +31,6 @@ export async function openEc2Lab(disk: DiskImage) {
     return undefined;
   };
   const deployment = 'lab';
-  const { driver: bare } = await rig.openDriver({ deployment, reach, bootTimeoutMs: 180_000, pollMs: 200 });
   const watching = setInterval(async () => {
     const instances = await rig.instances(deployment).catch(() => []);
     for (const instance of instances) {
@@ -42,14 +41,25 @@ export async function openEc2Lab(disk: DiskImage) {
       }
     }
   }, watchMs);
-  // On EC2 nothing on the runner's own loopback is of use to a build; here the source host is there.
-  const driver: VmDriver = {
-    ...bare,
-    launch: async (launch) => Object.assign(await bare.launch(launch), { hostAddress: '169.254.169.2' }),
+  /** The driver of a runner; all of them reach the same machines. */
+  const openDriver = async (runner: string): Promise<VmDriver> => {
+    const patience = { bootTimeoutMs: 180_000, pollMs: 200 };
+    const { driver } = await rig.openDriver({ deployment, runner, reach, ...patience });
+    return {
+      ...driver,
+      // On EC2 nothing on the runner's own loopback is of use to a build; here the source host is there.
+      launch: async (launch) => Object.assign(await driver.launch(launch), { hostAddress: '169.254.169.2' }),
+    };
   };
   return {
-    driver,
+    driver: await openDriver('runner-1'),
+    openDriver,
     rig,
+    /** Who has the instance of a VM, or had it last. */
+    async ownerOf(vm: string): Promise<string | undefined> {
+      const instances = await rig.instances(deployment);
+      return instances.find(({ tags }) => tags[tagNames.vm] === vm)?.tags[tagNames.runner];
+    },
     /** Instances of a VM that have not ended. */
     async remains(vm: string): Promise<string[]> {
       const instances = await rig.instances(deployment);

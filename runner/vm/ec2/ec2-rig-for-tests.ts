@@ -32,6 +32,7 @@ export async function openEc2Rig() {
           requestTimeoutMs: change.fault ? 1_000 : 10_000,
           attempts: 2,
         }),
+        region: 'eu-central-1',
         places: createPlaces({
           instanceTypes: [
             { name: 'c7i.large', memoryMib: 4096 },

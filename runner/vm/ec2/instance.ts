@@ -5,6 +5,8 @@ export const tagNames = {
   vm: 'ebb:vm',
   runner: 'ebb:runner',
   deployment: 'ebb:deployment',
+  /** There when another runner may take its VM over. */
+  shared: 'ebb:shared',
 } as const;
 
 /** What the driver knows of an instance. */

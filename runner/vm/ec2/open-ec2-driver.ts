@@ -44,6 +44,7 @@ export async function openEc2Driver(
     const known = await api.instanceTypes(instanceTypes, signal);
     const options: Ec2DriverOptions = {
       api,
+      region,
       places: createPlaces({ instanceTypes: known, subnets, market }),
       template: { id, version },
       images: settings.images ?? {},
