@@ -90,14 +90,18 @@ export interface BuildQueue {
     leaseMs: number,
     place: string,
   ): Promise<(QueueEntry & { takenFrom: string[] }) | undefined>;
-  /** Has the lease run out now, for somebody to take the build over. False when it is not this holder's. */
-  handOver(build: string, holder: string): Promise<boolean>;
   /**
-   * Extends the lease; `cancel` asks the holder to stop. `taken` says that another one took the build over from it, `lost`
+   * Has the lease run out now, for somebody to take the build over, at `place` if that is given. False when it is not this
+   * holder's.
+   */
+  handOver(build: string, holder: string, place?: string): Promise<boolean>;
+  /**
+   * Extends the lease, and says again from which `place` the VM can be taken over, if it is shared; `cancel` asks the holder
+   * to stop. `taken` says that another one took the build over from it, `lost`
    * that it is leased to somebody who begins anew, or to nobody, `absent` that Redis knows nothing of the build: if it lost its
    * memory, the sweeper gives the lease back.
    */
-  heartbeat(build: string, holder: string, leaseMs: number): Promise<HeartbeatAnswer>;
+  heartbeat(build: string, holder: string, leaseMs: number, place?: string): Promise<HeartbeatAnswer>;
   /** When the build's lease runs out, by Redis' clock in milliseconds; undefined when it has none. */
   leaseUntil(build: string): Promise<number | undefined>;
   /** Ends the lease and forgets the build. False when the lease was not this holder's. */

@@ -59,9 +59,9 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       const entry = toEntry(answer);
       return entry && { ...entry, takenFrom: (answer?.[3] ?? '').split('\n') };
     },
-    handOver: async (build, holder) => (await scripts.hand_over(build, holder)) === 1,
-    heartbeat: async (build, holder, leaseMs) =>
-      (await scripts.heartbeat(build, holder, leaseMs)) as HeartbeatAnswer,
+    handOver: async (build, holder, place = '') => (await scripts.hand_over(build, holder, place)) === 1,
+    heartbeat: async (build, holder, leaseMs, place = '') =>
+      (await scripts.heartbeat(build, holder, leaseMs, place)) as HeartbeatAnswer,
     async leaseUntil(build) {
       const deadline = await redis.zscore(`${prefix}:leases`, build);
       return deadline === null ? undefined : Number(deadline);

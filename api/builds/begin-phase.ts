@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { PhaseReport } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../http/problem-error.ts';
@@ -15,12 +16,17 @@ export async function beginPhase(
 ): Promise<void> {
   const begun = await database
     .updateTable('build')
-    .set({ phase, ...(phase === 'deploy' ? { deploy_started: true } : {}) })
+    .set(
+      phase === 'deploy'
+        ? { phase, deploy_started: true }
+        : { phase: sql`case when deploy_started then phase else ${phase} end` },
+    )
     .where('id', '=', build.id)
     .where('attempt', '=', build.attempt)
     .where('lease_holder', 'is not distinct from', build.lease_holder)
     .where('state', '=', 'running')
     .where('cancel_requested', '=', false)
+    // Who took the build over may begin with an earlier phase, of which all is done: the deployment stays begun.
     // A repeated report of the phase it is in is one whose answer got lost.
     .$if(phase === 'deploy', (query) =>
       query.where((is) => is.or([is('deploy_started', '=', false), is('phase', '=', 'deploy')])),

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { issueBuildToken } from '../auth/build-token.ts';
@@ -38,6 +39,7 @@ export async function claimBuild(
         reason: released.cannotBuild,
         finished_at: context.now(),
       });
+    else if (takesOver !== undefined && build.given_digest !== givenDigest(released)) throw givenChanged();
     return {
       ...released,
       support,
@@ -86,15 +88,35 @@ export async function claimBuild(
     memory_mib: project.memory_mib,
     ...(resume && { resume: resume.from }),
   };
-  if (!resume) await keepParameters(context.database, specification);
+  if (!resume) await keepParameters(context.database, specification, givenDigest(released));
   return specification;
 }
 
+/** Of what a build's commands are run with, sealed as it is. */
+function givenDigest(given: {
+  secrets: BuildSpecification['secrets'];
+  project: { environment: Record<string, string> };
+}): string {
+  return hash('sha256', JSON.stringify([given.secrets, Object.entries(given.project.environment).sort()]));
+}
+
+/** Who went on would run later commands with others, and could not mask what earlier ones still print. */
+function givenChanged() {
+  return conflict(
+    'not_to_take_over',
+    'Secrets or variables of the project have changed since the build began. It is begun again, where that can be.',
+  );
+}
+
 /** The project may change while it is built; its provenance tells what this runner was given. */
-async function keepParameters(database: Database, specification: BuildSpecification): Promise<void> {
+async function keepParameters(
+  database: Database,
+  specification: BuildSpecification,
+  given_digest: string,
+): Promise<void> {
   await database
     .updateTable('build')
-    .set({ parameters: json(parametersOf(specification)) })
+    .set({ parameters: json(parametersOf(specification)), given_digest })
     .where('id', '=', specification.build_id)
     .where('attempt', '=', specification.attempt)
     .execute();

@@ -69,4 +69,6 @@ export async function runSweeper(
     const pauseMs = hurry ? hurryMs : options.intervalMs;
     await delay(pauseMs, undefined, { signal: options.signal }).catch(() => undefined);
   }
+  // The next process need not wait until this one counts as gone.
+  await context.queue.lead(walk.name, 1).catch(() => undefined);
 }

@@ -73,6 +73,36 @@ describeApi('a build that is taken over', (given) => {
     assert.equal(released.length, 2, 'the key was handed out twice');
   });
 
+  test('is not gone on with when secrets or variables have changed, which could be neither masked nor kept apart', async () => {
+    const secret = await created(admin, '/v1/secrets', {
+      project_id: project.id,
+      name: 'TOKEN',
+      value: 'new',
+    });
+    await share();
+    assert.equal((await takeOver()).body.code, 'not_to_take_over');
+    assert.equal((await row()).lease_holder, first.holder);
+    await admin.call('DELETE', `/v1/secrets/${secret.id}`);
+    assert.equal(
+      (await admin.call('PATCH', `/v1/projects/${project.id}`, { environment: { A: '1' } })).status,
+      200,
+    );
+    assert.equal((await takeOver()).body.code, 'not_to_take_over');
+    assert.equal((await admin.call('PATCH', `/v1/projects/${project.id}`, { environment: {} })).status, 200);
+    assert.equal((await takeOver()).status, 200);
+  });
+
+  test('keeps the deployment that it has begun, with whichever phase who takes it over begins', async () => {
+    await share();
+    assert.equal((await first.report('phase', { phase: 'deploy' })).status, 204);
+    const { body } = await takeOver();
+    for (const phase of ['setup', 'test', 'deploy']) {
+      const answer = await first.report('phase', { phase }, { token: body.token });
+      assert.equal(answer.status, 204, `${phase}: ${answer.text}`);
+      assert.equal((await row()).phase, 'deploy');
+    }
+  });
+
   test('is heard no more from the runner that had it', async () => {
     await share();
     const second = await takeOver();

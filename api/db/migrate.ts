@@ -22,6 +22,7 @@ import { statements as shares } from './migrations/0020-shares.ts';
 import { statements as sweepByPage } from './migrations/0021-sweep-by-page.ts';
 import { statements as workloadIdentities } from './migrations/0022-workload-identities.ts';
 import { statements as people } from './migrations/0023-people.ts';
+import { statements as given } from './migrations/0024-what-builds-were-given.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -49,6 +50,7 @@ export const migrations = [
   { name: '0021-sweep-by-page', statements: sweepByPage },
   { name: '0022-workload-identities', statements: workloadIdentities },
   { name: '0023-people', statements: people },
+  { name: '0024-what-builds-were-given', statements: given },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

@@ -359,6 +359,7 @@ interface BuildTable extends MilestoneColumns {
   spent_leases: Generated<string[]>;
   vm: Generated<string | null>;
   vm_handle: Generated<string | null>;
+  given_digest: Generated<string | null>;
   log_cursor: Generated<string | null>;
   proof: Generated<unknown>;
   parameters: Generated<BuildParameters | null>;

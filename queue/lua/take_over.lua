@@ -3,7 +3,7 @@
 -- and stays so: no count changes.
 local holder, lease, place = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local at = now()
-for _, build in ipairs(redis.call('ZRANGE', key('leases'), '-inf', at, 'BYSCORE')) do
+for _, build in ipairs(redis.call('ZRANGE', key('leases'), '-inf', at, 'BYSCORE', 'LIMIT', 0, 1000)) do
   local entry = redis.call('HMGET', key('entry:' .. build), 'project', 'team', 'holder', 'place', 'cancel', 'before')
   if entry[4] == place and not entry[5] then
     -- Who took it over and died before the API heard of that is no holder there.

@@ -29,20 +29,15 @@ export function holdLease(
     .watchCancellations((id) => id === build && stop.abort(cancelled), ended)
     .catch(() => undefined);
 
-  const shareAgain = async () => {
-    const place = sharedAt();
-    if (place !== undefined) await context.queue.share(build, holder, place).catch(() => undefined);
-  };
   const beat = async () => {
     let heldUntil = Date.now() + leaseMs;
-    let forgotten = false;
     while (!ended.aborted && !stop.signal.aborted) {
       const asked = Date.now();
-      const answer = await context.queue.heartbeat(build, holder, leaseMs).catch(() => 'unanswered' as const);
+      // The place each time: Redis may have lost it, with the lease or without.
+      const answer = await context.queue
+        .heartbeat(build, holder, leaseMs, sharedAt())
+        .catch(() => 'unanswered' as const);
       if (answer === 'held') heldUntil = asked + leaseMs;
-      // Redis forgot the lease; the sweeper gives it back, but does not know where the VM is reached.
-      if (answer === 'held' && forgotten) await shareAgain();
-      forgotten = answer === 'absent' || (forgotten && answer !== 'held');
       if (answer === 'cancel') stop.abort(cancelled);
       if (answer === 'taken') stop.abort(new LetGo('Another runner took the build over.'));
       if (answer === 'lost' || Date.now() > heldUntil) {

@@ -46,14 +46,15 @@ async function serve(
 ): Promise<void> {
   const { queue, controlPlane, log } = context;
   const ended = new AbortController();
-  let sharedAt: string | undefined;
+  let sharedAt = takenFrom && place;
   const lease = holdLease(context, { build, holder, sharedAt: () => sharedAt }, ended.signal);
   // A signal that has listeners lives as long as what it follows, and the runner's own go on.
   const over = new AbortController();
   const signal = AbortSignal.any([lease.signal, context.handOver, context.signal, over.signal]);
-  let left = false;
+  let end: 'finish' | 'hand over' | 'run out' = takenFrom ? 'run out' : 'finish';
   try {
     const specification = await controlPlane.claim(build, holder, signal, takenFrom);
+    end = 'finish';
     log.info({ build, attempt: specification.attempt, takenFrom }, 'build claimed');
     const reports = controlPlane.build(specification);
     const onShared = async (place: string) => {
@@ -65,15 +66,23 @@ async function serve(
         );
     };
     if (takenFrom && place !== undefined) await onShared(place);
-    left = (await runBuild(context, specification, reports, signal, { onShared })) === 'left';
-    log.info({ build }, left ? 'build left to another runner' : 'build done');
+    if ((await runBuild(context, specification, reports, signal, { onShared })) === 'left') end = 'hand over';
+    log.info({ build }, end === 'finish' ? 'build done' : 'build left to another runner');
   } catch (error) {
     const refused = error instanceof ControlPlaneError;
+    // Whatever else kept it from being claimed may let another runner go on with it.
+    if (refused && error.status === 409) end = 'finish';
+    else if (end === 'run out' && context.handOver.aborted) end = 'hand over';
     log[refused ? 'info' : 'error']({ build, error: String(error) }, 'build not run to its end');
   } finally {
     ended.abort();
     over.abort();
     await lease.released;
-    await (left ? queue.handOver(build, holder) : queue.finish(build, holder)).catch(() => undefined);
+    const release = {
+      finish: () => queue.finish(build, holder),
+      'run out': async () => {},
+      'hand over': () => queue.handOver(build, holder, sharedAt),
+    };
+    await release[end]().catch(() => undefined);
   }
 }

@@ -288,6 +288,30 @@ describe('a build that outlives its runner', () => {
     assert.deepEqual(kept.ends, ['lost', 'lost']);
   });
 
+  test('is left to the next by a runner that is to let go while it takes it over', async () => {
+    const first = new AbortController();
+    const goOn = Promise.withResolvers<void>();
+    program('step', async ({ stdin }) => {
+      started.push((await stdin).split('\0').at(-2) ?? '');
+      first.abort(letGo);
+      await goOn.promise;
+      return 0;
+    });
+    assert.equal(await run({ signal: first.signal }), 'left');
+    const second = new AbortController();
+    const adopt = driver.adopt;
+    driver.adopt = async (handle) => {
+      second.abort(letGo);
+      return (await adopt?.(handle)) ?? assert.fail();
+    };
+    assert.equal(await run({ resume: true, signal: second.signal }), 'left');
+    assert.deepEqual([kept.ends, driver.alive.size], [[], 1]);
+    if (adopt) driver.adopt = adopt;
+    goOn.resolve();
+    assert.equal(await run({ resume: true }), 'over');
+    assert.deepEqual([kept.ends, started.length], [['passed'], 4]);
+  });
+
   test('goes on with its first runner alone when its VM cannot be shared', async () => {
     const places: string[] = [];
     const launch = driver.launch;

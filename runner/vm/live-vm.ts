@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { LetGo } from '../build/build-end.ts';
 import { connect, type SshSession } from '../ssh/connection.ts';
 import { type Vm, type VmDriver, VmError } from './driver.ts';
 import { keepAlive } from './heartbeat.ts';
@@ -46,10 +47,13 @@ export async function adoptLiveVm(
       'gone',
       `A VM of ${handle.driver} cannot be taken over by a runner with ${driver.name}.`,
     );
-  return await logIn(await driver.adopt(handle), signal);
+  const vm = await driver.adopt(handle);
+  // Who is only asked to let go leaves it to the next.
+  const giveUp = () => (vm.release && signal.reason instanceof LetGo ? vm.release() : vm.destroy());
+  return await logIn(vm, signal, giveUp);
 }
 
-async function logIn(vm: Vm, signal: AbortSignal): Promise<LiveVm> {
+async function logIn(vm: Vm, signal: AbortSignal, giveUp = () => vm.destroy()): Promise<LiveVm> {
   try {
     const connection = await connect({
       host: vm.host,
@@ -73,7 +77,7 @@ async function logIn(vm: Vm, signal: AbortSignal): Promise<LiveVm> {
     };
     return { vm, connection, end, leave };
   } catch (error) {
-    await vm.destroy();
+    await giveUp();
     throw error;
   }
 }

@@ -12,6 +12,10 @@ export function trackVms(pool: VmPool): { pool: VmPool; inUse: Map<string, LiveV
         await live.end();
         inUse.delete(live.vm.id);
       },
+      async leave() {
+        inUse.delete(live.vm.id);
+        await live.leave();
+      },
     };
     inUse.set(live.vm.id, tracked);
     return tracked;

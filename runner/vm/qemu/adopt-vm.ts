@@ -3,7 +3,7 @@ import { endProcess, isAlive, type ProcessIdentity } from '../../../contract/pro
 import { type Vm, VmError, type VmExit } from '../driver.ts';
 import type { VmHandle } from '../vm-handle.ts';
 import { observeProcess } from './observe-process.ts';
-import { adoptVmFolder, dropVmFolder } from './vm-folder.ts';
+import { adoptVmFolder, dropVmFolder, ownsVmFolder } from './vm-folder.ts';
 
 // Its processes are no children of this one, which would be told of their end.
 const lookAgainMs = 500;
@@ -18,10 +18,13 @@ export async function adoptVm(folder: string, handle: VmHandle): Promise<Vm> {
   const { qemu, tpm } = processes;
   const watched = new AbortController();
   let killed = false;
-  const exited = whenGone(qemu, watched.signal).then(
-    (): VmExit => ({ code: null, signal: killed ? 'SIGKILL' : null }),
-  );
+  const { promise: exited, resolve: exit } = Promise.withResolvers<VmExit>();
+  void whenGone(qemu, watched.signal).then(() => exit({ code: null, signal: killed ? 'SIGKILL' : null }));
   const { image, ...described } = handle;
+  const release = async () => {
+    watched.abort();
+    handle.clientKey.fill(0);
+  };
   return {
     ...described,
     image: image.recipe,
@@ -29,6 +32,10 @@ export async function adoptVm(folder: string, handle: VmHandle): Promise<Vm> {
     consoleTail: () => '',
     observe: async () => ({ image, outside: await observeProcess(qemu.pid) }),
     async destroy() {
+      if (!(await ownsVmFolder(folder))) {
+        exit({ code: null, signal: null });
+        return await release();
+      }
       killed = true;
       await endProcess(qemu);
       await exited;
@@ -38,10 +45,7 @@ export async function adoptVm(folder: string, handle: VmHandle): Promise<Vm> {
     },
     // It was shared by who had it first.
     share: async () => {},
-    async release() {
-      watched.abort();
-      handle.clientKey.fill(0);
-    },
+    release,
   };
 }
 

@@ -11,7 +11,7 @@ import { observeProcess } from './observe-process.ts';
 import { startRestored } from './restore.ts';
 import { type StartedVm, startKernel, startProgram } from './start.ts';
 import type { Template } from './template.ts';
-import { createVmFolder, dropVmFolder, shareVmFolder } from './vm-folder.ts';
+import { createVmFolder, dropVmFolder, ownsVmFolder, shareVmFolder } from './vm-folder.ts';
 import { type BootingVm, whenReady } from './when-ready.ts';
 
 export interface QemuLaunch extends VmLaunch {
@@ -76,10 +76,18 @@ function describe(parts: {
   qemu.stderr.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-complaintBytes);
   });
-  const exited = new Promise<VmExit>((resolve) => {
-    qemu.once('close', (code, signal) => resolve({ code, signal }));
-  });
+  const { promise: exited, resolve: exit } = Promise.withResolvers<VmExit>();
+  qemu.once('close', (code, signal) => exit({ code, signal }));
+  const release = async () => {
+    started.release();
+    identity.clientKey.fill(0);
+  };
   const destroy = async () => {
+    // A runner that slept while another one took the VM over must not end it.
+    if (!(await ownsVmFolder(folder))) {
+      exit({ code: null, signal: null });
+      return await release();
+    }
     qemu.kill('SIGKILL');
     await exited;
     await started.end();
@@ -111,8 +119,7 @@ function describe(parts: {
     destroy,
     share: () => shareVmFolder(folder),
     async release() {
-      started.release();
-      identity.clientKey.fill(0);
+      await release();
       // When nobody adopts it, it ends itself.
       void exited.then(() => dropVmFolder(folder)).catch(() => undefined);
     },

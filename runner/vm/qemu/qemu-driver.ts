@@ -102,8 +102,12 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     },
     reap: async () => (await reapFolders()).filter((id) => !isTemplateId(id)),
     place() {
-      place ??= placeOf(runtimeDir);
-      return place;
+      const known = place ?? placeOf(runtimeDir);
+      place = known;
+      known.catch(() => {
+        place = undefined;
+      });
+      return known;
     },
     adopt: async (handle) => keep(await adoptVm(join(runtimeDir, handle.id), handle)),
     async close() {

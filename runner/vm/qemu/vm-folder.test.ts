@@ -11,6 +11,7 @@ import {
   createFolderReaper,
   createVmFolder,
   dropVmFolder,
+  ownsVmFolder,
   shareVmFolder,
   writeOwner,
 } from './vm-folder.ts';
@@ -52,6 +53,14 @@ describe('the folder of running VMs', () => {
       child.kill('SIGKILL');
       await exit;
     }
+  });
+
+  test('tells a runner that another one has taken its VM over', async () => {
+    const folder = await createVmFolder(runtimeDir, 'vm_1');
+    assert.equal(await ownsVmFolder(folder), true);
+    await writeOrphan('vm_1');
+    assert.equal(await ownsVmFolder(folder), false);
+    assert.equal(await ownsVmFolder(join(runtimeDir, 'vm_gone')), true);
   });
 
   test('ends a VM whose runner is dead, and removes its folder', async () => {

@@ -77,8 +77,13 @@ export async function adoptVmFolder(
 
 /** Removes a VM's folder unless another runner owns it by now. */
 export async function dropVmFolder(folder: string): Promise<void> {
+  if (await ownsVmFolder(folder)) await rm(folder, { recursive: true, force: true });
+}
+
+/** False when another runner has taken the VM over. */
+export async function ownsVmFolder(folder: string): Promise<boolean> {
   const owner = await readOwner(folder);
-  if (!owner || (await isOwn(owner))) await rm(folder, { recursive: true, force: true });
+  return !owner || (await isOwn(owner));
 }
 
 async function isOwn({ runner }: Owner): Promise<boolean> {
