@@ -12,12 +12,13 @@ const scopesWhileRevoked: Scope[] = ['projects:read', 'receipts:read', 'audit:re
 /**
  * A preHandler that lets a request through when its token holds `scope`, and puts the principal on it. The API key
  * behind the token is looked up each time, so that revoking it counts at once on every API process. Of a team that is
- * being revoked one key is left, for the routes that say `whileTeamIsRevoked`.
+ * being revoked one key is left, for the routes that say `whileTeamIsRevoked`; a token that is limited to a project opens
+ * none that says `wholeTeam`.
  */
 export function requireScope(
   context: ApiContext,
   scope: Scope,
-  { whileTeamIsRevoked = false }: { whileTeamIsRevoked?: boolean } = {},
+  { whileTeamIsRevoked = false, wholeTeam = false } = {},
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const principal = await authenticate(context, request, whileTeamIsRevoked);
@@ -36,6 +37,16 @@ export function requireScope(
     // The token of a build opens its own build and nothing else, whatever the route.
     if (principal.buildId !== undefined)
       requireBuild(principal, (request.params as { id?: string }).id ?? '');
+    if (wholeTeam) requireTeamToken(principal);
+  };
+}
+
+/** A preHandler that lets through who has the token that a runner was given with the build that the path names. */
+export function requireBuildToken(context: ApiContext) {
+  const requireRunner = requireScope(context, 'runner');
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    await requireRunner(request, reply);
+    requireBuild(request.principal, (request.params as { id: string }).id);
   };
 }
 
@@ -71,7 +82,7 @@ export function requireTeamToken(principal: Principal): void {
 }
 
 /** 403 when the token is not the one that was made for this build. */
-export function requireBuild(principal: Principal, buildId: string): void {
+function requireBuild(principal: Principal, buildId: string): void {
   if (principal.buildId !== buildId) {
     throw new ProblemError(
       403,
