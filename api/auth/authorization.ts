@@ -1,34 +1,4 @@
-import type { operatorScopes, teamScopes } from '../../contract/token.ts';
-
-type TeamScope = (typeof teamScopes)[number];
-type OperatorScope = (typeof operatorScopes)[number];
-
-/** Who may call a route. Of a team's things everybody else is told what is told of things that do not exist. */
-export type Rule =
-  /** Everybody: nothing of a team is in the answer. */
-  | { who: 'anyone' }
-  /** Who shows what was given to nobody else: an API key, a token, the link of a mail; in the body. */
-  | { who: 'holder' }
-  /** A source host that signed the body with the secret of its hook. */
-  | { who: 'source host' }
-  /** Who is signed in in a browser, whatever the team. */
-  | { who: 'person' }
-  /**
-   * A key or member of the team that owns the thing, with the scope. A token that is limited to a project reaches what is
-   * of that project, nothing, or all that the scope shows.
-   */
-  | { who: 'team'; scope: TeamScope; projectTokens: 'own project' | 'never' | 'all'; whileRevoked: boolean }
-  /** A key of the operators with the scope. */
-  | { who: 'operators'; scope: OperatorScope }
-  /** The token that a runner got with its claim of the very build that the path names. */
-  | { who: 'runner of the build' }
-  /**
-   * A key of the core crew, under a grant that the team gave and that lasts, for what the grant is for. It is judged in
-   * the transaction that tells the team (`access-grants/use-grant.ts`), which also tells it of what is refused.
-   */
-  | { who: 'core crew with a grant' };
-
-export type Route = `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /${string}`;
+import type { OperatorScope, Route, Rule, TeamScope } from './rule.ts';
 
 const anyone: Rule = { who: 'anyone' };
 const holder: Rule = { who: 'holder' };
@@ -42,7 +12,7 @@ const ofProject = (scope: TeamScope, more: { whileRevoked?: true } = {}): Rule =
   return { who: 'team', scope, projectTokens: 'own project', whileRevoked: false, ...more };
 };
 /** What belongs to the whole team. */
-const ofTeam = (scope: TeamScope, more: { whileRevoked?: true } = {}): Rule => {
+const ofTeam = (scope: TeamScope, more: { whileRevoked?: true; onOthers?: TeamScope } = {}): Rule => {
   return { who: 'team', scope, projectTokens: 'never', whileRevoked: false, ...more };
 };
 /** What belongs to the whole team and is needed to declare a project of it. */
@@ -164,8 +134,8 @@ export const authorization: Readonly<Record<string, Readonly<Record<Route, Rule>
     'POST /v1/invitations/accept': person,
     'GET /v1/team/members': ofTeam('members:read'),
     'PATCH /v1/team/members/:id': ofTeam('members:write'),
-    // Who leaves by himself needs no more than to be there; to remove somebody else needs members:write.
-    'DELETE /v1/team/members/:id': ofTeam('members:read'),
+    // Who leaves by himself needs no more than to be there.
+    'DELETE /v1/team/members/:id': ofTeam('members:read', { onOthers: 'members:write' }),
     'POST /v1/team/invitations': ofTeam('members:write'),
     'GET /v1/team/invitations': ofTeam('members:read'),
     'DELETE /v1/team/invitations/:id': ofTeam('members:write'),

@@ -2,8 +2,9 @@ import type { preHandlerAsyncHookHandler } from 'fastify';
 import type { ApiContext } from '../context.ts';
 import type { App } from '../http/app-type.ts';
 import { requirePerson } from '../people/require-person.ts';
-import { authorization, type Rule } from './authorization.ts';
+import { authorization } from './authorization.ts';
 import { requireBuildToken, requireScope, requireToken } from './require-scope.ts';
+import type { Rule } from './rule.ts';
 
 /**
  * Puts before each route that is added after it the check that the table has for it. Throws for a route without a line in
@@ -38,6 +39,7 @@ function checkOf(context: ApiContext, rule: Rule): preHandlerAsyncHookHandler | 
       return requirePerson(context);
     case 'team':
       return requireScope(context, rule.scope, {
+        scopeOnOthers: rule.onOthers,
         whileTeamIsRevoked: rule.whileRevoked,
         wholeTeam: rule.projectTokens === 'never',
       });

@@ -39,7 +39,6 @@ export const memberRoutes: Routes = async (app, { context }) => {
 
   app.delete(
     '/v1/team/members/:id',
-    // Who leaves by himself needs no more than to be there.
     { schema: { tags, params: IdParams } },
     async ({ principal, params: { id } }, reply) => {
       await removeMember(context, principal, id);
