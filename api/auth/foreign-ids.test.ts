@@ -8,7 +8,7 @@ import { createApiKey } from './api-key.ts';
 import { authorization } from './authorization.ts';
 import { type Ask, createAsker, idsIn, looksAbsent } from './foreign-eyes-for-tests.ts';
 import { absent, requestOf } from './requests-for-tests.ts';
-import type { Route } from './rule.ts';
+import type { Route, Rule } from './rule.ts';
 import { openTeam } from './team-with-everything-for-tests.ts';
 
 /* Another team's ids, at every place where an id can stand beside the path: none tells whether there is such a thing. */
@@ -25,9 +25,10 @@ before(async () => {
 });
 after(() => given.close());
 
-const ofTeams = Object.values(authorization)
-  .flatMap((routes) => Object.entries(routes) as [Route, { who: string }][])
-  .filter(([, { who }]) => who === 'team')
+const rules = Object.values(authorization).flatMap((routes) => Object.entries(routes) as [Route, Rule][]);
+const ofTeams = rules.filter(([, { who }]) => who === 'team').map(([route]) => route);
+const shownToAll = rules
+  .filter(([, rule]) => rule.who === 'team' && rule.projectTokens === 'all')
   .map(([route]) => route);
 const lists = ofTeams.filter((route) => route.startsWith('GET') && !route.includes('/:'));
 
@@ -65,6 +66,23 @@ for (const route of lists) {
     }
   });
 }
+
+test('a token that is limited to a project lists nothing of another, whatever the query', async () => {
+  const limited = team.callers['another project'].token;
+  const { project, projectName, ...rest } = team.things;
+  for (const route of lists)
+    for (const query of [
+      ...Object.values(rest).map((id) => ({ cursor: Buffer.from(id).toString('base64url') })),
+      ...['project_id', 'subject'].map((name) => ({ [name]: project })),
+      ...[projectName, `${projectName}/TOKEN`, rest.grant].map((name) => ({ natural_id: `crew/${name}` })),
+    ]) {
+      const { status, text } = await ask(withQuery(route, query), limited);
+      const isAllowed = shownToAll.includes(route) || status >= 400;
+      assert.deepEqual(isAllowed ? [] : idsIn(text, team.things), [], `${route}: ${text}`);
+      if (Object.hasOwn(query, 'project_id') && !shownToAll.includes(route))
+        assert.ok([400, 403].includes(status), `${route}: ${text}`);
+    }
+});
 
 test('to know the content of a thing, as If-Match says, does not make it there', async () => {
   const { body: project } = await team.owner.call('GET', `/v1/projects/${team.things.project}`);

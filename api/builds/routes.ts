@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Build, BuildCreation, finalStates } from '../../contract/build.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, stillGood } from '../auth/require-scope.ts';
+import { projectOfList, requireProject, stillGood } from '../auth/require-scope.ts';
 import type { Database } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
@@ -50,7 +50,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     { schema: { tags, querystring: PageQuery, response: { 200: Page(Build) } } },
     async (request) => {
       const page = pageRequest(request.query);
-      const projectId = request.principal.projectId ?? request.query.project_id;
+      const projectId = projectOfList(request.principal, request.query.project_id);
       const rows = await listBuilds(context.database, request.principal.teamId, page, { projectId });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
       return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
