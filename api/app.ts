@@ -4,6 +4,7 @@ import { accessGrantRoutes } from './access-grants/routes.ts';
 import { grantUseRoutes } from './access-grants/use-routes.ts';
 import { apiKeyRoutes } from './api-keys/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
+import { authorizeRoutes } from './auth/authorize-routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { buildPageRoute } from './builds/build-page.ts';
 import { buildRoutes } from './builds/routes.ts';
@@ -105,6 +106,7 @@ export async function buildApp(
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(answerNoRoute(noteMethods(app)));
+  authorizeRoutes(app, context);
   app.decorateRequest('principal');
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });

@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import { Build } from '../../contract/build.ts';
 import { Page } from '../../contract/page.ts';
 import { BuildEnvironment, SourceRun } from '../../contract/support-access.ts';
-import { requireToken } from '../auth/require-scope.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
 import { queueFullResponse } from '../builds/queue-full-response.ts';
 import { requireRoom } from '../builds/queue-room.ts';
@@ -34,12 +33,10 @@ const tags = ['support access'];
 /** What the core crew may do under a grant. Each request is one use, checked anew and told to the team. */
 export const grantUseRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const preHandler = requireToken(context);
 
   app.get(
     '/v1/access-grants/:id/builds',
     {
-      preHandler,
       schema: { tags, params: GrantParams, querystring: BuildsQuery, response: { 200: Page(Build) } },
     },
     async (request) => {
@@ -74,7 +71,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/access-grants/:id/builds/:build',
-    { preHandler, schema: { tags, params: BuildParams, response: { 200: Build } } },
+    { schema: { tags, params: BuildParams, response: { 200: Build } } },
     async (request) => {
       const { grant } = await useGrant(context, request, await useOfBuild('build.read', request.params));
       return await toBuild(context, await found(grant, request.params.build));
@@ -84,7 +81,6 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/access-grants/:id/builds/:build/log',
     {
-      preHandler,
       schema: {
         ...{ tags, params: BuildParams },
         querystring: Type.Object({ offset: Type.Optional(Type.Integer({ minimum: 0 })) }),
@@ -100,7 +96,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/access-grants/:id/builds/:build/events',
-    { preHandler, schema: { tags, params: BuildParams } },
+    { schema: { tags, params: BuildParams } },
     async (request, reply) => {
       const { grant } = await useGrant(context, request, await useOfBuild('build.events', request.params));
       const row = await found(grant, request.params.build);
@@ -111,7 +107,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/access-grants/:id/projects/:project/environment',
-    { preHandler, schema: { tags, params: ProjectParams, response: { 200: BuildEnvironment } } },
+    { schema: { tags, params: ProjectParams, response: { 200: BuildEnvironment } } },
     async (request) => {
       const { id: grantId, project: projectId } = request.params;
       const use: Use = { grantId, what: 'project.environment', scopes: ['environment'], projectId };
@@ -125,7 +121,6 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/access-grants/:id/projects/:project/source-runs',
     {
-      preHandler,
       schema: {
         tags,
         params: ProjectParams,

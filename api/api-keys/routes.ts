@@ -3,7 +3,7 @@ import { ApiKey, ApiKeyCreation, CreatedApiKey } from '../../contract/api-key.ts
 import { Page, PageQuery } from '../../contract/page.ts';
 import { revokeApiKey } from '../auth/api-key.ts';
 import type { Principal } from '../auth/principal.ts';
-import { projectOfList, requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
+import { projectOfList, requireProject, requireTeamToken } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
@@ -19,8 +19,6 @@ const tags = ['API keys'];
 /** /v1/api-keys: the keys that a team makes for itself. */
 export const apiKeyRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const read = requireScope(context, 'keys:read');
-  const write = requireScope(context, 'keys:write');
 
   const find = async (principal: Principal, id: string) => {
     const row = await findHeldKey(database, principal.teamId, id);
@@ -31,7 +29,7 @@ export const apiKeyRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/api-keys',
-    { preHandler: write, schema: { tags, body: ApiKeyCreation, response: { 201: CreatedApiKey } } },
+    { schema: { tags, body: ApiKeyCreation, response: { 201: CreatedApiKey } } },
     async (request, reply) => {
       const { principal, body } = request;
       requireReach(principal, body.project_id ?? null);
@@ -42,7 +40,7 @@ export const apiKeyRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/api-keys',
-    { preHandler: read, schema: { tags, querystring: Query, response: { 200: Page(ApiKey) } } },
+    { schema: { tags, querystring: Query, response: { 200: Page(ApiKey) } } },
     async ({ query, principal }) => {
       const page = pageRequest(query);
       const projectId = projectOfList(principal, query.project_id);
@@ -52,14 +50,14 @@ export const apiKeyRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/api-keys/:id',
-    { preHandler: read, schema: { tags, params: IdParams, response: { 200: ApiKey } } },
+    { schema: { tags, params: IdParams, response: { 200: ApiKey } } },
     async ({ principal, params }, reply) =>
       sendRepresentation(reply, toApiKey(await find(principal, params.id))),
   );
 
   app.delete(
     '/v1/api-keys/:id',
-    { preHandler: write, schema: { tags, params: IdParams } },
+    { schema: { tags, params: IdParams } },
     async ({ principal, params }, reply) => {
       const { id } = await find(principal, params.id);
       await revokeApiKey(context, id, principal.keyId);

@@ -2,7 +2,6 @@ import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { AuditEvent, SignedAuditHead } from '../../contract/audit.ts';
 import { Page } from '../../contract/page.ts';
-import { requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -19,13 +18,11 @@ const Query = Type.Object({
 /** /v1/audit-events, newest first; the whole chain to verify; and its signed head. For tokens of the whole team. */
 export const auditRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const preHandler = requireScope(context, 'audit:read', { whileTeamIsRevoked: true });
 
   app.get(
     '/v1/audit-events',
-    { preHandler, schema: { tags, querystring: Query, response: { 200: Page(AuditEvent) } } },
+    { schema: { tags, querystring: Query, response: { 200: Page(AuditEvent) } } },
     async ({ principal, query }) => {
-      requireTeamToken(principal);
       const page = pageRequest(query);
       const rows = await listAuditEvents(database, principal.teamId, page, query.subject);
       return pageOf(rows, page, toAuditEvent);
@@ -35,7 +32,6 @@ export const auditRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/audit-events/export',
     {
-      preHandler,
       schema: {
         tags,
         summary: 'The whole audit trail as JSON Lines, oldest first, ending with its signed head',
@@ -43,7 +39,6 @@ export const auditRoutes: Routes = async (app, { context }) => {
       },
     },
     async ({ principal }, reply) => {
-      requireTeamToken(principal);
       const lines = Readable.from(exportLines(database, principal.teamId), { objectMode: false });
       return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(lines);
     },
@@ -52,7 +47,6 @@ export const auditRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/audit-head',
     {
-      preHandler,
       schema: {
         tags,
         summary: 'The signed head of the audit trail; keep it where nobody at Ebb can change it',
@@ -60,7 +54,6 @@ export const auditRoutes: Routes = async (app, { context }) => {
       },
     },
     async ({ principal }, reply) => {
-      requireTeamToken(principal);
       const head = await currentAuditHead(database, principal.teamId);
       if (!head) throw new ProblemError(404, 'not_found', 'Nothing was recorded for this team yet.');
       reply.header('cache-control', 'no-store');

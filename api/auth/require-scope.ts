@@ -9,33 +9,54 @@ import type { Principal } from './principal.ts';
 
 const scopesWhileRevoked: Scope[] = ['projects:read', 'receipts:read', 'audit:read'];
 
+interface ScopeOptions {
+  scopeOnOthers?: Scope | undefined;
+  whileTeamIsRevoked?: boolean;
+  wholeTeam?: boolean;
+}
+
 /**
  * A preHandler that lets a request through when its token holds `scope`, and puts the principal on it. The API key
  * behind the token is looked up each time, so that revoking it counts at once on every API process. Of a team that is
- * being revoked one key is left, for the routes that say `whileTeamIsRevoked`.
+ * being revoked one key is left, for the routes that say `whileTeamIsRevoked`; a token that is limited to a project opens
+ * none that says `wholeTeam`. Where the path names another member than who asks, it takes `scopeOnOthers`, too.
  */
 export function requireScope(
   context: ApiContext,
   scope: Scope,
-  { whileTeamIsRevoked = false }: { whileTeamIsRevoked?: boolean } = {},
+  { scopeOnOthers, whileTeamIsRevoked = false, wholeTeam = false }: ScopeOptions = {},
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const principal = await authenticate(context, request, whileTeamIsRevoked);
     request.principal = principal;
     await request.server.limitKey(request, reply);
-    if (!principal.scopes.includes(scope)) {
-      throw new ProblemError(
-        403,
-        'insufficient_scope',
-        `The token lacks the scope ${scope}. Ask for one that has it.`,
-        {
-          headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
-        },
-      );
-    }
+    requireHolds(principal, scope);
+    const { id = '' } = request.params as { id?: string };
     // The token of a build opens its own build and nothing else, whatever the route.
-    if (principal.buildId !== undefined)
-      requireBuild(principal, (request.params as { id?: string }).id ?? '');
+    if (principal.buildId !== undefined) requireBuild(principal, id);
+    if (wholeTeam) requireTeamToken(principal);
+    if (scopeOnOthers !== undefined && id !== principal.keyId) requireHolds(principal, scopeOnOthers);
+  };
+}
+
+function requireHolds(principal: Principal, scope: Scope): void {
+  if (principal.scopes.includes(scope)) return;
+  throw new ProblemError(
+    403,
+    'insufficient_scope',
+    `The token lacks the scope ${scope}. Ask for one that has it.`,
+    {
+      headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+    },
+  );
+}
+
+/** A preHandler that lets through who has the token that a runner was given with the build that the path names. */
+export function requireBuildToken(context: ApiContext) {
+  const requireRunner = requireScope(context, 'runner');
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    await requireRunner(request, reply);
+    requireBuild(request.principal, (request.params as { id: string }).id);
   };
 }
 
@@ -71,7 +92,7 @@ export function requireTeamToken(principal: Principal): void {
 }
 
 /** 403 when the token is not the one that was made for this build. */
-export function requireBuild(principal: Principal, buildId: string): void {
+function requireBuild(principal: Principal, buildId: string): void {
   if (principal.buildId !== buildId) {
     throw new ProblemError(
       403,

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Build, BuildCreation, finalStates } from '../../contract/build.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, requireScope, stillGood } from '../auth/require-scope.ts';
+import { projectOfList, requireProject, stillGood } from '../auth/require-scope.ts';
 import type { Database } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
@@ -23,9 +23,6 @@ const tags = ['builds'];
 
 export const buildRoutes: Routes = async (app, { context }) => {
   await app.register(runnerRoutes, { context });
-  const read = requireScope(context, 'builds:read');
-  const write = requireScope(context, 'builds:write');
-  const readLogs = requireScope(context, 'logs:read');
 
   const find = async (principal: Principal, id: string) => {
     const row = await findBuild(context.database, principal.teamId, id);
@@ -37,7 +34,6 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds',
     {
-      preHandler: write,
       schema: { tags, body: BuildCreation, response: { 201: Build, ...queueFullResponse } },
     },
     async (request, reply) => {
@@ -51,10 +47,10 @@ export const buildRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/builds',
-    { preHandler: read, schema: { tags, querystring: PageQuery, response: { 200: Page(Build) } } },
+    { schema: { tags, querystring: PageQuery, response: { 200: Page(Build) } } },
     async (request) => {
       const page = pageRequest(request.query);
-      const projectId = request.principal.projectId ?? request.query.project_id;
+      const projectId = projectOfList(request.principal, request.query.project_id);
       const rows = await listBuilds(context.database, request.principal.teamId, page, { projectId });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
       return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
@@ -63,13 +59,13 @@ export const buildRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/builds/:id',
-    { preHandler: read, schema: { tags, params: IdParams, response: { 200: Build } } },
+    { schema: { tags, params: IdParams, response: { 200: Build } } },
     async (request) => toBuild(context, await find(request.principal, request.params.id)),
   );
 
   app.post(
     '/v1/builds/:id/cancel',
-    { preHandler: write, schema: { tags, params: IdParams, response: { 200: Build, 202: Build } } },
+    { schema: { tags, params: IdParams, response: { 200: Build, 202: Build } } },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
       if (finalStates.includes(row.state)) return await toBuild(context, row);
@@ -82,7 +78,6 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds/:id/approve',
     {
-      preHandler: requireScope(context, 'builds:approve'),
       schema: { tags, params: IdParams, response: { 200: Build, ...queueFullResponse } },
     },
     async (request) => {
@@ -95,7 +90,6 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/builds/:id/log',
     {
-      preHandler: readLogs,
       schema: {
         tags,
         params: IdParams,
@@ -109,12 +103,8 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.get(
-    '/v1/builds/:id/events',
-    { preHandler: readLogs, schema: { tags, params: IdParams } },
-    async (request, reply) => {
-      const row = await find(request.principal, request.params.id);
-      await sendEvents(context, row, request, reply, stillGood(context, request.principal));
-    },
-  );
+  app.get('/v1/builds/:id/events', { schema: { tags, params: IdParams } }, async (request, reply) => {
+    const row = await find(request.principal, request.params.id);
+    await sendEvents(context, row, request, reply, stillGood(context, request.principal));
+  });
 };

@@ -13,7 +13,6 @@ import {
   WaitReport,
 } from '../../contract/runner.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireBuild, requireScope } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { conflict, notFound, ProblemError } from '../http/problem-error.ts';
 import { appendLog } from '../logs/append-log.ts';
@@ -32,11 +31,9 @@ const tags = ['runner'];
 /** What a runner calls, with its own token for the claim and the build's token for everything after. */
 export const runnerRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const preHandler = requireScope(context, 'runner');
 
   /** The build that the token is for, when what it reports is of the attempt that it is for. */
   const ownBuild = async (principal: Principal, id: string, attempt: number): Promise<BuildRow> => {
-    requireBuild(principal, id);
     if (principal.attempt !== attempt)
       throw new ProblemError(403, 'wrong_attempt', 'The token is for another attempt of this build.');
     const row = await database.selectFrom('build').selectAll().where('id', '=', id).executeTakeFirst();
@@ -47,7 +44,6 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds/:id/claim',
     {
-      preHandler,
       schema: { tags, params: IdParams, body: BuildClaim, response: { 200: BuildSpecification } },
     },
     async ({ principal, params, body }) =>
@@ -57,7 +53,6 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/vm-checks',
     {
-      preHandler,
       schema: { tags, summary: 'VMs without a build', body: VmCheck, response: { 200: VmVerdict } },
     },
     async ({ body }) => ({ ended: await endedAmong(context, body.vms) }),
@@ -65,7 +60,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/builds/:id/milestones',
-    { preHandler, schema: { tags, params: IdParams, body: MilestoneReport } },
+    { schema: { tags, params: IdParams, body: MilestoneReport } },
     async ({ principal, params, body }, reply) => {
       const row = await ownBuild(principal, params.id, body.attempt);
       await recordMilestone(context, row, body);
@@ -75,7 +70,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/builds/:id/waiting',
-    { preHandler, schema: { tags, params: IdParams, body: WaitReport } },
+    { schema: { tags, params: IdParams, body: WaitReport } },
     async (request, reply) => {
       const { attempt, reason } = request.body;
       const row = await ownBuild(request.principal, request.params.id, attempt);
@@ -95,7 +90,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/builds/:id/phase',
-    { preHandler, schema: { tags, params: IdParams, body: PhaseReport } },
+    { schema: { tags, params: IdParams, body: PhaseReport } },
     async (request, reply) => {
       const { attempt, phase } = request.body;
       const row = await ownBuild(request.principal, request.params.id, attempt);
@@ -107,7 +102,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/builds/:id/custody-events',
-    { preHandler, bodyLimit: 16 * 1024, schema: { tags, params: IdParams, body: CustodyReport } },
+    { bodyLimit: 16 * 1024, schema: { tags, params: IdParams, body: CustodyReport } },
     async ({ principal, params, body }, reply) => {
       const build = await ownBuild(principal, params.id, body.attempt);
       await recordCustodyEvent(context, build, principal, body);
@@ -117,7 +112,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/builds/:id/finish',
-    { preHandler, schema: { tags, params: IdParams, body: BuildOutcome } },
+    { schema: { tags, params: IdParams, body: BuildOutcome } },
     async (request, reply) => {
       const row = await ownBuild(request.principal, request.params.id, request.body.attempt);
       if (!(await endAttempt(context, row, request.body))) {
@@ -138,7 +133,6 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     raw.post<{ Params: { id: string }; Querystring: LogAppend }>(
       '/v1/builds/:id/log',
       {
-        preHandler,
         schema: {
           tags,
           params: IdParams,

@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import { connection } from '../../contract/connection.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import { recordAudit } from '../audit/record-audit.ts';
-import { requireScope, requireTeamToken } from '../auth/require-scope.ts';
 import { transact } from '../db/transact.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
@@ -19,8 +18,6 @@ const tags = ['connections'];
 
 export const connectionRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const read = requireScope(context, 'projects:read');
-  const write = requireScope(context, 'projects:write');
 
   const find = async (teamId: string, id: string) => {
     const row = await findConnection(database, teamId, id);
@@ -31,11 +28,9 @@ export const connectionRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/connections',
     {
-      preHandler: write,
       schema: { tags, body: connection.creation, response: { 201: connection.representation } },
     },
     async (request, reply) => {
-      requireTeamToken(request.principal);
       return await once(context, request, reply, () =>
         createConnection(context, request.principal, request.body),
       );
@@ -45,7 +40,6 @@ export const connectionRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/connections',
     {
-      preHandler: read,
       schema: { tags, querystring: PageQuery, response: { 200: Page(connection.representation) } },
     },
     async (request) => {
@@ -61,7 +55,7 @@ export const connectionRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/connections/:id',
-    { preHandler: read, schema: { tags, params: IdParams, response: { 200: connection.representation } } },
+    { schema: { tags, params: IdParams, response: { 200: connection.representation } } },
     async (request, reply) => {
       const row = await find(request.principal.teamId, request.params.id);
       return sendRepresentation(reply, toConnection(row), row.version);
@@ -71,7 +65,6 @@ export const connectionRoutes: Routes = async (app, { context }) => {
   app.patch(
     '/v1/connections/:id',
     {
-      preHandler: write,
       schema: {
         tags,
         params: IdParams,
@@ -80,7 +73,6 @@ export const connectionRoutes: Routes = async (app, { context }) => {
       },
     },
     async (request, reply) => {
-      requireTeamToken(request.principal);
       const { teamId } = request.principal;
       const row = await find(teamId, request.params.id);
       requireMatch(request, toConnection(row), row.version);
@@ -90,26 +82,21 @@ export const connectionRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.delete(
-    '/v1/connections/:id',
-    { preHandler: write, schema: { tags, params: IdParams } },
-    async (request, reply) => {
-      requireTeamToken(request.principal);
-      const { teamId, keyId } = request.principal;
-      const { id, name } = await find(teamId, request.params.id);
-      await transact(context, async (inside) => {
-        const outcome = await deleteConnection(inside.database, id, context.now());
-        if (outcome === 'in_use') {
-          throw conflict('connection_in_use', `The connection ${name} has projects. Destroy them first.`);
-        }
-        if (outcome === 'being_revoked') {
-          const detail = `The connection ${name} is being revoked, which deletes it. GET /v1/revocations?open=true tells how far that is.`;
-          throw conflict('connection_revoked', detail);
-        }
-        const entry = { teamId, action: 'connection.deleted', actor: keyId, subject: id, detail: { name } };
-        await recordAudit(inside, entry);
-      });
-      return reply.code(204).send();
-    },
-  );
+  app.delete('/v1/connections/:id', { schema: { tags, params: IdParams } }, async (request, reply) => {
+    const { teamId, keyId } = request.principal;
+    const { id, name } = await find(teamId, request.params.id);
+    await transact(context, async (inside) => {
+      const outcome = await deleteConnection(inside.database, id, context.now());
+      if (outcome === 'in_use') {
+        throw conflict('connection_in_use', `The connection ${name} has projects. Destroy them first.`);
+      }
+      if (outcome === 'being_revoked') {
+        const detail = `The connection ${name} is being revoked, which deletes it. GET /v1/revocations?open=true tells how far that is.`;
+        throw conflict('connection_revoked', detail);
+      }
+      const entry = { teamId, action: 'connection.deleted', actor: keyId, subject: id, detail: { name } };
+      await recordAudit(inside, entry);
+    });
+    return reply.code(204).send();
+  });
 };

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { deployKey } from '../../contract/deploy-key.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { requireProject } from '../auth/require-scope.ts';
 import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
@@ -22,12 +22,9 @@ const Item = Type.Object({ id: Type.String() });
 
 /** /v1/deploy-keys */
 export const deployKeyRoutes: Routes = async (app, { context }) => {
-  const read = { preHandler: requireScope(context, 'projects:read') };
-  const write = { preHandler: requireScope(context, 'projects:write') };
-
   app.post(
     '/v1/deploy-keys',
-    { ...write, schema: { body: deployKey.creation, response: { 201: deployKey.representation } } },
+    { schema: { body: deployKey.creation, response: { 201: deployKey.representation } } },
     async (request, reply) => {
       const { project_id: projectId, rotate_when, private_key } = request.body;
       const { teamId, keyId } = request.principal;
@@ -47,7 +44,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/deploy-keys',
-    { ...read, schema: { querystring: PageQuery, response: { 200: Page(deployKey.representation) } } },
+    { schema: { querystring: PageQuery, response: { 200: Page(deployKey.representation) } } },
     async ({ query, principal }) => {
       if (query.project_id !== undefined) requireProject(principal, query.project_id);
       const page = pageRequest(query);
@@ -64,7 +61,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/deploy-keys/:id',
-    { ...read, schema: { params: Item, response: { 200: deployKey.representation } } },
+    { schema: { params: Item, response: { 200: deployKey.representation } } },
     async ({ params: { id }, principal }, reply) => {
       await requireOwn(context, principal, id);
       const row = await readDeployKey(
@@ -79,7 +76,6 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
   app.patch(
     '/v1/deploy-keys/:id',
     {
-      ...write,
       schema: { params: Item, body: deployKey.change, response: { 200: deployKey.representation } },
     },
     async (request, reply) => {
@@ -99,7 +95,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 
   app.delete(
     '/v1/deploy-keys/:id',
-    { ...write, schema: { params: Item } },
+    { schema: { params: Item } },
     async ({ params: { id }, principal }, reply) => {
       await requireOwn(context, principal, id);
       const { teamId, keyId } = principal;

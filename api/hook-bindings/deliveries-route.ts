@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { WebhookDelivery } from '../../contract/webhook-delivery.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { requireProject } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { notFound } from '../http/problem-error.ts';
 import { hookBindingOfTeam } from './hook-binding-store.ts';
@@ -14,7 +14,6 @@ export const deliveriesRoute: Routes = async (app, { context }) => {
   app.get(
     '/v1/hook-bindings/:id/deliveries',
     {
-      preHandler: requireScope(context, 'projects:read'),
       schema: {
         tags: ['hooks'],
         params: Type.Object({ id: Type.String() }),

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { hookBinding, hookEvents } from '../../contract/hook-binding.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { requireProject } from '../auth/require-scope.ts';
 import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
@@ -23,14 +23,12 @@ const Item = Type.Object({ id: Type.String() });
 
 /** /v1/hook-bindings */
 export const hookBindingRoutes: Routes = async (app, { context }) => {
-  const read = { preHandler: requireScope(context, 'projects:read') };
-  const write = { preHandler: requireScope(context, 'projects:write') };
   const response = { 200: hookBinding.representation };
   const represent = (row: HookBindingRow) => representHookBinding(context, row);
 
   app.post(
     path,
-    { ...write, schema: { body: hookBinding.creation, response: { 201: hookBinding.representation } } },
+    { schema: { body: hookBinding.creation, response: { 201: hookBinding.representation } } },
     async (request, reply) => {
       const { project_id: projectId, branches = ['**'], tags = [], events = [...hookEvents] } = request.body;
       const { teamId, keyId } = request.principal;
@@ -45,7 +43,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 
   app.get(
     path,
-    { ...read, schema: { querystring: PageQuery, response: { 200: Page(hookBinding.representation) } } },
+    { schema: { querystring: PageQuery, response: { 200: Page(hookBinding.representation) } } },
     async ({ query, principal }) => {
       if (query.project_id !== undefined) requireProject(principal, query.project_id);
       const page = pageRequest(query);
@@ -62,7 +60,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 
   app.get(
     `${path}/:id`,
-    { ...read, schema: { params: Item, response } },
+    { schema: { params: Item, response } },
     async ({ params: { id }, principal }, reply) => {
       await ownHook(context, principal, id);
       const asker = { id, teamId: principal.teamId };
@@ -75,7 +73,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 
   app.patch(
     `${path}/:id`,
-    { ...write, schema: { params: Item, body: hookBinding.change, response } },
+    { schema: { params: Item, body: hookBinding.change, response } },
     async (request, reply) => {
       const row = await ownHook(context, request.principal, request.params.id);
       if (request.headers['if-match'] !== undefined) {
@@ -95,16 +93,12 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.delete(
-    `${path}/:id`,
-    { ...write, schema: { params: Item } },
-    async ({ params: { id }, principal }, reply) => {
-      await ownHook(context, principal, id);
-      const { teamId, keyId } = principal;
-      await deleteHookBinding(context, { id, teamId, keyId }, AbortSignal.timeout(changeMs));
-      return reply.code(204).send();
-    },
-  );
+  app.delete(`${path}/:id`, { schema: { params: Item } }, async ({ params: { id }, principal }, reply) => {
+    await ownHook(context, principal, id);
+    const { teamId, keyId } = principal;
+    await deleteHookBinding(context, { id, teamId, keyId }, AbortSignal.timeout(changeMs));
+    return reply.code(204).send();
+  });
 };
 
 /** Before the source host is asked: 404 for another team's hook, 403 when the token is for another project. */

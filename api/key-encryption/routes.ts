@@ -1,6 +1,5 @@
 import { Type } from 'typebox';
 import { KeyEncryption, WrappedKeyChange, WrappedKeys } from '../../contract/key-encryption.ts';
-import { requireScope } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
@@ -17,29 +16,24 @@ const Query = Type.Object({
 /** What runners need to wrap keys anew, and operators to see how far they are. */
 export const keyEncryptionRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const preHandler = requireScope(context, 'runner');
 
-  app.get(
-    '/v1/key-encryption',
-    { preHandler, schema: { tags, response: { 200: KeyEncryption } } },
-    async () => {
-      const last = await lastKeyEncryptionRotation(database);
-      if (!last) throw notFound('rotation of', context.custody.wrappingKey);
-      const keys = await countByWrappingKey(database);
-      const others = keys.filter(({ wrapping_key }) => wrapping_key !== last.wrapping_key);
-      return {
-        wrapping_key: last.wrapping_key,
-        began_at: last.began_at.toISOString(),
-        finished_at: last.finished_at?.toISOString() ?? null,
-        remaining: others.reduce((sum, { projects }) => sum + projects, 0),
-        keys,
-      };
-    },
-  );
+  app.get('/v1/key-encryption', { schema: { tags, response: { 200: KeyEncryption } } }, async () => {
+    const last = await lastKeyEncryptionRotation(database);
+    if (!last) throw notFound('rotation of', context.custody.wrappingKey);
+    const keys = await countByWrappingKey(database);
+    const others = keys.filter(({ wrapping_key }) => wrapping_key !== last.wrapping_key);
+    return {
+      wrapping_key: last.wrapping_key,
+      began_at: last.began_at.toISOString(),
+      finished_at: last.finished_at?.toISOString() ?? null,
+      remaining: others.reduce((sum, { projects }) => sum + projects, 0),
+      keys,
+    };
+  });
 
   app.get(
     '/v1/wrapped-keys',
-    { preHandler, schema: { tags, querystring: Query, response: { 200: WrappedKeys } } },
+    { schema: { tags, querystring: Query, response: { 200: WrappedKeys } } },
     async ({ principal, query }) => {
       const page = pageRequest(query);
       const rows = await releaseKeysOfOthers(context, principal.keyId, page);
@@ -53,7 +47,7 @@ export const keyEncryptionRoutes: Routes = async (app, { context }) => {
 
   app.put(
     '/v1/wrapped-keys/:id',
-    { preHandler, schema: { tags, params: Type.Object({ id: Type.String() }), body: WrappedKeyChange } },
+    { schema: { tags, params: Type.Object({ id: Type.String() }), body: WrappedKeyChange } },
     async ({ params, body }, reply) => {
       requireWrappingKey(context, body.to, 'to');
       if (await swapWrappedKey(context, params.id, body)) return reply.code(204).send();

@@ -7,7 +7,7 @@ import {
   WaitingKeyRotations,
 } from '../../contract/key-rotation.ts';
 import type { Principal } from '../auth/principal.ts';
-import { requireProject, requireScope } from '../auth/require-scope.ts';
+import { requireProject } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
@@ -43,7 +43,6 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/projects/:id/key-rotations',
     {
-      preHandler: requireScope(context, 'projects:write'),
       schema: { tags: ['projects'], params: IdParams, response: { 202: KeyRotation } },
     },
     async ({ principal, params }, reply) => {
@@ -59,7 +58,6 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/projects/:id/key-rotations/:rotation',
     {
-      preHandler: requireScope(context, 'projects:read'),
       schema: {
         tags: ['projects'],
         params: Type.Object({ id: Type.String(), rotation: Type.String() }),
@@ -74,12 +72,11 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  const preHandler = requireScope(context, 'runner');
   const tags = ['runner'];
 
   app.get(
     '/v1/key-rotations',
-    { preHandler, schema: { tags, querystring: Query, response: { 200: WaitingKeyRotations } } },
+    { schema: { tags, querystring: Query, response: { 200: WaitingKeyRotations } } },
     async ({ query }) => {
       const page = pageRequest(query);
       const waiting = pageOf(await waitingRotations(database, page), page, (row) => row);
@@ -89,7 +86,7 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/key-rotations/:id/task',
-    { preHandler, schema: { tags, params: IdParams, response: { 200: KeyRotationTask } } },
+    { schema: { tags, params: IdParams, response: { 200: KeyRotationTask } } },
     async ({ principal, params }) => {
       const row = await findKeyRotation(database, params.id);
       if (!row) throw notFound('key rotation', params.id);
@@ -101,7 +98,7 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/key-rotations/:id/result',
-    { preHandler, bodyLimit: resultLimit, schema: { tags, params: IdParams, body: KeyRotationResult } },
+    { bodyLimit: resultLimit, schema: { tags, params: IdParams, body: KeyRotationResult } },
     async ({ params, body }, reply) => {
       await finishKeyRotation(context, params.id, body);
       return reply.code(204).send();
@@ -110,7 +107,7 @@ export const keyRotationRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/key-rotations/:id/failure',
-    { preHandler, schema: { tags, params: IdParams, body: KeyRotationFailure } },
+    { schema: { tags, params: IdParams, body: KeyRotationFailure } },
     async ({ params, body }, reply) => {
       await failKeyRotation(context, params.id, body.reason);
       return reply.code(204).send();

@@ -1,5 +1,4 @@
 import { OperatorOverview } from '../../contract/operator.ts';
-import { requireScope } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { overview } from './overview.ts';
 
@@ -8,7 +7,6 @@ export const operatorRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/operator/overview',
     {
-      preHandler: requireScope(context, 'operator'),
       schema: {
         tags: ['operators'],
         summary: 'Counts and durations, no content',

@@ -7,7 +7,6 @@ import { askToSignIn, signInSeconds } from './ask-to-sign-in.ts';
 import { askForAddress, confirmAddress } from './change-address.ts';
 import { readCookie, setCookie } from './cookies.ts';
 import { deletePerson } from './delete-person.ts';
-import { requirePerson } from './require-person.ts';
 import { requireSameOrigin } from './require-same-origin.ts';
 import { endSessions, listSessions, sessionCookieSeconds, toSession } from './session-store.ts';
 import { signIn } from './sign-in.ts';
@@ -20,8 +19,6 @@ const asked =
 
 /** Signing in by e-mail, and the sessions of who is signed in. */
 export const peopleRoutes: Routes = async (app, { context }) => {
-  const person = requirePerson(context);
-
   app.post(
     '/v1/sign-in',
     {
@@ -68,7 +65,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
 
   app.delete(
     '/v1/session',
-    { preHandler: person, schema: { tags, security, summary: 'Sign out' } },
+    { schema: { tags, security, summary: 'Sign out' } },
     async ({ person: { personId, sessionId } }, reply) => {
       await endSessions(context.database, personId, sessionId);
       setCookie(context, reply, 'session', { value: '', maxAgeSeconds: 0 });
@@ -78,7 +75,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/person',
-    { preHandler: person, schema: { tags, security, response: { 200: Person } } },
+    { schema: { tags, security, response: { 200: Person } } },
     async ({ person: { personId, email, signedUpAt } }) => ({
       ...{ id: personId, email, created_at: signedUpAt.toISOString() },
     }),
@@ -87,7 +84,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.delete(
     '/v1/person',
     {
-      preHandler: person,
       schema: { tags, security, body: SignInRequest, summary: 'Delete the account; repeat its address' },
     },
     async ({ person: who, body }, reply) => {
@@ -102,7 +98,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/person/email-change',
     {
-      preHandler: person,
       schema: {
         ...{ tags, security, body: SignInRequest, response: { 202: Notice } },
         summary: 'Sign in by another address from now on; both addresses are asked',
@@ -119,7 +114,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/person/email-confirmation',
     {
-      preHandler: person,
       schema: {
         ...{ tags, security, body: LinkUse, response: { 200: Notice } },
         summary: 'Agree to a change of address, with the link that was mailed to one of the two',
@@ -134,7 +128,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/sessions',
     {
-      preHandler: person,
       schema: { tags, security, response: { 200: Type.Object({ items: Type.Array(Session) }) } },
     },
     async ({ person: { personId, sessionId } }) => {
@@ -145,7 +138,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
 
   app.delete(
     '/v1/sessions/:id',
-    { preHandler: person, schema: { tags, security, params: Type.Object({ id: Type.String() }) } },
+    { schema: { tags, security, params: Type.Object({ id: Type.String() }) } },
     async ({ params: { id }, person: { personId } }, reply) => {
       if (!(await endSessions(context.database, personId, id))) throw notFound('session', id);
       return reply.code(204).send();

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
 import { project } from '../../contract/project.ts';
 import type { Principal } from '../auth/principal.ts';
-import { projectOfList, requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
+import { projectOfList, requireProject } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
@@ -20,9 +20,6 @@ const tags = ['projects'];
 const deleteAnswersAfterMs = 120_000;
 
 export const projectRoutes: Routes = async (app, { context }) => {
-  const read = requireScope(context, 'projects:read');
-  const write = requireScope(context, 'projects:write');
-
   const find = async (principal: Principal, id: string) => {
     requireProject(principal, id);
     const row = await findProject(context.database, principal.teamId, id);
@@ -33,11 +30,9 @@ export const projectRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/projects',
     {
-      preHandler: write,
       schema: { tags, body: project.creation, response: { 201: project.representation } },
     },
     async (request, reply) => {
-      requireTeamToken(request.principal);
       return await once(context, request, reply, () =>
         createProject(context, request.principal, request.body),
       );
@@ -47,7 +42,6 @@ export const projectRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/projects',
     {
-      preHandler: read,
       schema: { tags, querystring: PageQuery, response: { 200: Page(project.representation) } },
     },
     async (request) => {
@@ -64,7 +58,7 @@ export const projectRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/projects/:id',
-    { preHandler: read, schema: { tags, params: IdParams, response: { 200: project.representation } } },
+    { schema: { tags, params: IdParams, response: { 200: project.representation } } },
     async (request, reply) =>
       sendRepresentation(reply, toProject(await find(request.principal, request.params.id))),
   );
@@ -72,7 +66,6 @@ export const projectRoutes: Routes = async (app, { context }) => {
   app.patch(
     '/v1/projects/:id',
     {
-      preHandler: write,
       schema: { tags, params: IdParams, body: project.change, response: { 200: project.representation } },
     },
     async (request, reply) => {
@@ -86,15 +79,11 @@ export const projectRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.delete(
-    '/v1/projects/:id',
-    { preHandler: write, schema: { tags, params: IdParams } },
-    async (request, reply) => {
-      const { id } = await find(request.principal, request.params.id);
-      const asked = { kind: 'project', subject: id, by: request.principal.keyId } as const;
-      const revocation = await askToRevoke(context, asked, deleteAnswersAfterMs);
-      if (!revocation.receipt_id) return reply.code(202).header('retry-after', '2').send();
-      return reply.code(204).header('ebb-receipt', revocation.receipt_id).send();
-    },
-  );
+  app.delete('/v1/projects/:id', { schema: { tags, params: IdParams } }, async (request, reply) => {
+    const { id } = await find(request.principal, request.params.id);
+    const asked = { kind: 'project', subject: id, by: request.principal.keyId } as const;
+    const revocation = await askToRevoke(context, asked, deleteAnswersAfterMs);
+    if (!revocation.receipt_id) return reply.code(202).header('retry-after', '2').send();
+    return reply.code(204).header('ebb-receipt', revocation.receipt_id).send();
+  });
 };

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { Page } from '../../contract/page.ts';
 import { Revocation, RevocationRequest, TeamRevocationRequest } from '../../contract/revocation.ts';
-import { requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
+import { requireProject } from '../auth/require-scope.ts';
 import type { Routes } from '../http/app-type.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { invalidField, notFound } from '../http/problem-error.ts';
@@ -29,9 +29,6 @@ const answerAfterMs = 20_000;
 
 /** Revoking, and /v1/revocations: how far each is. Both can be asked while a team is being revoked. */
 export const revocationRoutes: Routes = async (app, { context }) => {
-  const whileTeamIsRevoked = { whileTeamIsRevoked: true };
-  const read = { preHandler: requireScope(context, 'projects:read', whileTeamIsRevoked) };
-  const write = { preHandler: requireScope(context, 'projects:write') };
   const response = { 200: Revocation, 202: Revocation };
 
   const answer = async (reply: FastifyReply, asked: Asked) => {
@@ -43,7 +40,7 @@ export const revocationRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/projects/:id/revoke',
-    { ...write, schema: { tags, params: Item, body: Optional(RevocationRequest), response } },
+    { schema: { tags, params: Item, body: Optional(RevocationRequest), response } },
     async ({ params: { id }, body, principal }, reply) => {
       requireProject(principal, id);
       await requireOwn('project', id, principal.teamId);
@@ -53,9 +50,8 @@ export const revocationRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/connections/:id/revoke',
-    { ...write, schema: { tags, params: Item, body: Optional(RevocationRequest), response } },
+    { schema: { tags, params: Item, body: Optional(RevocationRequest), response } },
     async ({ params: { id }, body, principal }, reply) => {
-      requireTeamToken(principal);
       await requireOwn('connection', id, principal.teamId);
       return await answer(reply, { kind: 'connection', subject: id, by: principal.keyId, ...wordOf(body) });
     },
@@ -64,11 +60,9 @@ export const revocationRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/team/revoke',
     {
-      preHandler: requireScope(context, 'team:revoke', whileTeamIsRevoked),
       schema: { tags, body: TeamRevocationRequest, response },
     },
     async ({ body, principal }, reply) => {
-      requireTeamToken(principal);
       const { teamId: subject, keyId: by } = principal;
       const team = await context.database
         .selectFrom('team')
@@ -85,9 +79,8 @@ export const revocationRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/revocations',
-    { ...read, schema: { tags, querystring: Query, response: { 200: Page(Revocation) } } },
+    { schema: { tags, querystring: Query, response: { 200: Page(Revocation) } } },
     async ({ query, principal }) => {
-      requireTeamToken(principal);
       const page = pageRequest(query);
       const rows = await listRevocations(context.database, {
         teamId: principal.teamId,
@@ -102,9 +95,8 @@ export const revocationRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/revocations/:id',
-    { ...read, schema: { tags, params: Item, response: { 200: Revocation } } },
+    { schema: { tags, params: Item, response: { 200: Revocation } } },
     async ({ params: { id }, principal }) => {
-      requireTeamToken(principal);
       const row = await revocationOfTeam(context.database, id, principal.teamId);
       if (!row) throw notFound('revocation', id);
       return representRevocation(row);

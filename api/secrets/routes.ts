@@ -5,7 +5,7 @@ import { type Secret, secret } from '../../contract/secret.ts';
 import { changedFields } from '../audit/changed-fields.ts';
 import { type Audited, recordAudit } from '../audit/record-audit.ts';
 import type { Principal } from '../auth/principal.ts';
-import { projectOfList, requireProject, requireScope } from '../auth/require-scope.ts';
+import { projectOfList, requireProject } from '../auth/require-scope.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import type { Routes } from '../http/app-type.ts';
@@ -34,8 +34,6 @@ const tags = ['secrets'];
 
 export const secretRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const read = requireScope(context, 'projects:read');
-  const write = requireScope(context, 'projects:write');
 
   const find = async (principal: Principal, id: string) => {
     const row = await findSecret(database, principal.teamId, id);
@@ -60,7 +58,7 @@ export const secretRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/secrets',
-    { preHandler: write, schema: { tags, body: secret.creation, response: { 201: secret.representation } } },
+    { schema: { tags, body: secret.creation, response: { 201: secret.representation } } },
     async (request, reply) =>
       await once(context, request, reply, async () => {
         const { project_id, name, phases = [], value } = request.body;
@@ -92,7 +90,6 @@ export const secretRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/secrets',
     {
-      preHandler: read,
       schema: { tags, querystring: PageQuery, response: { 200: Page(secret.representation) } },
     },
     async (request) => {
@@ -106,14 +103,13 @@ export const secretRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/secrets/:id',
-    { preHandler: read, schema: { tags, params: IdParams, response: { 200: secret.representation } } },
+    { schema: { tags, params: IdParams, response: { 200: secret.representation } } },
     async (request, reply) => sendSecret(reply, await find(request.principal, request.params.id)),
   );
 
   app.patch(
     '/v1/secrets/:id',
     {
-      preHandler: write,
       schema: { tags, params: IdParams, body: secret.change, response: { 200: secret.representation } },
     },
     async (request, reply) => {
@@ -135,18 +131,14 @@ export const secretRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.delete(
-    '/v1/secrets/:id',
-    { preHandler: write, schema: { tags, params: IdParams } },
-    async (request, reply) => {
-      const row = await find(request.principal, request.params.id);
-      await transact(context, async (inside) => {
-        if (await deleteSecret(inside.database, row.id))
-          await recordAudit(inside, secretEntry('secret.deleted', request.principal, row));
-      });
-      return reply.code(204).send();
-    },
-  );
+  app.delete('/v1/secrets/:id', { schema: { tags, params: IdParams } }, async (request, reply) => {
+    const row = await find(request.principal, request.params.id);
+    await transact(context, async (inside) => {
+      if (await deleteSecret(inside.database, row.id))
+        await recordAudit(inside, secretEntry('secret.deleted', request.principal, row));
+    });
+    return reply.code(204).send();
+  });
 };
 
 /** The ETag covers the value, which is not shown: who changes it must know that it is still the one he read of. */

@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import { LinkUse } from '../../contract/person.ts';
 import { OwnTeam, TeamCreation } from '../../contract/team.ts';
 import type { Routes } from '../http/app-type.ts';
-import { requirePerson } from '../people/require-person.ts';
 import { createTeam } from './create-team.ts';
 import { accept } from './invite.ts';
 import { teamsOf } from './member-store.ts';
@@ -12,12 +11,9 @@ const security = [{ session: [] }];
 
 /** The teams of who is signed in. */
 export const teamRoutes: Routes = async (app, { context }) => {
-  const preHandler = requirePerson(context);
-
   app.get(
     '/v1/teams',
     {
-      preHandler,
       schema: { tags, security, response: { 200: Type.Object({ items: Type.Array(OwnTeam) }) } },
     },
     async ({ person }) => ({ items: await teamsOf(context.database, person.personId) }),
@@ -25,14 +21,13 @@ export const teamRoutes: Routes = async (app, { context }) => {
 
   app.post(
     '/v1/teams',
-    { preHandler, schema: { tags, security, body: TeamCreation, response: { 201: OwnTeam } } },
+    { schema: { tags, security, body: TeamCreation, response: { 201: OwnTeam } } },
     async ({ person, body }, reply) => reply.code(201).send(await createTeam(context, person, body.name)),
   );
 
   app.post(
     '/v1/invitations/accept',
     {
-      preHandler,
       schema: {
         ...{ tags, security, body: LinkUse, response: { 201: OwnTeam } },
         summary: 'Join the team of an invitation to the address that one is signed in with',

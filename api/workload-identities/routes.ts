@@ -10,7 +10,7 @@ import { recordAudit } from '../audit/record-audit.ts';
 import { insertApiKey } from '../auth/api-key.ts';
 import { requireHeld } from '../auth/held-scopes.ts';
 import type { Principal } from '../auth/principal.ts';
-import { projectOfList, requireProject, requireScope, requireTeamToken } from '../auth/require-scope.ts';
+import { projectOfList, requireProject, requireTeamToken } from '../auth/require-scope.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
@@ -39,8 +39,6 @@ const tags = ['workload identities'];
 
 export const workloadIdentityRoutes: Routes = async (app, { context }) => {
   const { database } = context;
-  const read = requireScope(context, 'keys:read');
-  const write = requireScope(context, 'keys:write');
 
   const find = async (principal: Principal, id: string) => {
     const row = await findWorkloadIdentity(database, principal.teamId, id);
@@ -53,7 +51,6 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/workload-identities',
     {
-      preHandler: write,
       schema: { tags, body: workloadIdentity.creation, response: { 201: workloadIdentity.representation } },
     },
     async (request, reply) =>
@@ -85,7 +82,6 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/workload-identities',
     {
-      preHandler: read,
       schema: { tags, querystring: PageQuery, response: { 200: Page(workloadIdentity.representation) } },
     },
     async ({ query, principal }) => {
@@ -100,7 +96,6 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/workload-identities/:id',
     {
-      preHandler: read,
       schema: { tags, params: IdParams, response: { 200: workloadIdentity.representation } },
     },
     async ({ principal, params }, reply) => {
@@ -112,7 +107,6 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
   app.patch(
     '/v1/workload-identities/:id',
     {
-      preHandler: write,
       schema: {
         ...{ tags, params: IdParams, body: workloadIdentity.change },
         response: { 200: workloadIdentity.representation },
@@ -150,7 +144,7 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
 
   app.delete(
     '/v1/workload-identities/:id',
-    { preHandler: write, schema: { tags, params: IdParams } },
+    { schema: { tags, params: IdParams } },
     async ({ principal, params }, reply) => {
       const row = await find(principal, params.id);
       await transact(context, async (inside) => {

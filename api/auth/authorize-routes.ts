@@ -1,0 +1,53 @@
+import type { preHandlerAsyncHookHandler } from 'fastify';
+import type { ApiContext } from '../context.ts';
+import type { App } from '../http/app-type.ts';
+import { requirePerson } from '../people/require-person.ts';
+import { authorization } from './authorization.ts';
+import { requireBuildToken, requireScope, requireToken } from './require-scope.ts';
+import type { Rule } from './rule.ts';
+
+/**
+ * Puts before each route that is added after it the check that the table has for it. Throws for a route without a line in
+ * the table, and when the app becomes ready for a line without a route.
+ */
+export function authorizeRoutes(app: App, context: ApiContext, table = authorization): void {
+  const rules = new Map<string, Rule>(Object.values(table).flatMap((routes) => Object.entries(routes)));
+  const unused = new Set(rules.keys());
+  app.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) {
+      const name = `${method === 'HEAD' ? 'GET' : method} ${route.url}`;
+      const rule = rules.get(name);
+      if (!rule) throw new Error(`No rule says who may call ${name}. Add it to api/auth/authorization.ts.`);
+      unused.delete(name);
+      const check = checkOf(context, rule);
+      if (check) route.preHandler = [check, ...[route.preHandler ?? []].flat()];
+    }
+  });
+  app.addHook('onReady', async () => {
+    if (unused.size > 0)
+      throw new Error(`api/auth/authorization.ts has rules without a route: ${[...unused].join(', ')}.`);
+  });
+}
+
+function checkOf(context: ApiContext, rule: Rule): preHandlerAsyncHookHandler | undefined {
+  switch (rule.who) {
+    case 'anyone':
+    case 'holder':
+    case 'source host':
+      return undefined;
+    case 'person':
+      return requirePerson(context);
+    case 'team':
+      return requireScope(context, rule.scope, {
+        scopeOnOthers: rule.onOthers,
+        whileTeamIsRevoked: rule.whileRevoked,
+        wholeTeam: rule.projectTokens === 'never',
+      });
+    case 'operators':
+      return requireScope(context, rule.scope);
+    case 'runner of the build':
+      return requireBuildToken(context);
+    case 'core crew with a grant':
+      return requireToken(context);
+  }
+}
