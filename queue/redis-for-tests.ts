@@ -13,6 +13,8 @@ export interface ConfiguredRedis {
   kill(): Promise<void>;
   /** On the same port, with what is on its disk. */
   restart(): Promise<void>;
+  /** Both, with `meanwhile` in between; with `forgets` it has lost all that it knew. */
+  killAndRestart(forgets: boolean, meanwhile: () => Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,12 @@ export async function startConfiguredRedis(...settings: string[]): Promise<Confi
     url: `redis://127.0.0.1:${port}`,
     kill,
     restart,
+    async killAndRestart(forgets, meanwhile) {
+      await kill();
+      await meanwhile();
+      if (forgets) await rm(join(folder, 'appendonlydir'), { recursive: true, force: true });
+      await restart();
+    },
     async close() {
       await kill();
       await rm(folder, { recursive: true, force: true });

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startKillableRedis } from '../test/killable-redis.ts';
 import { type BuildQueue, QueueFullError } from './build-queue.ts';
+import { startConfiguredRedis } from './redis-for-tests.ts';
 import { createRedisQueue } from './redis-queue.ts';
 import { type RedisServer, startRedisServer } from './redis-server.ts';
 import { startRedis } from './test-redis.ts';
@@ -158,7 +158,7 @@ test('cancelling removes a waiting build and signals the runner of a leased one'
 });
 
 test('who began to listen while Redis was away hears what comes when it is back', async () => {
-  const redis = await startKillableRedis();
+  const redis = await startConfiguredRedis();
   const queue = await createRedisQueue({ url: redis.url });
   try {
     const signalled: string[] = [];

@@ -1,5 +1,6 @@
 import type { ApiKeyCreation, CreatedApiKey } from '../../contract/api-key.ts';
-import { hashApiKey, makeApiKey, registerApiKey } from '../auth/api-key.ts';
+import { makeApiKey, registerApiKey } from '../auth/api-key.ts';
+import { hashSecret } from '../auth/hash-secret.ts';
 import { requireHeld } from '../auth/held-scopes.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
@@ -33,7 +34,7 @@ export async function createKey(
     }
     await requireEndOfMaker(inside.database, actor, endsAt);
     const key = { teamId, name, scopes, now, endsAt, projectId: project_id };
-    const id = await registerApiKey(inside, { key, secretHash: hashApiKey(secret), actor });
+    const id = await registerApiKey(inside, { key, secretHash: hashSecret(secret), actor });
     const row = await findHeldKey(inside.database, teamId, id);
     if (!row) throw notFound('API key', id);
     return { ...toApiKey(row), secret };

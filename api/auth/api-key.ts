@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import type { Scope } from '../../contract/token.ts';
 import { type AuditContext, recordAudit } from '../audit/record-audit.ts';
@@ -7,6 +7,7 @@ import { newId } from '../db/new-id.ts';
 import type { ApiKeyKind, Schema } from '../db/schema.ts';
 import { transact } from '../db/transact.ts';
 import { endInvitationsBy } from '../teams/invitation-store.ts';
+import { hashSecret } from './hash-secret.ts';
 
 export type ApiKeyRow = Selectable<Schema['api_key']>;
 
@@ -36,7 +37,7 @@ export async function createApiKey(
   key: NewApiKey & { secret?: string | undefined },
 ): Promise<string> {
   const secret = key.secret ?? makeApiKey();
-  await insertApiKey(database, key, hashApiKey(secret));
+  await insertApiKey(database, key, hashSecret(secret));
   return secret;
 }
 
@@ -90,7 +91,7 @@ export async function findApiKey(database: Database, secret: string): Promise<Ap
   return await database
     .selectFrom('api_key')
     .selectAll()
-    .where('secret_hash', '=', hashApiKey(secret))
+    .where('secret_hash', '=', hashSecret(secret))
     .executeTakeFirst();
 }
 
@@ -124,9 +125,4 @@ export async function revokeApiKey(context: AuditContext, id: string, actor: str
     await recordAudit(inside, { teamId, action: 'api_key.revoked', actor, subject: id, detail: { name } });
     return true;
   });
-}
-
-/** What is kept of an API key. */
-export function hashApiKey(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
 }

@@ -1,9 +1,10 @@
 import { normalAddress } from '../../contract/mail-address.ts';
+import { hashSecret } from '../auth/hash-secret.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { queueLink } from '../mail/outbox.ts';
-import { hashToken, makeToken } from './one-time-token.ts';
+import { makeToken } from './one-time-token.ts';
 import { maySignIn } from './sign-up.ts';
 
 /** How long a link is good for. */
@@ -26,7 +27,7 @@ export async function askToSignIn(
       ...{
         id: newId('sin'),
         email: normalAddress(email),
-        browser_hash: hashToken(browser),
+        browser_hash: hashSecret(browser),
         token_hash: null,
       },
       ...{ created_at: at, expires_at: new Date(at.getTime() + signInSeconds * 1000), answered_at: null },
@@ -61,7 +62,7 @@ async function answer(
 ): Promise<boolean> {
   const isMailed = await maySignIn({ ...context, database: transaction }, email);
   const token = makeToken();
-  const answered = { answered_at: context.now(), ...(isMailed && { token_hash: hashToken(token) }) };
+  const answered = { answered_at: context.now(), ...(isMailed && { token_hash: hashSecret(token) }) };
   await transaction.updateTable('sign_in').set(answered).where('id', '=', id).execute();
   if (!isMailed) return false;
   const host = new URL(context.publicUrl).host;

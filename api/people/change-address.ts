@@ -1,12 +1,13 @@
 import { normalAddress } from '../../contract/mail-address.ts';
 import { recordAudit } from '../audit/record-audit.ts';
+import { hashSecret } from '../auth/hash-secret.ts';
 import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, ProblemError } from '../http/problem-error.ts';
 import { queueLink } from '../mail/outbox.ts';
 import { membershipsOf } from '../teams/member-store.ts';
-import { hashToken, makeToken } from './one-time-token.ts';
+import { makeToken } from './one-time-token.ts';
 import type { SignedIn } from './require-person.ts';
 
 const linkMs = 3_600_000;
@@ -27,7 +28,7 @@ export async function askForAddress(context: ApiContext, person: SignedIn, email
       .insertInto('address_change')
       .values({
         ...{ id: newId('adc'), person_id: person.personId, email: wanted, expires_at: expiresAt },
-        ...{ old_hash: hashToken(oldToken), new_hash: hashToken(newToken) },
+        ...{ old_hash: hashSecret(oldToken), new_hash: hashSecret(newToken) },
       })
       .execute();
     for (const [recipient, token] of [
@@ -51,7 +52,7 @@ export async function confirmAddress(
   person: SignedIn,
   token: string,
 ): Promise<{ isChanged: boolean }> {
-  const hash = hashToken(token);
+  const hash = hashSecret(token);
   return await transact(context, async (inside) => {
     const { database, now } = inside;
     const change = await database

@@ -1,10 +1,11 @@
 import type { Selectable } from 'kysely';
 import type { Session } from '../../contract/person.ts';
+import { hashSecret } from '../auth/hash-secret.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import type { Schema } from '../db/schema.ts';
-import { hashToken, makeToken } from './one-time-token.ts';
+import { makeToken } from './one-time-token.ts';
 
 type Context = Pick<ApiContext, 'database' | 'now'>;
 export type SessionRow = Selectable<Schema['session']>;
@@ -24,7 +25,7 @@ export function endOfSession({ created_at, seen_at }: Pick<SessionRow, 'created_
 export async function beginSession({ database, now }: Context, personId: string): Promise<string> {
   const at = now();
   const token = makeToken();
-  const row = { id: newId('ses'), person_id: personId, token_hash: hashToken(token) };
+  const row = { id: newId('ses'), person_id: personId, token_hash: hashSecret(token) };
   await database
     .insertInto('session')
     .values({ ...row, created_at: at, seen_at: at })
@@ -39,7 +40,7 @@ export async function useSession({ database, now }: Context, token: string) {
     .innerJoin('person', 'person.id', 'session.person_id')
     .selectAll('session')
     .select(['person.email', 'person.created_at as signed_up_at'])
-    .where('token_hash', '=', hashToken(token))
+    .where('token_hash', '=', hashSecret(token))
     .executeTakeFirst();
   const at = now();
   if (!found || found.email === null || endOfSession(found) <= at) return undefined;

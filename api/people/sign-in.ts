@@ -1,10 +1,10 @@
 import type { Person } from '../../contract/person.ts';
+import { hashSecret } from '../auth/hash-secret.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import { hashToken } from './one-time-token.ts';
 import { beginSession } from './session-store.ts';
 
 /**
@@ -20,15 +20,15 @@ export async function signIn(
     const now = inside.now();
     const used = await database
       .deleteFrom('sign_in')
-      .where('token_hash', '=', hashToken(token))
-      .where('browser_hash', '=', hashToken(browser ?? ''))
+      .where('token_hash', '=', hashSecret(token))
+      .where('browser_hash', '=', hashSecret(browser ?? ''))
       .where('expires_at', '>', now)
       .returning('email')
       .executeTakeFirst();
     if (!used) throw linkNotGood();
     const person = await findOrSignUp(database, used.email, now);
     if (earlier !== undefined)
-      await database.deleteFrom('session').where('token_hash', '=', hashToken(earlier)).execute();
+      await database.deleteFrom('session').where('token_hash', '=', hashSecret(earlier)).execute();
     return { session: await beginSession(inside, person.id), person };
   });
 }

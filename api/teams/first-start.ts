@@ -1,6 +1,7 @@
 import { teamScopes } from '../../contract/token.ts';
 import type { AuditContext } from '../audit/record-audit.ts';
-import { hashApiKey, makeApiKey, type NewApiKey, registerApiKey } from '../auth/api-key.ts';
+import { makeApiKey, type NewApiKey, registerApiKey } from '../auth/api-key.ts';
+import { hashSecret } from '../auth/hash-secret.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { operators } from './operators.ts';
@@ -30,7 +31,7 @@ export async function firstStart(
     await database.insertInto('team').values(team).execute();
     const register = async (key: Pick<NewApiKey, 'teamId' | 'scopes'>, secret = makeApiKey()) => {
       const named = { ...key, name: 'first start', now: at };
-      await registerApiKey(inside, { key: named, secretHash: hashApiKey(secret), actor: 'ebb' });
+      await registerApiKey(inside, { key: named, secretHash: hashSecret(secret), actor: 'ebb' });
       return secret;
     };
     return {

@@ -2,6 +2,7 @@ import { normalAddress } from '../../contract/mail-address.ts';
 import { scopesOfRole } from '../../contract/role.ts';
 import type { Invitation, InvitationCreation, OwnTeam } from '../../contract/team.ts';
 import { recordAudit } from '../audit/record-audit.ts';
+import { hashSecret } from '../auth/hash-secret.ts';
 import { requireHeld } from '../auth/held-scopes.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
@@ -10,7 +11,7 @@ import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, ProblemError } from '../http/problem-error.ts';
 import { queueLink } from '../mail/outbox.ts';
-import { hashToken, makeToken } from '../people/one-time-token.ts';
+import { makeToken } from '../people/one-time-token.ts';
 import { requireLivePerson } from '../people/require-live-person.ts';
 import type { SignedIn } from '../people/require-person.ts';
 import { openInvitations, toInvitation } from './invitation-store.ts';
@@ -40,7 +41,7 @@ export async function invite(
     if (context.signUp === 'closed') await requirePerson(database, email);
     await takeBackOpen(database, teamId, { email, now });
     const row = {
-      ...{ id: newId('inv'), team_id: teamId, email, role, token_hash: hashToken(token) },
+      ...{ id: newId('inv'), team_id: teamId, email, role, token_hash: hashSecret(token) },
       ...{ created_at: now, created_by: actor, expires_at: new Date(now.getTime() + goodMs) },
       ...{ accepted_at: null, revoked_at: null },
     };
@@ -65,7 +66,7 @@ export async function accept(context: ApiContext, person: SignedIn, token: strin
     const now = inside.now();
     await requireLivePerson(database, person.personId);
     const invitation = await openInvitations(database, now)
-      .where('invitation.token_hash', '=', hashToken(token))
+      .where('invitation.token_hash', '=', hashSecret(token))
       .where('invitation.email', '=', person.email)
       .executeTakeFirst();
     if (!invitation) throw notGood();

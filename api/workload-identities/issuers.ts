@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import { causeCode, TooLargeError } from '../source-hosts/rest/bounded-body.ts';
 import { AddressNotAllowedError } from '../source-hosts/rest/guarded-fetch.ts';
-import { boundedFetch, TooLargeError } from './bounded-fetch.ts';
+import { boundedFetch } from './bounded-fetch.ts';
 
 const timeoutMs = 5_000;
 const keptMs = 10 * 60_000;
@@ -62,9 +63,7 @@ async function discover(issuer: string, fetch: typeof globalThis.fetch): Promise
 
 /** Such as `ECONNREFUSED`, without the address: a stranger would learn what listens in the operator's network. */
 function reasonOf(error: Error): string {
-  const { cause, name } = error;
   if (error instanceof TooLargeError) return error.message;
-  if (cause instanceof AddressNotAllowedError) return cause.message;
-  const code = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
-  return typeof code === 'string' ? code : name;
+  if (error.cause instanceof AddressNotAllowedError) return error.cause.message;
+  return causeCode(error) ?? error.name;
 }

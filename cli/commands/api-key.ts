@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { hashApiKey, listApiKeys, makeApiKey, registerApiKey, revokeApiKey } from '../../api/auth/api-key.ts';
+import { listApiKeys, makeApiKey, registerApiKey, revokeApiKey } from '../../api/auth/api-key.ts';
+import { hashSecret } from '../../api/auth/hash-secret.ts';
 import { readDatabaseConfiguration } from '../../api/configuration.ts';
 import { connectDatabase, type Database } from '../../api/db/database.ts';
 import { requireMigrated } from '../../api/db/migrate.ts';
@@ -37,7 +38,7 @@ export function apiKeyCommand(): Command {
         const granted = options.runner ? (['runner'] as Scope[]) : parseScopes(team, options.scopes);
         const key = { teamId: row.id, name: options.name, scopes: granted, now: new Date() };
         const secret = options.hash === undefined ? makeApiKey() : undefined;
-        const secretHash = secret === undefined ? parseHash(options.hash ?? '') : hashApiKey(secret);
+        const secretHash = secret === undefined ? parseHash(options.hash ?? '') : hashSecret(secret);
         await registerApiKey(context, { key, secretHash, actor: operator });
         if (secret !== undefined) console.log(secret);
       }),
@@ -47,7 +48,7 @@ export function apiKeyCommand(): Command {
     .description('Make an API key without registering it, and show it with the hash to register.')
     .action(() => {
       const key = makeApiKey();
-      console.log(`${key}\nhash: ${hashApiKey(key).toString('hex')}`);
+      console.log(`${key}\nhash: ${hashSecret(key).toString('hex')}`);
     });
   command
     .command('list')

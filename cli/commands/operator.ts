@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Fleet, FleetChange, TeamShare, TeamShareChange } from '../../contract/share.ts';
 import { CliError } from '../cli-error.ts';
 import { clientFromEnvironment } from '../client.ts';
+import { everyItem } from '../every-page.ts';
 
 interface TeamOptions {
   weight?: number;
@@ -26,14 +27,8 @@ export function operatorCommand(): Command {
     .description('What each team gets, a line each.')
     .action(async () => {
       const client = clientFromEnvironment(process.env);
-      for (let cursor: string | null = ''; cursor !== null; ) {
-        const query: string = cursor === '' ? '' : `?cursor=${cursor}`;
-        const page: { items: TeamShare[]; next_cursor: string | null } = await client.get(
-          `/v1/operator/teams${query}`,
-        );
-        for (const share of page.items) console.log(describeTeam(share));
-        cursor = page.next_cursor;
-      }
+      for await (const share of everyItem<TeamShare>(client, '/v1/operator/teams'))
+        console.log(describeTeam(share));
     });
   command
     .command('team')

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatabase, type Database } from '../../api/db/database.ts';
+import { type ConfiguredRedis, startConfiguredRedis } from '../../queue/redis-for-tests.ts';
 import { loadOrCreateKeyFile } from '../../runner/custody/key-file.ts';
 import { startApi } from '../api-for-tests.ts';
-import { type KillableRedis, startKillableRedis } from '../killable-redis.ts';
 import { type PostgresForTests, startPostgres } from '../postgres.ts';
 import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
 import type { Link } from './plan.ts';
@@ -29,7 +29,7 @@ export interface World {
   /** The API, and the folder of its built-in source host; not by way of a proxy. */
   api: SupervisedApi & { url: string; repositories: string };
   postgres: PostgresForTests;
-  redis: KillableRedis;
+  redis: ConfiguredRedis;
   /** Not by way of a proxy. */
   database: Database;
   runners: Runners;
@@ -67,7 +67,7 @@ async function open(
   if (!process.env.EBB_CHAOS_KEEP) opened.push(() => rm(folder, { recursive: true, force: true }));
   const postgres = await startPostgres();
   opened.push(postgres.close);
-  const redis = await startKillableRedis();
+  const redis = await startConfiguredRedis();
   opened.push(redis.close);
   const proxy = async (port: number) => {
     const started = await startTcpProxy(port);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceHostError } from '../errors.ts';
+import { causeCode, readBounded, TooLargeError } from './bounded-body.ts';
 import { AddressNotAllowedError } from './guarded-fetch.ts';
 import type { HostMemory } from './host-memory.ts';
 import { type RestAnswer, restError } from './rest-error.ts';
@@ -123,24 +124,22 @@ async function send(
       const message = `Ebb does not ask ${new URL(url).origin}: ${error.cause.message}.`;
       throw new SourceHostError('refused', message, { cause: error });
     }
-    const message = `${host} cannot be reached at ${new URL(url).origin}${reasonOf(error)}. Try again.`;
+    const code = causeCode(error);
+    const reason = code === undefined ? '' : ` (${code})`;
+    const message = `${host} cannot be reached at ${new URL(url).origin}${reason}. Try again.`;
     throw new SourceHostError('unreachable', message, { cause: error });
   }
 }
 
 async function readText(response: Response, method: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) {
-      // What changes something may have done so, whatever the answer looks like.
-      const code = method === 'GET' ? 'refused' : 'unreachable';
-      throw new SourceHostError(code, `The host's answer is larger than ${maxBytes} bytes.`);
-    }
-    chunks.push(chunk);
+  try {
+    return (await readBounded(response, maxBytes)).toString('utf8');
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    // What changes something may have done so, whatever the answer looks like.
+    const code = method === 'GET' ? 'refused' : 'unreachable';
+    throw new SourceHostError(code, `The host's answer is larger than ${maxBytes} bytes.`);
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parse(text: string): unknown {
@@ -149,11 +148,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Such as ` (ECONNREFUSED)`: what fetch hides in the cause. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
-  return typeof code === 'string' ? ` (${code})` : '';
 }

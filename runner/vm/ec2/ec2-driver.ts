@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
 import { createIdentity } from '../identity.ts';
+import { createKeptVms } from '../kept-vms.ts';
 import type { VmHandle } from '../vm-handle.ts';
 import { bringUp } from './bring-up.ts';
 import type { Ec2Context } from './ec2-context.ts';
@@ -29,26 +30,15 @@ export interface Ec2DriverOptions extends Ec2Context {
 
 /** VMs on Amazon EC2: one instance a VM, launched from the template of the platform stack, ended with the VM. */
 export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
-  const running = new Set<Vm>();
+  const running = createKeptVms();
   const comingUp = new Map<Promise<Vm>, string>();
   const closing = new AbortController();
 
-  const keep = (vm: Vm): Vm => {
-    running.add(vm);
-    void vm.exited.then(() => running.delete(vm));
-    const release = async () => {
-      running.delete(vm);
-      await vm.release?.();
-    };
-    return { ...vm, release };
-  };
   const bring = async (id: string, vm: Promise<Vm>): Promise<Vm> => {
     comingUp.set(vm, id);
     return await vm.finally(() => comingUp.delete(vm));
   };
-  // Two of them may be of one VM: of a build that this runner lost and took over from itself.
-  const isMine = (id: string) =>
-    [...running].some((vm) => vm.id === id) || [...comingUp.values()].includes(id);
+  const isMine = (id: string) => running.has(id) || [...comingUp.values()].includes(id);
   const start = async (launch: VmLaunch): Promise<Vm> => {
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const identity = createIdentity({ deadmanSeconds: launch.deadmanSeconds ?? defaultDeadmanSeconds });
@@ -62,7 +52,7 @@ export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
       const { id, memoryMib, cpus, recipe = 'base' } = launch;
       const { clientKey } = identity;
       const known = { id, memoryMib, cpus, ...reached, clientKey, hostAddress, launchedAt };
-      return keep(vmOfInstance(options, { known, recipe, instance, closing: closing.signal }));
+      return running.keep(vmOfInstance(options, { known, recipe, instance, closing: closing.signal }));
     } catch (error) {
       identity.clientKey.fill(0);
       await endWhatIsThere(options, launch.id);
@@ -76,7 +66,7 @@ export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
   const adopt = async ({ image: { recipe }, driver: _, ...known }: VmHandle): Promise<Vm> => {
     try {
       const instance = await adoptInstance(options, known, closing.signal);
-      return keep(vmOfInstance(options, { known, recipe, instance, closing: closing.signal }));
+      return running.keep(vmOfInstance(options, { known, recipe, instance, closing: closing.signal }));
     } catch (error) {
       known.clientKey.fill(0);
       throw error;
@@ -94,7 +84,7 @@ export function createEc2Driver(options: Ec2DriverOptions): VmDriver {
       closing.abort(new Error('The driver is closing.'));
       await Promise.allSettled(comingUp.keys());
       try {
-        await Promise.all([...running].map((vm) => vm.destroy()));
+        await running.destroyAll();
       } finally {
         options.api.close();
       }

@@ -4,6 +4,7 @@ import type { Image } from '../../image/build-image.ts';
 import { digestParts } from '../../image/image-parts.ts';
 import type { MeasuredProgram } from '../../image/measured/measured-program.ts';
 import { type Vm, type VmDriver, VmError, type VmLaunch } from '../driver.ts';
+import { createKeptVms } from '../kept-vms.ts';
 import { adoptVm } from './adopt-vm.ts';
 import { launchVm, type QemuLaunch } from './launch-vm.ts';
 import { placeOf } from './place.ts';
@@ -44,7 +45,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
   const { runtimeDir, cacheDir, measuredProgram, template = 'auto', onTemplate } = options;
   const bootTimeoutMs =
     options.bootTimeoutMs ?? defaultBootTimeoutMs[measuredProgram ? 'measured' : 'kernel'];
-  const running = new Set<Vm>();
+  const running = createKeptVms();
   const booting = new Set<Promise<Vm>>();
   const closing = new AbortController();
   let kvm: Promise<boolean> | undefined;
@@ -69,15 +70,6 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     known.catch(() => parts.delete(image.digest));
     return known;
   };
-  const keep = (vm: Vm): Vm => {
-    running.add(vm);
-    void vm.exited.then(() => running.delete(vm));
-    const release = async () => {
-      running.delete(vm);
-      await vm.release?.();
-    };
-    return { ...vm, release };
-  };
   const start = async (launch: VmLaunch) => {
     kvm ??= probeKvm(options.image, cacheDir);
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
@@ -91,7 +83,7 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     };
     const boots = program || template === 'off' || (template === 'auto' && accelerator === 'kvm');
     const vm = boots ? await launchOnFreePort(qemuLaunch) : await restoreOrBoot(templates, qemuLaunch);
-    return keep(vm);
+    return running.keep(vm);
   };
   return {
     name: 'qemu',
@@ -109,11 +101,11 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
       });
       return known;
     },
-    adopt: async (handle) => keep(await adoptVm(join(runtimeDir, handle.id), handle)),
+    adopt: async (handle) => running.keep(await adoptVm(join(runtimeDir, handle.id), handle)),
     async close() {
       closing.abort(new Error('The driver is closing.'));
       await Promise.allSettled([...booting, templates.close()]);
-      await Promise.all([...running].map((vm) => vm.destroy()));
+      await running.destroyAll();
     },
   };
 }
