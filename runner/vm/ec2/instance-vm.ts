@@ -24,14 +24,13 @@ export function vmOfInstance(
     over.abort();
     known.clientKey.fill(0);
   };
-  const settle = (exit: VmExit) => {
+  // Who watches may see the end that was asked for before the one who asked does.
+  let killed = false;
+  const settle = () => {
     forget();
-    gone.resolve(exit);
+    gone.resolve({ code: null, signal: killed ? 'SIGKILL' : null });
   };
-  void watch(options, instance, AbortSignal.any([over.signal, closing])).then(
-    () => settle({ code: null, signal: null }),
-    () => undefined,
-  );
+  void watch(options, instance, AbortSignal.any([over.signal, closing])).then(settle, () => undefined);
   return {
     ...known,
     driver: 'ec2',
@@ -40,8 +39,9 @@ export function vmOfInstance(
     consoleTail: () => '',
     observe: (signal) => observeInstance(options, { id: instance.id, recipe }, signal),
     async destroy() {
+      killed = true;
       await endInstance(options, instance.id, { unlessAdopted: shared });
-      settle({ code: null, signal: 'SIGKILL' });
+      settle();
     },
     share() {
       shared = true;
