@@ -5,6 +5,7 @@ import { createRedisQueue } from '../../queue/redis-queue.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import type { ApiContext } from '../context.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
+import { endAttempt } from './end-attempt.ts';
 import { runSweeper, sweepOnce, type Walk } from './sweep.ts';
 import { useVm } from './use-vm.ts';
 import { insertWaiting } from './waiting-builds-for-tests.ts';
@@ -142,9 +143,72 @@ describeApi('the sweeper', (given) => {
     const id = await runningBuild('r/gone');
     await context.queue.finish(id, 'r/gone');
     await sweepOnce(context);
-    assert.equal((await read(id)).state, 'starting', 'what was claimed a moment ago is left alone');
-    await sweepOnce(later(minute));
     assert.equal((await read(id)).state, 'queued');
+  });
+
+  /** Has another runner begin the build anew, which r/1 gives up. */
+  async function beginAnew(id: string): Promise<void> {
+    const { context } = given();
+    const row = context.database.selectFrom('build').selectAll().where('id', '=', id);
+    const build = await row.executeTakeFirstOrThrow();
+    assert.ok(await endAttempt(context, build, { attempt: 1, outcome: 'lost', reason: 'The VM is gone.' }));
+    assert.equal((await context.queue.claim('r/2', minute))?.build, id);
+    const claimed = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'r/2' });
+    assert.equal(claimed.status, 200, claimed.text);
+  }
+  /** The attempt that begins while a sweep looks is r/2's, and is left to it. */
+  async function belongsToTheNext(id: string): Promise<void> {
+    const { state, attempt } = await read(id);
+    assert.deepEqual([state, attempt], ['starting', 2]);
+    assert.equal(await given().context.queue.heartbeat(id, 'r/2', minute), 'held');
+  }
+
+  test('an attempt that begins after a look at the builds that run is not taken for the one before', async () => {
+    const { queue } = given().context;
+    await sweepUntilCalm(given().context);
+    const id = await runningBuild('r/1');
+    await queue.requeue(id, 'r/1');
+    let looks = 0;
+    const look: typeof queue.look = async (builds) => {
+      const answer = await queue.look(builds);
+      looks += 1;
+      if (looks === 1) await beginAnew(id);
+      return answer;
+    };
+    await sweepOnce({ ...later(minute), queue: { ...queue, look } });
+    await belongsToTheNext(id);
+  });
+
+  test('an attempt that begins after a look at leases that ran out is not taken for the one before', async () => {
+    const { queue } = given().context;
+    await sweepUntilCalm(given().context);
+    const id = await runningBuild('r/1', 1);
+    while ((await queue.expired()).length === 0);
+    let looks = 0;
+    const expired: typeof queue.expired = async (options) => {
+      const answer = await queue.expired(options);
+      looks += 1;
+      if (looks === 1) await beginAnew(id);
+      return answer;
+    };
+    await sweepOnce({ ...later(minute), queue: { ...queue, expired } });
+    await belongsToTheNext(id);
+  });
+
+  test('what runs goes on when Redis loses everything in the middle of a round', async () => {
+    const { queue } = given().context;
+    await sweepUntilCalm(given().context);
+    const id = await runningBuild('r/1');
+    let looks = 0;
+    const look: typeof queue.look = async (builds) => {
+      if (looks === 0) await flushRedis();
+      looks += 1;
+      return await queue.look(builds);
+    };
+    await sweepUntilCalm({ ...later(minute), queue: { ...queue, look } });
+    const { state, attempt } = await read(id);
+    assert.deepEqual([state, attempt], ['starting', 1]);
+    assert.equal(await queue.heartbeat(id, 'r/1', minute), 'held');
   });
 
   test('a build whose VM is said to be gone is lost, though its runner holds the lease', async () => {

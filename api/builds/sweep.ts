@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BuildQueue } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
 import { applyShares } from '../shares/apply-shares.ts';
@@ -29,12 +30,12 @@ export interface Walk {
  * Gives whether the next should follow at once: Redis lost something, and not all of it is put back yet.
  */
 export async function sweepOnce(context: ApiContext, walk: Walk = newWalk()): Promise<boolean> {
-  const progress = await context.queue.walk(walk.name, false);
-  if (progress === 'begun') walk.waitingAfter = '';
-  const redisLost = progress !== 'done';
+  const loss = watchForLoss(context.queue, walk);
+  await loss.lookAgain();
   await applyShares(context);
-  const allRunning = await sweepRunning(context, { redisLost });
+  const allRunning = await sweepRunning(context, { redisLost: loss.lookAgain });
   await sweepExpired(context);
+  const { redisLost, inTheMiddle } = loss;
   // Otherwise the walk puts all back, in the order in which they came.
   if (!redisLost) await sweepNewest(context);
   walk.waitingAfter = await sweepWaiting(context, walk.waitingAfter);
@@ -42,8 +43,29 @@ export async function sweepOnce(context: ApiContext, walk: Walk = newWalk()): Pr
   await loseBuildsWithoutVm(context);
   await signMissingReceipts(context);
   if (!redisLost) return false;
-  const throughAll = walk.waitingAfter === '' && allRunning;
+  const throughAll = walk.waitingAfter === '' && allRunning && !inTheMiddle;
   return !throughAll || (await context.queue.walk(walk.name, true)) !== 'done';
+}
+
+/** Asks, as often as in a round it matters, whether Redis lost something; then the walk begins anew. */
+function watchForLoss(queue: Pick<BuildQueue, 'walk'>, walk: Walk) {
+  let looks = 0;
+  const loss = {
+    redisLost: false,
+    /** Whether that was found out when the round had looked at something. */
+    inTheMiddle: false,
+    async lookAgain(): Promise<boolean> {
+      const progress = await queue.walk(walk.name, false);
+      if (progress === 'begun') {
+        walk.waitingAfter = '';
+        loss.inTheMiddle ||= looks > 0;
+      }
+      looks += 1;
+      loss.redisLost ||= progress !== 'done';
+      return loss.redisLost;
+    },
+  };
+  return loss;
 }
 
 function newWalk(): Walk {
