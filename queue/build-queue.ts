@@ -97,7 +97,7 @@ export interface BuildQueue {
   handOver(build: string, holder: string, place?: string): Promise<boolean>;
   /**
    * Extends the lease, and says again from which `place` the VM can be taken over, if it is shared; `cancel` asks the holder
-   * to stop. `taken` says that another one took the build over from it, `lost`
+   * to stop, also for a minute after the build was forgotten under it. `taken` says that another one took the build over from it, `lost`
    * that it is leased to somebody who begins anew, or to nobody, `absent` that Redis knows nothing of the build: if it lost its
    * memory, the sweeper gives the lease back.
    */

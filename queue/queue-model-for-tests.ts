@@ -22,6 +22,8 @@ export class QueueModel {
   #teams = new Map<string, { limit: number; paused: boolean }>();
   #fleet = { limit: Number.POSITIVE_INFINITY, drained: false };
   #order = 0;
+  /** Those that were leased when they were forgotten. */
+  #over = new Set<string>();
 
   enqueue(entry: QueueEntry, concurrency: number, priority: number): void {
     if (this.#builds.has(entry.build)) return;
@@ -104,12 +106,13 @@ export class QueueModel {
   }
 
   forget(build: string): void {
+    if (this.#builds.get(build)?.holder !== undefined) this.#over.add(build);
     this.#builds.delete(build);
   }
 
   heartbeat(build: string, holder: string): 'held' | 'cancel' | 'taken' | 'lost' | 'absent' {
     const known = this.#builds.get(build);
-    if (!known) return 'absent';
+    if (!known) return this.#over.has(build) ? 'cancel' : 'absent';
     if (known.holder !== holder) return known.before?.includes(holder) ? 'taken' : 'lost';
     known.runsOut = false;
     return known.cancelled ? 'cancel' : 'held';

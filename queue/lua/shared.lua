@@ -10,6 +10,7 @@
 --   leases       sorted set: leased builds, by the deadline of the lease in milliseconds
 --   lines        set: projects with builds that wait
 --   order, clock, waiting: counters
+--   over:B       there for a minute when a leased build was forgotten
 --   sweeper      who sweeps
 --   walked       the run of Redis in which the sweeper has been through everything, or the walk that is under way
 --
