@@ -72,6 +72,12 @@ export const BuildClaim = Type.Object(
           'Who may have held the lease until it ran out, to go on with the attempt where that one left.',
       }),
     ),
+    handed_over: Type.Optional(
+      Type.Boolean({
+        description:
+          'With `takes_over`: the last of them gave the build away. Otherwise it counts as lost; a build that is taken over from too many lost runners ends.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -83,13 +83,14 @@ export interface BuildQueue {
   share(build: string, holder: string, place: string): Promise<boolean>;
   /**
    * Leases a build whose lease has run out and that was shared at this place, to go on with it; `takenFrom` held it
-   * since it was claimed, one after the other. Undefined when there is none, and for one that is to be cancelled.
+   * since it was claimed, one after the other, and `handedOver` says that the last of them gave it away. Undefined when
+   * there is none, and for one that is to be cancelled.
    */
   takeOver(
     holder: string,
     leaseMs: number,
     place: string,
-  ): Promise<(QueueEntry & { takenFrom: string[] }) | undefined>;
+  ): Promise<(QueueEntry & { takenFrom: string[]; handedOver: boolean }) | undefined>;
   /**
    * Has the lease run out now, for somebody to take the build over, at `place` if that is given. False when it is not this
    * holder's.

@@ -10,6 +10,7 @@ interface Known extends QueueEntry {
   place?: string;
   /** Who it was taken from. */
   before?: string[];
+  handedOver?: boolean;
 }
 
 /**
@@ -59,6 +60,7 @@ export class QueueModel {
     delete known.holder;
     delete known.place;
     delete known.before;
+    delete known.handedOver;
     return true;
   }
 
@@ -70,7 +72,7 @@ export class QueueModel {
   }
 
   tookOver(
-    taken: (QueueEntry & { takenFrom: string[] }) | undefined,
+    taken: (QueueEntry & { takenFrom: string[]; handedOver: boolean }) | undefined,
     { holder, place, runsOut }: { holder: string; place: string; runsOut: boolean },
   ): void {
     const may = [...this.#builds.values()].filter(
@@ -83,14 +85,14 @@ export class QueueModel {
     const known = may.find(({ build }) => build === taken.build);
     assert.ok(known?.holder, `${taken.build} must not be taken over now`);
     const before = [...(known.before ?? []), known.holder];
-    assert.deepEqual(taken.takenFrom, before);
-    Object.assign(known, { holder, runsOut, before });
+    assert.deepEqual([taken.takenFrom, taken.handedOver], [before, known.handedOver ?? false]);
+    Object.assign(known, { holder, runsOut, before, handedOver: false });
   }
 
   handOver(build: string, holder: string): boolean {
     const known = this.#builds.get(build);
     if (known?.holder !== holder) return false;
-    known.runsOut = true;
+    Object.assign(known, { runsOut: true, handedOver: true });
     return true;
   }
 

@@ -253,7 +253,7 @@ test('a build whose holder is gone is taken over from its place by one runner, b
   assert.equal(await queue.share('b1', 'r1', 'here'), true);
   assert.equal(await queue.takeOver('r2', minute, 'elsewhere'), undefined);
   const both = await Promise.all(['r2', 'r3'].map((holder) => queue.takeOver(holder, minute, 'here')));
-  assert.deepEqual(both.filter(Boolean), [{ ...entry('b1'), takenFrom: ['r1'] }]);
+  assert.deepEqual(both.filter(Boolean), [{ ...entry('b1'), takenFrom: ['r1'], handedOver: false }]);
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'taken');
   assert.equal(await queue.claim('r4', minute), undefined, 'the project is at its limit all the while');
   assert.equal(await queue.finish('b1', both[0] ? 'r2' : 'r3'), true);

@@ -57,7 +57,13 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     async takeOver(holder, leaseMs, place) {
       const answer = (await scripts.take_over(holder, leaseMs, place)) as string[] | null;
       const entry = toEntry(answer);
-      return entry && { ...entry, takenFrom: (answer?.[3] ?? '').split('\n') };
+      return (
+        entry && {
+          ...entry,
+          takenFrom: (answer?.[3] ?? '').split('\n'),
+          handedOver: answer?.[4] === '1',
+        }
+      );
     },
     handOver: async (build, holder, place = '') => (await scripts.hand_over(build, holder, place)) === 1,
     heartbeat: async (build, holder, leaseMs, place = '') =>

@@ -2,6 +2,7 @@
 local build, holder, place = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('HGET', key('entry:' .. build), 'holder') ~= holder then return 0 end
 if place ~= '' then redis.call('HSET', key('entry:' .. build), 'place', place) end
+redis.call('HSET', key('entry:' .. build), 'handed', 1)
 redis.call('ZADD', key('leases'), now(), build)
 redis.call('PUBLISH', key('work'), '')
 return 1

@@ -6,7 +6,7 @@ if not entry[1] then return 0 end
 local deadline = tonumber(redis.call('ZSCORE', key('leases'), build) or '0')
 if entry[1] ~= holder and deadline > now() then return 0 end
 end_lease(build, entry[3], entry[2])
-redis.call('HDEL', key('entry:' .. build), 'holder', 'since', 'place', 'before')
+redis.call('HDEL', key('entry:' .. build), 'holder', 'since', 'place', 'before', 'handed')
 wait_in_line(build, entry[2], entry[4], entry[5])
 refresh(entry[2])
 return 1

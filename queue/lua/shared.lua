@@ -1,6 +1,6 @@
 -- Put before each script. All keys share the hash tag of the prefix, so that they live in one slot of a cluster.
 --   entry:B      hash: project, team, order, priority, expected (seconds), holder and since (while leased), place (from where
---                its VM can be taken over), before (who it was taken from, a line each), cancel
+--                its VM can be taken over), before (who it was taken from, a line each), handed (by its holder), cancel
 --   line:P       sorted set: builds of a project that wait, by priority and order of arrival
 --   project:P    hash: team, limit (how many may be leased at once), leased, next (virtual time from which it is due)
 --   ready:T      sorted set: projects of a team that have work and room, by virtual start

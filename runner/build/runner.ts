@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueEntry } from '../../queue/build-queue.ts';
-import { ControlPlaneError } from './control-plane.ts';
+import { ControlPlaneError, type Taken } from './control-plane.ts';
 import { holdLease, leaseMs } from './hold-lease.ts';
 import { runBuild } from './run-build.ts';
 import type { RunnerContext } from './runner-context.ts';
@@ -28,34 +28,34 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
   }
 }
 
-type Claimed = QueueEntry & { takenFrom?: string[]; place?: string };
+type Claimed = QueueEntry & { taken?: Taken; place?: string };
 
 /** Builds that lost their runner come before those that wait. */
 async function claim({ queue, driver }: RunnerContext, holder: string): Promise<Claimed | undefined> {
   const place = await driver.place?.();
   const taken = place === undefined ? undefined : await queue.takeOver(holder, leaseMs, place);
-  if (taken && place !== undefined) return { ...taken, place };
+  if (taken && place !== undefined) return { ...taken, taken, place };
   return await queue.claim(holder, leaseMs);
 }
 
 /** Runs a claimed build under its lease. The lease ends here in every case but a lost one, or runs out for another runner. */
 async function serve(
   context: RunnerContext,
-  { build, takenFrom, place }: Claimed,
+  { build, taken, place }: Claimed,
   holder: string,
 ): Promise<void> {
   const { queue, controlPlane, log } = context;
   const ended = new AbortController();
-  let sharedAt = takenFrom && place;
+  let sharedAt = taken && place;
   const lease = holdLease(context, { build, holder, sharedAt: () => sharedAt }, ended.signal);
   // A signal that has listeners lives as long as what it follows, and the runner's own go on.
   const over = new AbortController();
   const signal = AbortSignal.any([lease.signal, context.handOver, context.signal, over.signal]);
-  let end: 'finish' | 'hand over' | 'run out' = takenFrom ? 'run out' : 'finish';
+  let end: 'finish' | 'hand over' | 'run out' = taken ? 'run out' : 'finish';
   try {
-    const specification = await controlPlane.claim(build, holder, signal, takenFrom);
+    const specification = await controlPlane.claim(build, holder, signal, taken);
     end = 'finish';
-    log.info({ build, attempt: specification.attempt, takenFrom }, 'build claimed');
+    log.info({ build, attempt: specification.attempt, takenFrom: taken?.takenFrom }, 'build claimed');
     const reports = controlPlane.build(specification);
     const onShared = async (place: string) => {
       sharedAt = place;
@@ -65,7 +65,7 @@ async function serve(
           log.warn({ build, error: String(error) }, 'no other runner can take this build over'),
         );
     };
-    if (takenFrom && place !== undefined) await onShared(place);
+    if (taken && place !== undefined) await onShared(place);
     if ((await runBuild(context, specification, reports, signal, { onShared })) === 'left') end = 'hand over';
     log.info({ build }, end === 'finish' ? 'build done' : 'build left to another runner');
   } catch (error) {
