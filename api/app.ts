@@ -113,12 +113,7 @@ export async function buildApp(
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
-  await limitRates(app, rateLimits, (token) =>
-    context.signer.verifyToken(token).then(
-      () => true,
-      () => false,
-    ),
-  );
+  await limitRates(app, rateLimits, async (token) => (await context.tokens.verify(token)) !== undefined);
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

@@ -4,6 +4,7 @@ import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { memberPrincipal } from '../teams/member-principal.ts';
 import { operators } from '../teams/operators.ts';
+import type { TokenClaims } from '../token-keys/token-claims.ts';
 import { bearerChallenge } from './bearer-challenge.ts';
 import { findKey, isGood } from './find-key.ts';
 import type { Principal } from './principal.ts';
@@ -60,13 +61,12 @@ async function claimedPrincipal(context: ApiContext, request: FastifyRequest): P
       'Send an access token: Authorization: Bearer …; POST /v1/token gives one for an API key. People sign in at /sign-in.',
     );
   }
-  const claims = await context.signer.verifyToken(token).catch(() => {
-    throw unauthorized(
-      'invalid_token',
-      'The access token is not valid or has expired. Get a new one at POST /v1/token.',
-    );
-  });
-  return toPrincipal(claims);
+  const claims = await context.tokens.verify(token);
+  if (claims) return toPrincipal(claims);
+  throw unauthorized(
+    'invalid_token',
+    'The access token is not valid or has expired. Get a new one at POST /v1/token.',
+  );
 }
 
 /** The project that token or key are limited to. */
@@ -89,21 +89,17 @@ async function requireLiveProject(context: ApiContext, projectId: string): Promi
 }
 
 /** Who a token was given to, by its verified claims. */
-export function toPrincipal(claims: Record<string, unknown>): Principal {
-  const text = (name: string) => (typeof claims[name] === 'string' ? (claims[name] as string) : undefined);
-  const project = text('project');
-  const build = text('build');
-  const granted = (text('scope') ?? '').split(' ');
+export function toPrincipal(claims: TokenClaims): Principal {
+  const { sub, jti, team, project, build, attempt, lease, renewed } = claims;
+  const granted = claims.scope.split(' ');
   return {
-    keyId: text('sub') ?? '',
-    ...(typeof claims.jti === 'string' ? { tokenId: claims.jti } : {}),
-    teamId: text('team') ?? '',
+    ...{ keyId: sub, tokenId: jti, teamId: team },
     scopes: knownScopes.filter((scope) => granted.includes(scope)),
-    ...(claims.renewed === true ? { isRenewed: true } : {}),
-    ...(project ? { projectId: project } : {}),
-    ...(build ? { buildId: build } : {}),
-    ...(typeof claims.attempt === 'number' ? { attempt: claims.attempt } : {}),
-    ...(typeof claims.lease === 'string' ? { leaseHolder: claims.lease } : {}),
+    ...(renewed && { isRenewed: true }),
+    ...(project !== undefined && { projectId: project }),
+    ...(build !== undefined && { buildId: build }),
+    ...(attempt !== undefined && { attempt }),
+    ...(lease !== undefined && { leaseHolder: lease }),
   };
 }
 

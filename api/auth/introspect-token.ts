@@ -18,7 +18,7 @@ export async function introspectToken(
   asker: Principal,
   token: string,
 ): Promise<Introspection> {
-  const claims = await context.signer.verifyToken(token).catch(() => undefined);
+  const claims = await context.tokens.verify(token);
   if (!claims) return inactive;
   const claimed = toPrincipal(claims);
   if (claimed.teamId !== asker.teamId || claimed.buildId !== undefined) return inactive;
@@ -28,9 +28,9 @@ export async function introspectToken(
   const { projectId } = principal;
   return {
     ...{ active: true, token_type: 'Bearer', scope: principal.scopes.join(' ') },
-    ...{ client_id: claimed.keyId, sub: claimed.keyId, jti: String(claims.jti) },
-    ...{ iss: String(claims.iss), aud: String(claims.aud), iat: Number(claims.iat) },
-    exp: Math.min(Number(claims.exp), ...[key.token_ends_at, key.ends_at].flatMap(toSeconds)),
+    ...{ client_id: claimed.keyId, sub: claimed.keyId, jti: claims.jti },
+    ...{ iss: claims.iss, aud: claims.aud, iat: claims.iat },
+    exp: Math.min(claims.exp, ...[key.token_ends_at, key.ends_at].flatMap(toSeconds)),
     ...(projectId !== undefined && { project_id: projectId }),
   };
 }
