@@ -5,6 +5,7 @@ import { grantUseRoutes } from './access-grants/use-routes.ts';
 import { apiKeyRoutes } from './api-keys/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { authorizeRoutes } from './auth/authorize-routes.ts';
+import { introspectionRoute } from './auth/introspection-route.ts';
 import { authRoutes } from './auth/routes.ts';
 import { buildPageRoute } from './builds/build-page.ts';
 import { buildRoutes } from './builds/routes.ts';
@@ -43,6 +44,7 @@ const bodyLimit = 1024 * 1024;
 const concepts = [
   healthRoutes,
   authRoutes,
+  introspectionRoute,
   connectionRoutes,
   projectRoutes,
   deployKeyRoutes,
@@ -111,12 +113,7 @@ export async function buildApp(
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
-  await limitRates(app, rateLimits, (token) =>
-    context.signer.verifyToken(token).then(
-      () => true,
-      () => false,
-    ),
-  );
+  await limitRates(app, rateLimits, async (token) => (await context.tokens.verify(token)) !== undefined);
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

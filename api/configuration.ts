@@ -61,7 +61,10 @@ const ApiEnvironment = Type.Object({
     Type.String({ description: "Folder of the API's own keys, mode 0700; made when it is empty." }),
   ),
   EBB_TOKEN_KEY: Type.Optional(
-    Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs tokens, private Ed25519 JWK.' }),
+    Type.String({
+      description:
+        'Instead of EBB_KEYS_DIR: the first key that signs tokens, private Ed25519 JWK; later ones are in the database, sealed.',
+    }),
   ),
   EBB_RECEIPT_KEY: Type.Optional(
     Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs receipts, private Ed25519 JWK.' }),

@@ -8,6 +8,7 @@ import type { ApiMetrics } from './metrics/api-metrics.ts';
 import type { SignUp } from './people/sign-up.ts';
 import type { Signer } from './signing/signer.ts';
 import type { SourceHosts } from './source-hosts/source-hosts.ts';
+import type { TokenSigner } from './token-keys/token-signer.ts';
 
 /** All that the control plane works with; `server.ts` is given it, tests make their own. */
 export interface ApiContext {
@@ -19,6 +20,8 @@ export interface ApiContext {
   fetch: typeof globalThis.fetch;
   auditRefusal: RefusalAudit;
   signer: Signer;
+  /** Signs and verifies access tokens. */
+  tokens: TokenSigner;
   /** Where people and source hosts reach this API, without a slash at the end. */
   publicUrl: string;
   now: () => Date;

@@ -21,6 +21,8 @@ import { localKind } from './source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
 import { createSourceHosts, type HostKind } from './source-hosts/source-hosts.ts';
 import { firstStart } from './teams/first-start.ts';
+import { ensureTokenKey } from './token-keys/rotate-token-key.ts';
+import { createTokenSigner } from './token-keys/token-signer.ts';
 
 /** The control plane for one test file: a real Redis and source host, PGlite in memory unless a server is given. `kinds` are source hosts besides `local`. */
 export async function openTestContext(
@@ -41,11 +43,9 @@ export async function openTestContext(
   });
   const database = await openDatabase(location ?? { folder: 'memory://', loadFrom: await pgliteTemplate() });
   const mails: Mail[] = [];
-  const signer = createSigner({
-    tokenKey: privateJwk(),
-    receiptKey: privateJwk(),
-    issuer: 'http://ebb.test',
-  });
+  const signer = createSigner({ receiptKey: privateJwk() });
+  const tokenKeys = { database, sealing: custody.tokenKeySealing, now: () => new Date() };
+  await ensureTokenKey(tokenKeys, privateJwk());
   const context: ApiContext = {
     database,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
@@ -62,6 +62,7 @@ export async function openTestContext(
     custody,
     fetch: globalThis.fetch,
     signer,
+    tokens: createTokenSigner({ ...tokenKeys, issuer: 'http://ebb.test' }),
     publicUrl: 'http://ebb.test',
     now: () => new Date(),
     stopping: new AbortController().signal,

@@ -42,6 +42,8 @@ import { createGuardedFetch } from '../api/source-hosts/rest/guarded-fetch.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
 import { reportStatuses } from '../api/statuses/report-statuses.ts';
 import { firstStart } from '../api/teams/first-start.ts';
+import { ensureTokenKey, forgetTokenKeys, rotateOldTokenKey } from '../api/token-keys/rotate-token-key.ts';
+import { createTokenSigner } from '../api/token-keys/token-signer.ts';
 import { connectRedis } from '../queue/redis-connection.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { CliError } from './cli-error.ts';
@@ -132,7 +134,9 @@ async function open(
     keyWrapper: await openKeyWrapper(configuration),
     hookMasterKey: keys.hookMasterKey,
   });
-  const signer = createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL });
+  const signer = createSigner(keys);
+  const tokenKeys = { database, sealing: custody.tokenKeySealing, now: () => new Date() };
+  await ensureTokenKey(tokenKeys, keys.tokenKey);
   const fetch = createGuardedFetch(sourceHostNetworks(configuration));
   const context: ApiContext = {
     database,
@@ -149,6 +153,7 @@ async function open(
     fetch,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     signer,
+    tokens: createTokenSigner({ ...tokenKeys, issuer: configuration.EBB_PUBLIC_URL }),
     publicUrl: configuration.EBB_PUBLIC_URL,
     signUp: configuration.EBB_SIGN_UP,
     now: () => new Date(),
@@ -246,6 +251,10 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     every(30, 'the look at the rotation of the key-encryption key', () =>
       finishKeyEncryptionRotation(context),
     ),
+    every(60, 'the rotation of the key that signs tokens', async () => {
+      await rotateOldTokenKey({ ...context, sealing: context.custody.tokenKeySealing });
+      await forgetTokenKeys(context);
+    }),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];
 }

@@ -28,6 +28,7 @@ import { revokeCommand } from './commands/revoke.ts';
 import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { teamKeyCommand } from './commands/team-key.ts';
+import { tokenKeyCommand } from './commands/token-key.ts';
 import { verifyCommand } from './commands/verify.ts';
 
 const program = new Command('ebb')
@@ -50,6 +51,7 @@ for (const command of [
   keysCommand,
   keyEncryptionCommand,
   apiKeyCommand,
+  tokenKeyCommand,
   teamKeyCommand,
   memberCommand,
   runnerCommand,

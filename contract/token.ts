@@ -83,7 +83,8 @@ export const TokenResponse = Type.Object({
 export type TokenResponse = Static<typeof TokenResponse>;
 
 /**
- * POST /v1/token/revoke and /v1/token/renew, form-encoded: who holds a token may end it, or keep a renewable one alive.
+ * POST /v1/token/revoke, /v1/token/renew and /v1/token/introspect, form-encoded: who holds a token may end it, or keep a
+ * renewable one alive; its team may look at it.
  * A revocation is answered with 200 whatever the token is.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7009
@@ -92,3 +93,26 @@ export const HeldToken = Type.Object({
   token: Type.String({ description: 'The access token.', maxLength: 8192 }),
   token_type_hint: Type.Optional(Type.String({ maxLength: 100 })),
 });
+
+/**
+ * What POST /v1/token/introspect says of an access token. Of one that is not good any more, is not of the asker's team or
+ * is none it says `active: false` and no more.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7662#section-2.2
+ */
+export const Introspection = Type.Object({
+  active: Type.Boolean({ description: 'Whether it is a good token of your team now.' }),
+  scope: Type.Optional(Type.String({ description: 'Scopes that it has now, separated by spaces.' })),
+  client_id: Type.Optional(Type.String({ description: 'Id of the API key that it was given to.' })),
+  token_type: Type.Optional(Type.Literal('Bearer')),
+  exp: Type.Optional(
+    Type.Integer({ description: 'When it ends, in seconds since 1970; of a renewable one unless renewed.' }),
+  ),
+  iat: Type.Optional(Type.Integer({ description: 'When it was given, in seconds since 1970.' })),
+  sub: Type.Optional(Type.String({ description: 'The same as client_id.' })),
+  aud: Type.Optional(Type.String()),
+  iss: Type.Optional(Type.String()),
+  jti: Type.Optional(Type.String({ description: 'Id of the token, as the audit trail names it.' })),
+  project_id: Type.Optional(Type.String({ description: 'The project that it is limited to.' })),
+});
+export type Introspection = Static<typeof Introspection>;

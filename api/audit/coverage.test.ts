@@ -125,6 +125,7 @@ const reported = 'what a runner tells of its own build stands in the build and i
 const cases: Record<string, Case> = {
   'POST /v1/token': { action: 'token.issued', run: () => keyIdOf('admin') },
   'POST /v1/token/renew': 'a token that is renewed was issued as one, which is recorded',
+  'POST /v1/token/introspect': 'it tells of a token and changes nothing',
   'POST /v1/token/revoke': {
     action: 'token.revoked',
     async run() {

@@ -113,6 +113,7 @@ export const authorization: Readonly<Record<string, Readonly<Record<Route, Rule>
     'POST /v1/token': holder,
     'POST /v1/token/renew': holder,
     'POST /v1/token/revoke': holder,
+    'POST /v1/token/introspect': ofTeam('keys:read'),
   },
   People: {
     'POST /v1/sign-in': anyone,

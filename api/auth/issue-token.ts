@@ -32,7 +32,7 @@ export async function issueToken(
   const isRenewed = asked.renewable === 'true';
   const jti = randomUUID();
   if (isRenewed) await beginRenewable(context, jti);
-  const access_token = await context.signer.signToken(
+  const access_token = await context.tokens.sign(
     { ...claims, jti, ...(isRenewed && { renewed: true }) },
     isRenewed ? longestLifetimeSeconds : lifetimeSeconds,
   );

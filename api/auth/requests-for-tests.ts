@@ -31,6 +31,7 @@ export const bodies: Partial<Record<Route, (things: Things) => object>> = {
     ...{ commit: 'a'.repeat(40), commands: ['true'] },
   }),
   'POST /v1/api-keys': ({ project }) => ({ project_id: project, name: 'new', scopes: ['builds:read'] }),
+  'POST /v1/token/introspect': () => ({ token }),
   'POST /v1/workload-identities': ({ project }) => ({
     ...{ ...trust, project_id: project, name: 'new', scopes: ['builds:read'] },
   }),

@@ -2,6 +2,7 @@ import formbody from '@fastify/formbody';
 import { Type } from 'typebox';
 import { HeldToken, TokenRequest, TokenResponse, tokenExchange } from '../../contract/token.ts';
 import type { Routes } from '../http/app-type.ts';
+import { publicKeysKeptSeconds } from '../token-keys/times.ts';
 import { exchangeToken } from '../workload-identities/exchange-token.ts';
 import { createIssuers } from '../workload-identities/issuers.ts';
 import { findApiKey } from './api-key.ts';
@@ -72,8 +73,9 @@ export const authRoutes: Routes = async (app, { context }) => {
     '/.well-known/jwks.json',
     { schema: { tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] } },
     async (_request, reply) => {
-      reply.header('cache-control', 'public, max-age=300');
-      return context.signer.jwks();
+      const keys = [...(await context.tokens.published()), ...context.signer.jwks().keys];
+      reply.header('cache-control', `public, max-age=${publicKeysKeptSeconds}, must-revalidate`);
+      return { keys };
     },
   );
 };

@@ -295,6 +295,14 @@ export interface Schema {
     finished_at: Date | null;
   };
   key_release: { project_id: string; digest: string };
+  token_key: {
+    kid: string;
+    x: string;
+    sealed_private_key: Uint8Array | null;
+    published_at: Date;
+    signs_from: Date;
+    signs_until: Date | null;
+  };
   token_end: { id: string; ends_at: Date; forget_at: Date };
   idempotency_key: {
     api_key_id: string;
