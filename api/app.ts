@@ -36,7 +36,9 @@ import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { operatorShareRoutes } from './shares/operator-routes.ts';
 import { teamShareRoutes } from './shares/team-routes.ts';
+import { invitationRoutes } from './teams/invitation-routes.ts';
 import { memberRoutes } from './teams/member-routes.ts';
+import { ownTeamRoutes } from './teams/own-team-routes.ts';
 import { teamRoutes } from './teams/routes.ts';
 import { workloadIdentityRoutes } from './workload-identities/routes.ts';
 
@@ -66,7 +68,9 @@ const concepts = [
   peopleRoutes,
   linkPageRoutes,
   teamRoutes,
+  ownTeamRoutes,
   memberRoutes,
+  invitationRoutes,
   operatorRoutes,
   operatorShareRoutes,
   teamShareRoutes,

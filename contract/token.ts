@@ -15,6 +15,7 @@ export const teamScopes = [
   'keys:write',
   'members:read',
   'members:write',
+  'owners:write',
   'team:revoke',
 ] as const;
 

@@ -342,6 +342,19 @@ const cases: Record<string, Case> = {
     action: 'invitation.revoked',
     run: () => remove('invitation', '/v1/team/invitations'),
   },
+  'PATCH /v1/team': {
+    action: 'team.changed',
+    run: () => change('/v1/team', { limit_by_team: 50 }),
+  },
+  'DELETE /v1/team': 'it revokes the team as POST /v1/team/revoke does, whose entry is shown below',
+  'POST /v1/team/members': {
+    action: 'invitation.created',
+    run: async () =>
+      (await make('invited', '/v1/team/members', { email: 'alan@example.com', role: 'viewer' })).replace(
+        'mem_',
+        'inv_',
+      ),
+  },
   'POST /v1/teams': byPerson,
   'POST /v1/invitations/accept': byPerson,
   'PATCH /v1/team/members/{id}': byPerson,

@@ -133,10 +133,15 @@ export const authorization: Readonly<Record<string, Readonly<Record<Route, Rule>
     'GET /v1/teams': person,
     'POST /v1/teams': person,
     'POST /v1/invitations/accept': person,
+    'GET /v1/team': ofTeam('projects:read', whileRevoked),
+    'PATCH /v1/team': ofTeam('projects:write'),
+    'DELETE /v1/team': ofTeam('team:revoke', whileRevoked),
+    'POST /v1/team/members': ofTeam('members:write'),
     'GET /v1/team/members': ofTeam('members:read'),
+    'GET /v1/team/members/:id': ofTeam('members:read'),
     'PATCH /v1/team/members/:id': ofTeam('members:write'),
-    // Who leaves by himself needs no more than to be there.
-    'DELETE /v1/team/members/:id': ofTeam('members:read', { onOthers: 'members:write' }),
+    // Who leaves by himself needs no more than to be there; also a team that he revoked.
+    'DELETE /v1/team/members/:id': ofTeam('members:read', { onOthers: 'members:write', whileRevoked: true }),
     'POST /v1/team/invitations': ofTeam('members:write'),
     'GET /v1/team/invitations': ofTeam('members:read'),
     'DELETE /v1/team/invitations/:id': ofTeam('members:write'),

@@ -41,6 +41,8 @@ export const bodies: Partial<Record<Route, (things: Things) => object>> = {
   'POST /v1/person/email-confirmation': () => ({ token }),
   'POST /v1/teams': () => ({ name: 'new' }),
   'POST /v1/invitations/accept': () => ({ token }),
+  'PATCH /v1/team': () => ({}),
+  'POST /v1/team/members': () => ({ email: 'new@example.com', role: 'viewer' }),
   'PATCH /v1/team/members/:id': () => ({ role: 'viewer' }),
   'POST /v1/team/invitations': () => ({ email, role: 'viewer' }),
   'PATCH /v1/operator/teams/:id': () => ({}),

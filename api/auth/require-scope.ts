@@ -37,7 +37,8 @@ export function requireScope(
   };
 }
 
-function requireHolds(principal: Principal, scope: Scope): void {
+/** 403 when the token lacks the scope. */
+export function requireHolds(principal: Principal, scope: Scope): void {
   if (principal.scopes.includes(scope)) return;
   throw new ProblemError(
     403,

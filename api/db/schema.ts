@@ -30,6 +30,8 @@ export interface Schema {
     build_limit: Generated<number | null>;
     paused_by_operator: Generated<string | null>;
     paused_by_team: Generated<string | null>;
+    limit_by_team: Generated<number | null>;
+    deletion_protection: Generated<boolean>;
   };
   fleet: { one: Generated<boolean>; build_limit: number | null; drained: Generated<boolean> };
   api_key: {

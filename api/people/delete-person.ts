@@ -20,8 +20,8 @@ export async function deletePerson(context: ApiContext, { personId, email }: Sig
     const memberships = await membershipsOf(database, personId);
     const ownerless: string[] = [];
     for (const member of memberships) {
-      const isLive = await lockMembers(database, member.team_id);
-      if (isLive && (await isLastOwner(database, member)))
+      const team = await lockMembers(database, member.team_id);
+      if (team === 'live' && (await isLastOwner(database, member)))
         ownerless.push(await teamName(database, member.team_id));
     }
     if (ownerless.length > 0) throw lastOwner(ownerless.join(' and '));

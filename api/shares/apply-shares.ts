@@ -14,6 +14,7 @@ export async function applyShares({ database, queue }: ApiContext): Promise<void
       or([
         eb('weight', '<>', 1),
         eb('build_limit', 'is not', null),
+        eb('limit_by_team', 'is not', null),
         eb('paused_by_operator', 'is not', null),
         eb('paused_by_team', 'is not', null),
         exists(
@@ -59,7 +60,14 @@ async function atOnce({ log }: ApiContext, apply: () => Promise<void>): Promise<
   });
 }
 
-function inQueue({ weight, build_limit: limit, paused_by_operator, paused_by_team }: ShareRow): TeamShare {
+function inQueue({
+  weight,
+  build_limit,
+  limit_by_team,
+  paused_by_operator,
+  paused_by_team,
+}: ShareRow): TeamShare {
   const paused = paused_by_operator !== null || paused_by_team !== null;
-  return { weight, paused, ...(limit === null ? {} : { limit }) };
+  const limit = Math.min(build_limit ?? Infinity, limit_by_team ?? Infinity);
+  return { weight, paused, ...(Number.isFinite(limit) && { limit }) };
 }

@@ -7,6 +7,7 @@ export interface ShareRow {
   id: string;
   weight: number;
   build_limit: number | null;
+  limit_by_team: number | null;
   paused_by_operator: string | null;
   paused_by_team: string | null;
 }
@@ -15,7 +16,7 @@ export interface ShareRow {
 export function selectShares(database: Database) {
   return database
     .selectFrom('team')
-    .select(['id', 'weight', 'build_limit', 'paused_by_operator', 'paused_by_team'])
+    .select(['id', 'weight', 'build_limit', 'limit_by_team', 'paused_by_operator', 'paused_by_team'])
     .where('name', '<>', operators)
     .where('revoked_at', 'is', null);
 }
@@ -40,17 +41,19 @@ export function toTeamShare({
   id,
   weight,
   build_limit,
+  limit_by_team,
   paused_by_operator,
   paused_by_team,
 }: ShareRow): TeamShare {
   return {
-    ...{ id, weight, limit: build_limit, paused_by_operator },
+    ...{ id, weight, limit: build_limit, limit_by_team, paused_by_operator },
     paused_by_team: paused_by_team !== null,
   };
 }
 
-export function toOwnShare({ weight, build_limit, paused_by_operator, paused_by_team }: ShareRow): OwnShare {
-  return { weight, limit: build_limit, paused_by_operator, paused_by_team };
+export function toOwnShare({ weight, build_limit, ...others }: ShareRow): OwnShare {
+  const { limit_by_team, paused_by_operator, paused_by_team } = others;
+  return { weight, limit: build_limit, limit_by_team, paused_by_operator, paused_by_team };
 }
 
 export async function readFleet(database: Database): Promise<Fleet> {

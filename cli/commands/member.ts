@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
+import type { Invitation } from '../../contract/invitation.ts';
 import { roles } from '../../contract/role.ts';
-import type { Invitation, TeamMember } from '../../contract/team.ts';
+import type { TeamMember } from '../../contract/team-member.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { everyItem } from '../every-page.ts';
 
@@ -24,11 +25,8 @@ export function memberCommand(): Command {
     .description('Show the members, and who is invited.')
     .action(async () => {
       const client = clientFromEnvironment(process.env);
-      for await (const { id, role, email } of everyItem<TeamMember>(client, '/v1/team/members'))
-        console.log([id, role, email].join('  '));
-      for await (const invitation of everyItem<Invitation>(client, '/v1/team/invitations'))
-        if (isOpen(invitation))
-          console.log([invitation.id, invitation.role, invitation.email, '(invited)'].join('  '));
+      for await (const { id, role, email, status } of everyItem<TeamMember>(client, '/v1/team/members'))
+        console.log([id, role, email, ...(status === 'invited' ? ['(invited)'] : [])].join('  '));
     });
   command
     .command('remove')
@@ -40,8 +38,4 @@ export function memberCommand(): Command {
       console.log(`ebb: ${id} is removed`);
     });
   return command;
-}
-
-function isOpen({ accepted_at, revoked_at, expires_at }: Invitation): boolean {
-  return accepted_at === null && revoked_at === null && expires_at > new Date().toISOString();
 }
