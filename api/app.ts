@@ -27,6 +27,7 @@ import { createValidatorCompiler } from './http/validation.ts';
 import { keyEncryptionRoutes } from './key-encryption/routes.ts';
 import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
+import { githubRoutes } from './people/github/routes.ts';
 import { linkPageRoutes } from './people/link-page.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
@@ -62,6 +63,7 @@ const concepts = [
   workloadIdentityRoutes,
   apiKeyRoutes,
   peopleRoutes,
+  githubRoutes,
   linkPageRoutes,
   teamRoutes,
   memberRoutes,

@@ -23,6 +23,7 @@ import { statements as sweepByPage } from './migrations/0021-sweep-by-page.ts';
 import { statements as workloadIdentities } from './migrations/0022-workload-identities.ts';
 import { statements as people } from './migrations/0023-people.ts';
 import { statements as given } from './migrations/0024-what-builds-were-given.ts';
+import { statements as githubSignIn } from './migrations/0025-github-sign-in.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -51,6 +52,7 @@ export const migrations = [
   { name: '0022-workload-identities', statements: workloadIdentities },
   { name: '0023-people', statements: people },
   { name: '0024-what-builds-were-given', statements: given },
+  { name: '0025-github-sign-in', statements: githubSignIn },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

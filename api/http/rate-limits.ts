@@ -29,6 +29,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Counts an authenticated request. Throws 429 when its API key made too many. */
     limitKey(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+    /** Counts an attempt to sign in elsewhere. Throws 429 when there were too many from where it comes. */
+    limitSignIn(request: FastifyRequest): Promise<void>;
     /** Counts a request for a mail. Throws 429 when there were too many for its address, or from where it comes. */
     limitMail(request: FastifyRequest, email: string): Promise<void>;
   }
@@ -93,6 +95,16 @@ function limitMails(app: App): void {
   const byOrigin = app.createRateLimit({
     ...{ ...settings, max: mailsPerOrigin },
     keyGenerator: ({ ip }) => `mail-from:${addressOf(ip)}`,
+  });
+  const attempts = app.createRateLimit({
+    ...{ ...settings, max: mailsPerOrigin },
+    keyGenerator: ({ ip }) => `sign-in-from:${addressOf(ip)}`,
+  });
+  app.decorate('limitSignIn', async (request) => {
+    const limit = await attempts(request);
+    if (limit.isAllowed || !limit.isExceeded) return;
+    const detail = `More than ${limit.max} attempts to sign in were begun within a quarter of an hour. Go on in ${limit.ttlInSeconds} s.`;
+    throw tooMany('too_many_attempts', detail, limit.ttlInSeconds);
   });
   app.decorateRequest('mailTo', '');
   app.decorate('limitMail', async (request, email) => {
