@@ -28,6 +28,7 @@ import { keyEncryptionRoutes } from './key-encryption/routes.ts';
 import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
 import { githubRoutes } from './people/github/routes.ts';
+import { isKnownBrowser } from './people/known-browser.ts';
 import { linkPageRoutes } from './people/link-page.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
@@ -113,12 +114,14 @@ export async function buildApp(
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
-  await limitRates(app, rateLimits, (token) =>
-    context.signer.verifyToken(token).then(
-      () => true,
-      () => false,
-    ),
-  );
+  await limitRates(app, rateLimits, {
+    isSigned: (token) =>
+      context.signer.verifyToken(token).then(
+        () => true,
+        () => false,
+      ),
+    isKnownBrowser: (request, email) => isKnownBrowser(context, request, email),
+  });
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

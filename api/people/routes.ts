@@ -7,6 +7,7 @@ import { askToSignIn, signInSeconds } from './ask-to-sign-in.ts';
 import { askForAddress, confirmAddress } from './change-address.ts';
 import { readCookie, setCookie } from './cookies.ts';
 import { deletePerson } from './delete-person.ts';
+import { rememberBrowser } from './known-browser.ts';
 import { readPerson } from './read-person.ts';
 import { requireMailer } from './require-mailer.ts';
 import { requireSameOrigin } from './require-same-origin.ts';
@@ -57,6 +58,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
       });
       setCookie(context, reply, 'sign_in', { value: '', maxAgeSeconds: 0 });
       setCookie(context, reply, 'session', { value: session, maxAgeSeconds: sessionCookieSeconds });
+      rememberBrowser(context, reply, who.email);
       return reply.code(201).send(who);
     },
   );
