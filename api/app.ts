@@ -28,6 +28,8 @@ import { createValidatorCompiler } from './http/validation.ts';
 import { keyEncryptionRoutes } from './key-encryption/routes.ts';
 import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
+import { githubRoutes } from './people/github/routes.ts';
+import { isKnownBrowser } from './people/known-browser.ts';
 import { linkPageRoutes } from './people/link-page.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
@@ -66,6 +68,7 @@ const concepts = [
   workloadIdentityRoutes,
   apiKeyRoutes,
   peopleRoutes,
+  githubRoutes,
   linkPageRoutes,
   teamRoutes,
   ownTeamRoutes,
@@ -117,7 +120,10 @@ export async function buildApp(
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
-  await limitRates(app, rateLimits, async (token) => (await context.tokens.verify(token)) !== undefined);
+  await limitRates(app, rateLimits, {
+    isSigned: async (token) => (await context.tokens.verify(token)) !== undefined,
+    isKnownBrowser: (request, email) => isKnownBrowser(context, request, email),
+  });
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

@@ -1,8 +1,9 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { kmsProblems } from '../contract/custody/kms-variables.ts';
-import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
+import { isLoopback, isPlainHttp, postgresProblems, redisProblems } from '../contract/transport-security.ts';
 import { certificateProblems } from '../contract/verified-tls.ts';
 import { smtpUrlProblems } from './mail/smtp-address.ts';
+import { githubProblems } from './people/github/github-problems.ts';
 import { toEd25519, toMasterKey, toPublicKeys } from './signing/api-keys.ts';
 import { parseNetworks } from './source-hosts/rest/guarded-fetch.ts';
 
@@ -28,6 +29,7 @@ export function unsafeProblems(values: Values): string[] {
     ...databaseProblems(values),
     ...mailProblems(values),
     ...signUpProblems(values),
+    ...githubProblems(values),
     ...judge('EBB_SOURCE_HOST_NETWORKS', networkProblems),
     ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
     ...wrappingProblems(values),
@@ -67,7 +69,7 @@ function mailProblems(values: Values): string[] {
 function signUpProblems(values: Values): string[] {
   const { EBB_SIGN_UP: signUp, EBB_SMTP_URL: smtp, EBB_MAIL_TO_LOG: toLog, EBB_PUBLIC_URL: url } = values;
   if (signUp === undefined || signUp === 'closed') return [];
-  const isReadable = url?.startsWith('http:') && URL.canParse(url) && !isLoopback(new URL(url).hostname);
+  const isReadable = isPlainHttp(url);
   return [
     ...(smtp || toLog === 'true'
       ? []

@@ -121,6 +121,27 @@ test('people sign up where mails go out and cookies cannot be read on their way'
   assert.equal(readApiConfiguration(basis).EBB_SIGN_UP, 'closed');
 });
 
+test('people sign in by GitHub with an app’s id and secret, a mail for the first time, and TLS all the way', () => {
+  const app = { EBB_GITHUB_CLIENT_ID: 'Iv1.8a61f9b3a7aba766', EBB_GITHUB_CLIENT_SECRET: 'hush-hush' };
+  const given = { ...basis, ...app, EBB_MAIL_TO_LOG: 'true' };
+  const said = (changes: NodeJS.ProcessEnv) => {
+    const [first = ''] = problems({ ...given, ...changes });
+    assert.ok(!first.includes('hush'));
+    return first;
+  };
+  assert.deepEqual(problems(given), []);
+  assert.equal(readApiConfiguration(given).EBB_GITHUB_URL, 'https://github.com');
+  assert.equal(said({ EBB_GITHUB_URL: 'https://github.example.com' }), '');
+  assert.match(said({ EBB_GITHUB_CLIENT_SECRET: '' }), /go together/);
+  assert.match(said({ EBB_GITHUB_CLIENT_ID: '' }), /go together/);
+  assert.match(said({ EBB_GITHUB_CLIENT_SECRET: 'hush hush' }), /^EBB_GITHUB_CLIENT_SECRET must match/);
+  assert.match(said({ EBB_MAIL_TO_LOG: 'false' }), /first time is sent a mail/);
+  assert.match(said({ EBB_GITHUB_URL: 'http://github.example.com' }), /^EBB_GITHUB_URL is http/);
+  for (const url of ['https://github.com/', 'https://github.com/login', 'https://a@github.com', 'github.com'])
+    assert.match(said({ EBB_GITHUB_URL: url }), /^EBB_GITHUB_URL must match/, url);
+  assert.match(said({ EBB_PUBLIC_URL: 'http://ebb.example.com' }), /read people’s cookies/);
+});
+
 test('a file that cannot be read is one problem and not two', () => {
   const { EBB_KEYS_DIR: _, ...keyless } = basis;
   const absent = problems({ ...keyless, ...keys, EBB_TOKEN_KEY: '', EBB_TOKEN_KEY_FILE: '/nowhere' });

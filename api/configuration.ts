@@ -132,6 +132,24 @@ const ApiEnvironment = Type.Object({
     description:
       'Who may sign up by e-mail: open for everybody, invited for who was invited to a team, closed for nobody more.',
   }),
+  EBB_GITHUB_CLIENT_ID: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9._-]{1,100}$',
+      description: 'Client id of an OAuth app at GitHub, so that people sign in by GitHub.',
+    }),
+  ),
+  EBB_GITHUB_CLIENT_SECRET: Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,200}$',
+      description: 'Its client secret; EBB_GITHUB_CLIENT_SECRET_FILE names a file.',
+    }),
+  ),
+  EBB_GITHUB_URL: Type.String({
+    format: 'uri',
+    pattern: '^https?://[^/?#@]+$',
+    default: 'https://github.com',
+    description: 'Where that app is: the address of a GitHub Enterprise, without a slash at the end.',
+  }),
   EBB_MIGRATE: Type.Boolean({
     default: true,
     description: 'false when `ebb migrate` and `ebb first-team` prepare the database instead of the start.',

@@ -5,6 +5,7 @@ import type { Custody } from './custody/custody.ts';
 import type { Database } from './db/database.ts';
 import type { Mailer } from './mail/mailer.ts';
 import type { ApiMetrics } from './metrics/api-metrics.ts';
+import type { GithubLogin } from './people/github/github-login.ts';
 import type { SignUp } from './people/sign-up.ts';
 import type { Signer } from './signing/signer.ts';
 import type { SourceHosts } from './source-hosts/source-hosts.ts';
@@ -33,4 +34,6 @@ export interface ApiContext {
   /** Where mails go; absent where none can be sent. */
   mailer?: Mailer | undefined;
   signUp: SignUp;
+  /** Signing in by GitHub; absent where the operator did not configure it. */
+  github?: GithubLogin | undefined;
 }

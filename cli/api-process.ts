@@ -28,6 +28,7 @@ import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
 import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
 import { createApiMetrics } from '../api/metrics/api-metrics.ts';
 import { mailSignInLinks } from '../api/people/ask-to-sign-in.ts';
+import { createGithubLogin, type GithubLogin } from '../api/people/github/github-login.ts';
 import { forgetSessions } from '../api/people/session-store.ts';
 import { finishRemovals } from '../api/reconciler/finish-removals.ts';
 import { noticeRemovals } from '../api/reconciler/notice-removals.ts';
@@ -156,6 +157,7 @@ async function open(
     tokens: createTokenSigner({ ...tokenKeys, issuer: configuration.EBB_PUBLIC_URL }),
     publicUrl: configuration.EBB_PUBLIC_URL,
     signUp: configuration.EBB_SIGN_UP,
+    github: githubOf(configuration, fetch),
     now: () => new Date(),
     stopping: stop,
     log,
@@ -214,6 +216,13 @@ function mailerOf(
 ): Mailer | undefined {
   if (url && from) return createSmtpMailer({ url, from, ...(ca ? { ca } : {}) });
   return toLog ? createLogMailer(log) : undefined;
+}
+
+function githubOf(
+  { EBB_GITHUB_CLIENT_ID: id, EBB_GITHUB_CLIENT_SECRET: secret, EBB_GITHUB_URL: site }: ApiConfiguration,
+  fetch: typeof globalThis.fetch,
+): GithubLogin | undefined {
+  return id && secret ? createGithubLogin({ site, clientId: id, clientSecret: secret, fetch }) : undefined;
 }
 
 function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {

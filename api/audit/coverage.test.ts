@@ -364,6 +364,9 @@ const cases: Record<string, Case> = {
   'POST /v1/session': ofPerson,
   'DELETE /v1/session': ofPerson,
   'DELETE /v1/sessions/{id}': ofPerson,
+  'POST /v1/person/github': 'it only begins: the account is connected, with an entry, when GitHub leads back',
+  'DELETE /v1/person/github':
+    'a person does it, by a session, with an entry: api/people/github/connecting.test.ts',
   'POST /v1/person/email-change': ofPerson,
   'POST /v1/person/email-confirmation': byPerson,
   'POST /v1/team/revoke': ofTeam,

@@ -30,6 +30,8 @@ export interface Custody {
   tokenKeySealing(kid: string): Buffer;
   /** The key that seals the link of a mail until it is sent, 32 bytes, derived and never stored; the caller wipes it. */
   mailKey(mailId: string): Buffer;
+  /** The key of the mark by which browsers are known to an address, 32 bytes, derived; the caller wipes it. */
+  knownBrowserKey(): Buffer;
 }
 
 /**
@@ -59,6 +61,7 @@ export function createCustody(options: { keyWrapper: KeyWrapper; hookMasterKey: 
     logWrappingKey: (id) => derive(`ebb log key ${id}`),
     mailKey: (id) => derive(`ebb mail link ${id}`),
     tokenKeySealing: tokenKeySealing(derive),
+    knownBrowserKey: () => derive('ebb known browser'),
   };
 }
 

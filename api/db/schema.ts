@@ -13,6 +13,7 @@ import type { Obstacle, Revocation } from '../../contract/revocation.ts';
 import type { Role } from '../../contract/role.ts';
 import type { Scope } from '../../contract/token.ts';
 import type { VmExit, VmReport } from '../../contract/vm.ts';
+import type { GithubAccount } from '../people/github/github-account.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
 /** What an API key is: one that somebody holds, or what stands for a workload or a member and is ended as keys are. */
@@ -222,6 +223,22 @@ export interface Schema {
     created_at: Date;
     expires_at: Date;
     answered_at: Date | null;
+    github: Generated<GithubAccount | null>;
+  };
+  github_account: {
+    person_id: string;
+    site: string;
+    github_id: string;
+    login: string;
+    connected_at: Date;
+  };
+  github_attempt: {
+    id: string;
+    state_hash: Uint8Array;
+    browser_hash: Uint8Array;
+    site: string;
+    session_id: string | null;
+    expires_at: Date;
   };
   address_change: {
     id: string;

@@ -209,7 +209,7 @@ describeApi('signing in', (given) => {
   test('the cookie is out of reach for scripts, other sites, other hosts and connections without TLS', async () => {
     given().context.publicUrl = 'https://ebb.test';
     const browser = await browserOf(given(), somebody());
-    assert.deepEqual([...browser.cookies.keys()], ['__Host-ebb_session']);
+    assert.deepEqual([...browser.cookies.keys()].sort(), ['__Host-ebb_known', '__Host-ebb_session']);
     const asked = await openBrowser(given()).call('POST', '/v1/sign-in', { email: somebody() });
     const attributes = String(asked.headers['set-cookie']).split('; ').slice(1).sort();
     assert.deepEqual(attributes, ['HttpOnly', 'Max-Age=900', 'Path=/', 'SameSite=Lax', 'Secure']);
@@ -269,7 +269,7 @@ describeApi('signing in', (given) => {
     assert.equal((await laptop.call('GET', '/v1/person', undefined, old)).status, 401);
     const last = { cookie: cookieOf(laptop) };
     assert.equal((await laptop.call('DELETE', '/v1/session')).status, 204);
-    assert.equal(laptop.cookies.size, 0);
+    assert.deepEqual([...laptop.cookies.keys()], ['ebb_known']);
     assert.equal((await laptop.call('GET', '/v1/person', undefined, last)).status, 401, 'after sign-out');
   });
 
@@ -322,23 +322,6 @@ describeApi('signing in', (given) => {
       ],
     );
     assert.equal((await browser.call('GET', '/v1/person')).body.email, mine);
-  });
-
-  test('whoever asks for too many links is told when to go on, for an address of somebody or nobody', async () => {
-    signUp('closed');
-    const email = somebody();
-    const statuses = [];
-    for (let asked = 0; asked < 6; asked += 1) {
-      const { status } = await send(given(), {
-        ...{ method: 'POST', url: '/v1/sign-in', remoteAddress: `203.0.113.${asked}` },
-        ...{
-          headers: { origin: 'http://ebb.test' },
-          payload: { email: asked % 2 ? email : email.toUpperCase() },
-        },
-      });
-      statuses.push(status);
-    }
-    assert.deepEqual(statuses, [202, 202, 202, 202, 202, 429]);
   });
 
   test('the pages that links lead to run their own script alone, and tell no token to anybody', async () => {
