@@ -1,6 +1,7 @@
 import type { Build } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
+import { gather } from '../db/gather.ts';
 import type { PageRequest } from '../http/page.ts';
 import type { BuildRow } from './state-machine.ts';
 import { waitingReason } from './waiting-reason.ts';
@@ -38,13 +39,19 @@ export async function findBuild(
   teamId: string,
   id: string,
 ): Promise<BuildRow | undefined> {
-  return await database
-    .selectFrom('build')
-    .selectAll()
-    .where('id', '=', id)
-    .where('team_id', '=', teamId)
-    .executeTakeFirst();
+  const row = await findAnyBuild(database, id);
+  return row?.team_id === teamId ? row : undefined;
 }
+
+/** Of whatever team, for who knows already that it may be read. */
+export const findAnyBuild = gather(
+  async (database, ids: string[]) => {
+    const rows = await database.selectFrom('build').selectAll().where('id', 'in', ids).execute();
+    const found = new Map(rows.map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id));
+  },
+  (id) => id,
+);
 
 /** Newest first. */
 export async function listBuilds(
