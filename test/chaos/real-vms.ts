@@ -4,13 +4,15 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startEbbProcess } from '../../cli/dev/child-process.ts';
-import { isAlive, type ProcessIdentity } from '../../contract/process-identity.ts';
-import type { VmNetwork } from './cause-chaos.ts';
+import { endProcess, isAlive, type ProcessIdentity } from '../../contract/process-identity.ts';
+import type { VmsAtRisk } from './cause-chaos.ts';
 import type { RunnerProcess } from './runners.ts';
 import type { RunnerSetting } from './world.ts';
 
 /** VMs of QEMU, by `ebb runner` as people run it, as the test sees them. */
-export interface RealVms extends VmNetwork {
+export interface RealVms extends VmsAtRisk {
+  /** How many of a runner wait for builds at most. */
+  idleOfRunner: number;
   startRunner(setting: RunnerSetting): Promise<RunnerProcess>;
   /** Where VMs say that they deploy. */
   ledgerPort: number;
@@ -18,9 +20,12 @@ export interface RealVms extends VmNetwork {
   close(): Promise<void>;
 }
 
+const idleOfRunner = 2;
+
 interface Owner {
   runner: ProcessIdentity;
   qemu?: ProcessIdentity;
+  shared?: boolean;
 }
 
 /** @param ledger file that gets a line for each deployment */
@@ -45,30 +50,33 @@ export async function startRealVms(folder: string, ledger: string): Promise<Real
     );
     return found.flat();
   };
+  const kill = async (part: number) => {
+    const all = await owners();
+    const victim = all[Math.floor(part * all.length)];
+    if (victim) await endProcess(victim.qemu);
+  };
   const signalAll = async (signal: NodeJS.Signals) => {
     for (const { qemu } of await owners()) if (await isAlive(qemu)) process.kill(qemu.pid, signal);
   };
   return {
+    idleOfRunner,
     ledgerPort: (server.address() as AddressInfo).port,
-    startRunner: ({ name, apiUrl, redisUrl, keyFile, folder: logs }) =>
+    startRunner: ({ environment, logFile }) =>
       startRunner(
         {
-          EBB_RUNNER_NAME: name,
-          EBB_API_URL: apiUrl,
-          EBB_REDIS_URL: redisUrl,
-          EBB_RUNNER_KEY_FILE: join(logs, 'runner', 'runner.key'),
-          EBB_KEY_ENCRYPTION_KEY_FILE: keyFile,
+          ...environment,
+          EBB_POOL_MAX: String(idleOfRunner),
           EBB_CACHE_DIR: resolve('.ebb/cache'),
           EBB_RUNTIME_DIR: runtimeDir,
         },
-        join(logs, `${name}.log`),
+        logFile,
       ),
     /** A connection to a VM is as good as the VM: what breaks here is the VM itself. */
-    cut: async () => {
-      const [first] = await owners();
-      if (first) process.kill(first.qemu.pid, 'SIGKILL');
-    },
+    cut: () => kill(0),
+    kill,
     delay: (milliseconds) => signalAll(milliseconds > 0 ? 'SIGSTOP' : 'SIGCONT'),
+    sharedOf: async (pid) =>
+      (await owners()).filter(({ owner }) => owner.shared && owner.runner.pid === pid).length,
     async census() {
       const all = await owners();
       const alive = await Promise.all(all.map(({ owner }) => isAlive(owner.runner)));
