@@ -6,15 +6,19 @@ import type { World } from './world.ts';
 
 const delayMs = 2_000;
 const delayLastsMs = 5_000;
-const busyWithinMs = 10_000;
+const busyWithinMs = 30_000;
+// The queue knows it by then, too.
+const sharingMs = 200;
+// On a machine that starts things slowly a run would be nothing but restarts: what is up again is left alone for as long as
+// it was away, and what the API needs to start is there while it starts for longer than this.
+const restMs = 3_000;
+const startsWithinMs = 5_000;
 
 /** The VMs and the network to them. */
 export interface VmsAtRisk {
   /** Cuts the power of the VM at this part of their row, from 0 to 1. */
   kill(part: number): Promise<void>;
   cut(): Promise<void> | void;
-  /** How many VMs of a runner may be adopted by another one, by the runner's process. */
-  sharedOf(pid: number): Promise<number>;
   delay(milliseconds: number): Promise<void> | void;
 }
 
@@ -53,22 +57,29 @@ export async function causeChaos(
     await at(moment);
     const from = Date.now();
     if (fault.kind === 'cancel') await cancel(fault.build);
-    else if (!(await oneAtATime(victimOf(fault), () => inflict(world, vms, fault)))) return;
+    else if (isNeeded(world, fault) || !(await oneAtATime(victimOf(fault), () => inflict(world, vms, fault))))
+      return;
     inflicted.push({ fault, from, to: Date.now() });
   });
   await Promise.all([...creations, ...faults]);
   return { accepted, inflicted };
 }
 
-/** Nothing is done to what is away, or has something done to it, already; gives whether it was done. */
+/** Nothing is done to what is away, or came back just now, or has something done to it; gives whether it was done. */
 function createOneAtATime() {
   const underWay = new Set<string>();
   return async (victim: string, work: () => Promise<void>): Promise<boolean> => {
     if (underWay.has(victim)) return false;
     underWay.add(victim);
-    await work().finally(() => underWay.delete(victim));
+    const from = performance.now();
+    await work();
+    setTimeout(() => underWay.delete(victim), Math.max(restMs, performance.now() - from)).unref();
     return true;
   };
+}
+
+function isNeeded({ api }: World, { kind }: Fault): boolean {
+  return (kind === 'kill_postgres' || kind === 'kill_redis') && api.awayMs() > startsWithinMs;
 }
 
 function victimOf(fault: Fault): string {
@@ -83,10 +94,10 @@ async function inflict(world: World, vms: VmsAtRisk, fault: Fault): Promise<void
     case 'kill_api':
       return await world.api.killAndRestart(fault.backAfter);
     case 'kill_runner':
-      if (fault.busy) await untilBusy(world, vms, fault.runner);
+      if (fault.busy) await untilBusy(world, fault.runner);
       return await world.runners.killAndRestart(fault.runner, fault.backAfter);
     case 'replace_runner':
-      if (fault.busy) await untilBusy(world, vms, fault.runner);
+      if (fault.busy) await untilBusy(world, fault.runner);
       return await world.runners.replace(fault.runner);
     case 'freeze_runner':
       return await world.runners.freeze(fault.runner, fault.lasts);
@@ -107,7 +118,19 @@ async function inflict(world: World, vms: VmsAtRisk, fault: Fault): Promise<void
   }
 }
 
-async function untilBusy({ runners }: World, vms: VmsAtRisk, runner: number): Promise<void> {
+/** Waits until the runner has a build that another one can go on with. */
+async function untilBusy({ runners, database }: World, runner: number): Promise<void> {
+  const isBusy = () =>
+    database
+      .selectFrom('build')
+      .select('id')
+      .where('state', '=', 'running')
+      .where('vm_handle', 'is not', null)
+      .where('lease_holder', 'like', `${runners.nameOf(runner)}/%`)
+      .executeTakeFirst()
+      // PostgreSQL may be away.
+      .catch(() => undefined);
   const until = performance.now() + busyWithinMs;
-  while (performance.now() < until && (await vms.sharedOf(runners.pidOf(runner))) === 0) await sleep(100);
+  while (performance.now() < until && !(await isBusy())) await sleep(100);
+  await sleep(sharingMs);
 }

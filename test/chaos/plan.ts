@@ -31,9 +31,12 @@ export interface Plan {
 
 const longestRestartMs = 3_000;
 // Longer than a lease, and than a stand-in for a VM lives without heartbeat.
-const longestFreezeMs = 40_000;
+const longestFreezeMs = 60_000;
 
-/** Pure: a seed gives the same plan for ever. Builds come one by one and in bursts. */
+/**
+ * Pure: a seed gives the same plan for ever. Builds come one by one and in bursts. First a runner is killed and another one
+ * replaced while they build, without which a run would be worth little.
+ */
 export function makePlan(options: {
   seed: number;
   builds: number;
@@ -74,8 +77,13 @@ export function makePlan(options: {
       plan.builds.push({ at, project: below(options.projects) });
   };
   const burst = Math.ceil(options.builds / 15);
-  order(0, 2 * burst);
-  for (let at = 500; at < options.lastsMs; at += 500 + below(2_500)) {
+  order(0, 3 * burst);
+  const first: Fault[] = [
+    { kind: 'kill_runner', runner: 0, backAfter: backAfter(), busy: true },
+    { kind: 'replace_runner', runner: 1, busy: true },
+  ];
+  plan.faults.push(...first.map((fault) => ({ at: 0, fault })));
+  for (let at = 3_000; at < options.lastsMs; at += 500 + below(2_500)) {
     if (random() < 1 / (makers.length + 1)) order(at, burst);
     else plan.faults.push({ at, fault: oneOf(makers)() });
   }

@@ -25,7 +25,6 @@ const idleOfRunner = 2;
 interface Owner {
   runner: ProcessIdentity;
   qemu?: ProcessIdentity;
-  shared?: boolean;
 }
 
 /** @param ledger file that gets a line for each deployment */
@@ -75,8 +74,6 @@ export async function startRealVms(folder: string, ledger: string): Promise<Real
     cut: () => kill(0),
     kill,
     delay: (milliseconds) => signalAll(milliseconds > 0 ? 'SIGSTOP' : 'SIGCONT'),
-    sharedOf: async (pid) =>
-      (await owners()).filter(({ owner }) => owner.shared && owner.runner.pid === pid).length,
     async census() {
       const all = await owners();
       const alive = await Promise.all(all.map(({ owner }) => isAlive(owner.runner)));

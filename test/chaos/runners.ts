@@ -17,7 +17,7 @@ const patienceMs = 30_000;
 /** Keeps a number of runners at work, whatever is done to them. */
 export interface Runners {
   readonly count: number;
-  pidOf(index: number): number;
+  nameOf(index: number): string;
   killAndRestart(index: number, backAfterMs: number): Promise<void>;
   /** Asks it to stop, as a deployment does, and starts another one when it is gone. */
   replace(index: number): Promise<void>;
@@ -78,7 +78,7 @@ export async function superviseRunners(
   };
   return {
     ...{ count, fates, crashes },
-    pidOf: (index) => runnerAt(index).pid,
+    nameOf: (index) => runnerAt(index).name,
     killAndRestart: (index, backAfterMs) =>
       track(
         (async () => {

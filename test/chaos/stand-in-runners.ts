@@ -22,7 +22,6 @@ export interface StandInVms {
   cut(): Promise<void>;
   delay(milliseconds: number): Promise<void>;
   kill(part: number): Promise<void>;
-  sharedOf(pid: number): Promise<number>;
   census(): ReturnType<VmHost['census']>;
   close(): Promise<void>;
 }
@@ -46,7 +45,6 @@ export async function startStandInVms(ledger: string, logFile: string): Promise<
       };
     },
     cut: () => callVmHost(url, 'cut'),
-    sharedOf: (pid) => callVmHost(url, `shared/${pid}`),
     kill: (part) => callVmHost(url, `kill/${part}`),
     delay: (milliseconds) => callVmHost(url, `delay/${milliseconds}`),
     census: () => callVmHost(url, 'census'),

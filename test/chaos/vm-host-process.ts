@@ -18,7 +18,6 @@ const calls: Record<string, (request: IncomingMessage, id: string) => unknown> =
   reap: () => host.reap(),
   census: () => host.census(),
   kill: (_, part) => host.cutPower(Number(part)),
-  shared: (_, pid) => host.sharedOf(Number(pid)),
   cut: () => host.cutConnections(),
   delay: (_, milliseconds) => host.delayConnections(Number(milliseconds)),
 };

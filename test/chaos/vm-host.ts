@@ -25,7 +25,7 @@ interface StandIn {
 const bootMs = 200;
 // Longer than a lease, so that there is time to take a VM over, and shorter than the longest time that a runner of a long
 // plan is stopped for.
-const deadmanMs = 30_000;
+const deadmanMs = 45_000;
 // A longer call could be given up by who makes it.
 const goneCallMs = 20_000;
 
@@ -120,11 +120,6 @@ export class VmHost {
   /** All VMs that run, and those among them that no living runner owns. */
   async census(): Promise<{ running: string[]; ownerless: string[] }> {
     return { running: [...this.#vms.keys()], ownerless: await this.#ofDeadRunners() };
-  }
-
-  /** How many VMs of this process may be adopted by another one. */
-  sharedOf(pid: number): number {
-    return [...this.#vms.values()].filter(({ shared, runner }) => shared && runner.pid === pid).length;
   }
 
   async #ofDeadRunners(): Promise<string[]> {
