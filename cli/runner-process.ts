@@ -43,6 +43,8 @@ export async function runRunnerProcess(options: {
   onReady(): void;
   /** Given what to call when VMs are to boot a newer image, if there is one. */
   onRenew?(renew: () => void): void;
+  /** Instead of the one that is configured; given by tests. */
+  driver?: VmDriver;
 }): Promise<void> {
   const { configuration, stop, kill } = options;
   const drainSeconds = configuration.EBB_DRAIN_SECONDS;
@@ -57,7 +59,9 @@ export async function runRunnerProcess(options: {
   const closeMetrics = await serveMetricsAt(configuration.EBB_METRICS_LISTEN, metrics, log);
   const over = new AbortController();
   const presence = await sayPresence(queue, configuration.EBB_RUNNER_NAME, over.signal);
-  const { driver: plain, renewImage } = await openDriver(configuration, queue, log, kill);
+  const { driver: plain, renewImage } = options.driver
+    ? { driver: options.driver, renewImage: async () => {} }
+    : await openDriver(configuration, queue, log, kill);
   const driver = metrics.countVms(plain);
   const reaping = reapNowAndThen(driver, log, over.signal);
   const vms = trackVms(

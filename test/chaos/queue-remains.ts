@@ -1,25 +1,43 @@
-import { connectRedis } from '../../queue/redis-connection.ts';
+import { connectRedis, type RedisClient } from '../../queue/redis-connection.ts';
 
 /**
- * What the queue holds although no build waits or runs: entries, leases, places in line, and counters that do not say
- * zero. Empty when all is well. See `queue/lua/shared.lua` for the keys.
+ * What Redis holds although no build waits or runs, whatever its layout: keys or values that name a build, and counters of
+ * builds that wait or are leased and do not say zero. Empty when all is well.
  */
 export async function queueRemains(url: string): Promise<string[]> {
   const redis = await connectRedis({ url });
   const remains: string[] = [];
   try {
-    for (const key of await redis.keys('{ebb-2}:*')) {
-      const [, kind = ''] = key.split(':');
-      if (['entry', 'line', 'ready', 'leases'].includes(kind)) remains.push(key);
-      if (kind === 'waiting' && Number(await redis.get(key)) !== 0)
-        remains.push(`${key} is ${await redis.get(key)}`);
-      if (['project', 'team', 'fleet'].includes(kind)) {
-        const leased = await redis.hget(key, 'leased');
-        if (Number(leased ?? 0) !== 0) remains.push(`${key} has ${leased} leased`);
-      }
+    const keys = await redis.keys('*');
+    if (keys.length === 0) remains.push('Redis is empty: nobody has swept since it forgot all');
+    for (const key of keys) {
+      const words = [key, ...(await wordsOf(redis, key))];
+      const build = words.find((word) => /\bbld_\w+/.test(word));
+      if (build !== undefined) remains.push(`${key} names a build: ${build}`);
+      for (const [at, word] of words.entries())
+        if (/(^|:)(leased|waiting)$/.test(word) && Number(words[at + 1] ?? 0) !== 0)
+          remains.push(`${key} has ${words[at + 1]} ${word}`);
     }
   } finally {
     redis.disconnect();
   }
   return remains.sort();
+}
+
+/** All that a key holds; of a hash its fields and their values in turn. */
+async function wordsOf(redis: RedisClient, key: string): Promise<string[]> {
+  switch (await redis.type(key)) {
+    case 'string':
+      return [(await redis.get(key)) ?? ''];
+    case 'hash':
+      return Object.entries(await redis.hgetall(key)).flat();
+    case 'zset':
+      return await redis.zrange(key, '0', '-1');
+    case 'set':
+      return await redis.smembers(key);
+    case 'none':
+      return [];
+    default:
+      throw new Error(`${key} is of a kind that nobody looks at here.`);
+  }
 }

@@ -10,6 +10,7 @@ import { openWorld } from './world.ts';
 // VMs of QEMU take their time, so it is not among the quick tests.
 const builds = Number(process.env.EBB_CHAOS_VM_BUILDS ?? 12);
 const seed = Number(process.env.EBB_CHAOS_SEED ?? 1);
+const runners = 2;
 // Where a VM of QEMU finds the machine that it runs on.
 const host = '10.0.2.2';
 
@@ -24,12 +25,17 @@ test(`${builds} builds on VMs of QEMU come to one end each while all parts and V
   await writeFile(ledger, '');
   const vms = await startRealVms(folder, ledger);
   opened.push(vms.close);
-  const world = await openWorld(vms.startRunner, 2);
+  const world = await openWorld(vms.startRunner, runners);
   opened.push(world.close);
-  await runChaos(world, vms, {
-    ...{ seed, builds, ledger, teams: 4, projectsOfTeam: 1 },
-    commands: commandsOfVm({ host, port: vms.ledgerPort }),
-    lastsMs: 90_000,
-    patienceMs: 15 * 60_000,
-  });
+  const idle = runners * vms.idleOfRunner;
+  await runChaos(
+    world,
+    { ...vms, idle },
+    {
+      ...{ seed, builds, ledger, teams: 4, projectsOfTeam: 1 },
+      commands: commandsOfVm({ host, port: vms.ledgerPort }),
+      lastsMs: 90_000,
+      patienceMs: 15 * 60_000,
+    },
+  );
 });

@@ -64,18 +64,20 @@ function describe(index: number): Pick<ProjectUnderTest, 'prints' | 'fails' | 'd
   const fails = index % 5 === 3;
   const deploys = !fails && index % 2 === 0;
   const prints = [
-    { name: 'setup', lines: 5 },
-    { name: 'test', lines: 10 + (index % 3) * 15 },
+    { name: 'install', lines: 5 },
+    { name: 'compile', lines: 5 },
+    { name: 'test', lines: 15 + (index % 3) * 15 },
     ...(deploys ? [{ name: 'deploy', lines: 10 }] : []),
   ];
   return { prints, fails, deploys };
 }
 
 function commandsOf({ prints, fails, deploys }: ReturnType<typeof describe>, commands: Commands) {
-  const [setup, test, deploy] = prints;
-  if (!setup || !test) throw new Error('A project prints in its setup and its test.');
+  const [install, compile, test, deploy] = prints;
+  if (!install || !compile || !test) throw new Error('A project prints in its setup and its test.');
   return {
-    setup: [commands.print(setup.name, setup.lines)],
+    // Two in a phase: from one to the next a runner asks nobody.
+    setup: [install, compile].map(({ name, lines }) => commands.print(name, lines)),
     test: [commands.print(test.name, test.lines, fails ? 3 : 0)],
     deploy:
       deploys && deploy ? [{ branch: 'main', commands: [commands.deploy(deploy.name, deploy.lines)] }] : [],
