@@ -18,6 +18,7 @@ import { hookBindingRoutes } from './hook-bindings/routes.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
+import { noticeProxy } from './http/notice-proxy.ts';
 import { answerNoRoute, answerProblem } from './http/problem-handler.ts';
 import { limitRates, type RateLimits } from './http/rate-limits.ts';
 import { serveReference } from './http/reference.ts';
@@ -120,6 +121,7 @@ export async function buildApp(
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
   if (behindRouter) requireHttps(app, context.publicUrl);
+  else noticeProxy(app);
   await limitRates(app, rateLimits, {
     isSigned: async (token) => (await context.tokens.verify(token)) !== undefined,
     isKnownBrowser: (request, email) => isKnownBrowser(context, request, email),

@@ -46,10 +46,17 @@ function networkProblems(text: string): string[] {
   }
 }
 
-/** Mails go to a server, to the log of a developer's machine, or nowhere; then access grants cannot be given. */
+/** Mails go to a server, to the log of a developer's machine, or nowhere; then nobody signs in and no access grant can be given. */
 function mailProblems(values: Values): string[] {
   const { EBB_SMTP_URL: url, EBB_MAIL_FROM: from, EBB_SMTP_CA: ca, EBB_MAIL_TO_LOG: toLog } = values;
-  const reachable = values.EBB_LISTEN !== undefined && !isLoopback(splitHostPort(values.EBB_LISTEN).host);
+  const hosts = [
+    ...(values.EBB_LISTEN ? [splitHostPort(values.EBB_LISTEN).host] : []),
+    // A proxy on this machine brings others here, too.
+    ...(values.EBB_PUBLIC_URL && URL.canParse(values.EBB_PUBLIC_URL)
+      ? [new URL(values.EBB_PUBLIC_URL).hostname]
+      : []),
+  ];
+  const reachable = hosts.some((host) => !isLoopback(host));
   return [
     ...(url ? smtpUrlProblems(url) : []),
     ...(Boolean(url) !== Boolean(from)
@@ -59,7 +66,7 @@ function mailProblems(values: Values): string[] {
     ...(toLog === 'true' && url ? ['EBB_MAIL_TO_LOG and EBB_SMTP_URL are both set. Keep one of them.'] : []),
     ...(toLog === 'true' && (reachable || values.EBB_BEHIND_TLS_ROUTER === 'true')
       ? [
-          'EBB_MAIL_TO_LOG is for development on one machine, but others can reach this API. Set EBB_SMTP_URL.',
+          'EBB_MAIL_TO_LOG is for development on one machine, but others can reach this API, and the log would hold links that open their accounts. Set EBB_SMTP_URL.',
         ]
       : []),
   ];

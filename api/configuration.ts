@@ -112,7 +112,7 @@ const ApiEnvironment = Type.Object({
     Type.String({
       pattern: '^smtps?://',
       description:
-        'Mail server that tells teams of uses of their access grants: smtps://user:password@host:port, or smtp:// with STARTTLS. Without it no grant can be given.',
+        'Mail server: smtps://user:password@host:port, or smtp:// with STARTTLS. Without it nobody can sign in by a link or be invited, and no access grant can be given, since teams are told of each use by e-mail.',
     }),
   ),
   EBB_SMTP_CA: Type.Optional(
@@ -125,7 +125,8 @@ const ApiEnvironment = Type.Object({
   ),
   EBB_MAIL_TO_LOG: Type.Boolean({
     default: false,
-    description: 'true on a developer’s machine, to count mails in the log instead of sending them.',
+    description:
+      'true on a developer’s machine, where mails are not sent: the log has their subjects, and the links in them, which open accounts.',
   }),
   EBB_SIGN_UP: Type.Enum([...signUpModes], {
     default: 'closed',

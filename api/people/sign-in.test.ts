@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import pino from 'pino';
 import { describeApi } from '../../test/describe-api.ts';
+import { textOfRows } from '../db/text-of-rows-for-tests.ts';
 import { createLogMailer } from '../mail/log-mailer.ts';
 import { forgetMails } from '../mail/send-mails.ts';
 import { send } from '../test-client.ts';
+import { mailSignInLinks } from './ask-to-sign-in.ts';
 import { browserOf, mailedToken, openBrowser } from './browser-for-tests.ts';
 import { forgetSessions } from './session-store.ts';
 
@@ -78,32 +80,34 @@ describeApi('signing in', (given) => {
     assert.deepEqual(sent, [known]);
   });
 
-  test('no database holds a token or a link in the clear, and no log does', async () => {
+  test('no database holds a token or a link in the clear, before it is sent and after, and no log does', async () => {
     const email = somebody();
     const browser = openBrowser(given());
-    await browser.call('POST', '/v1/sign-in', { email });
-    const token = (await mailedToken(given(), email)) ?? '';
-    await browser.call('POST', '/v1/session', { token });
-    const secrets = [token, ...browser.cookies.values()];
     const { database } = given().context;
-    const rows = [];
-    for (const table of ['sign_in', 'session', 'mail', 'person'] as const)
-      rows.push(...(await database.selectFrom(table).selectAll().execute()));
-    const kept = rows.flatMap((row) =>
-      Object.values(row).map((value) =>
-        value instanceof Uint8Array ? Buffer.from(value).toString() : value,
-      ),
-    );
+    const kept = async () => {
+      const rows = [];
+      for (const table of ['sign_in', 'session', 'mail', 'person'] as const)
+        rows.push(...(await database.selectFrom(table).selectAll().execute()));
+      return textOfRows(rows);
+    };
+    await browser.call('POST', '/v1/sign-in', { email });
+    await mailSignInLinks(given().context);
+    const waiting = await kept();
+    const sealed = () =>
+      database.selectFrom('mail').select('id').where('sealed_link', 'is not', null).execute();
+    assert.equal((await sealed()).length, 1, 'the link waits to be sent');
+    const asked = [...browser.cookies.values()];
+    const token = (await mailedToken(given(), email)) ?? '';
+    assert.match(token, /^[A-Za-z0-9_-]{43}$/);
+    const sent = await kept();
+    assert.deepEqual(await sealed(), [], 'what was sent is not kept, sealed neither');
+    await browser.call('POST', '/v1/session', { token });
+    const secrets = [token, ...asked, browser.cookies.get('ebb_session') ?? ''];
+    assert.equal(secrets.length, 3);
     for (const secret of secrets) {
-      assert.ok(!JSON.stringify(kept).includes(secret));
+      for (const rows of [waiting, sent, await kept()]) assert.ok(!rows.includes(secret));
       assert.ok(!given().logged().includes(secret));
     }
-    const open = await database
-      .selectFrom('mail')
-      .select('id')
-      .where('sealed_link', 'is not', null)
-      .execute();
-    assert.deepEqual(open, [], 'what was sent is not kept, sealed neither');
   });
 
   test('a link that was not sent in time is not sent, nor kept', async () => {

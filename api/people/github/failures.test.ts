@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { textOfRows } from '../../db/text-of-rows-for-tests.ts';
 import { createGuardedFetch } from '../../source-hosts/rest/guarded-fetch.ts';
 import { openBrowser } from '../browser-for-tests.ts';
 import {
@@ -141,9 +142,7 @@ describeGithub('when GitHub says no', (given, github) => {
     await answerOf(() => {
       github().exchangeRefusal = 'incorrect_client_credentials';
     });
-    const kept = JSON.stringify([during, await allOf(given())], (_name, value) =>
-      value instanceof Uint8Array ? Buffer.from(value).toString() : value,
-    );
+    const kept = textOfRows([during, await allOf(given())]);
     assert.equal(secrets.length, 4);
     assert.match(given().logged(), /"url":"\/v1\/sign-in\/github"/);
     for (const secret of [...secrets, ...github().given]) {

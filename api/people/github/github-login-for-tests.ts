@@ -79,6 +79,9 @@ export async function startGithubLogin() {
   app.get('/login/oauth/authorize', (request, reply) => {
     const query = request.query as Record<string, string>;
     github.asked.push(query);
+    if (query.code_challenge_method !== 'S256' || !/^[A-Za-z0-9_-]{43}$/.test(query.code_challenge ?? ''))
+      stand.violations.push('the code is not asked for with PKCE, S256');
+    if (query.scope !== 'user:email') stand.violations.push('more is asked for than who somebody is');
     if (query.client_id !== github.clientId) return reply.code(404).send('Not Found');
     const matches = query.redirect_uri === github.callbackUrl;
     const error = matches ? github.refusal : 'redirect_uri_mismatch';
