@@ -212,7 +212,7 @@ resource "ebb_project" "shop" {
   name          = "shop"
   repository    = "shop"
 }
-${team('  deletion_protection = false\n  depends_on = [ebb_team_member.ada, ebb_project.shop]')}`;
+${team('  deletion_protection = false\n  depends_on = [ebb_team_member.ada]')}`;
   await workspace.write(all);
   await succeeds(workspace, 'import', 'ebb_team_member.ada', `default/${email}`);
   await becomes(all);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { SignJWT } from 'jose';
-import { tokenExchange } from '../../contract/token.ts';
+import { teamScopes, tokenExchange } from '../../contract/token.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { addTeam, type Client, created, declareProject, requestToken, send, signIn } from '../test-client.ts';
 import { type IssuerForTests, startIssuer } from './issuer-for-tests.ts';
@@ -157,6 +157,26 @@ describeApi('workload identities', (given) => {
       'invalid_client',
     ]);
     assert.equal((await admin.call('GET', path)).status, 404);
+  });
+
+  test('who was invited by it does not join once it could not invite him any more', async () => {
+    const scopes = [...teamScopes];
+    const made = await created(admin, '/v1/workload-identities', { ...trust(), name: 'inviter', scopes });
+    const { body } = await exchange(await issuer.token(), { client_id: made.id });
+    const invited = await send(given(), {
+      ...{
+        method: 'POST',
+        url: '/v1/team/members',
+        headers: { authorization: `Bearer ${body.access_token}` },
+      },
+      payload: { email: 'eve@example.com', role: 'owner' },
+    });
+    assert.equal(invited.status, 201, invited.text);
+    const path = `/v1/team/members/${invited.body.id}`;
+    assert.equal((await admin.call('GET', path)).status, 200);
+    const fewer = { scopes: scopes.filter((scope) => scope !== 'owners:write') };
+    await admin.call('PATCH', `/v1/workload-identities/${made.id}`, fewer);
+    assert.equal((await admin.call('GET', path)).body.code, 'invitation_over');
   });
 
   test('another trust ends the tokens that were got by the one before, and none can be renewed', async () => {

@@ -75,12 +75,14 @@ async function seeOrChange<T>(path: string, change: object): Promise<T> {
     : await client.change<T>('PATCH', path, change);
 }
 
-function describeTeam({ id, weight, limit, paused_by_operator, paused_by_team }: TeamShare): string {
+function describeTeam({ id, weight, limit, limit_by_team, ...pause }: TeamShare): string {
+  const { paused_by_operator, paused_by_team } = pause;
+  const own = limit_by_team === null ? [] : [`its own limit ${limit_by_team}`];
   const pauses = [
     ...(paused_by_operator === null ? [] : [`paused by the operator: ${paused_by_operator}`]),
     ...(paused_by_team ? ['paused by the team'] : []),
   ];
-  return [id, `weight ${weight}`, `limit ${limit ?? 'none'}`, ...pauses].join('  ');
+  return [id, `weight ${weight}`, `limit ${limit ?? 'none'}`, ...own, ...pauses].join('  ');
 }
 
 function toWeight(text: string): number {
