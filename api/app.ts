@@ -17,7 +17,8 @@ import { hookBindingRoutes } from './hook-bindings/routes.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
-import { answerNoRoute, answerProblem } from './http/problem-handler.ts';
+import { answerClientError } from './http/client-errors.ts';
+import { answerNoRoute, answerNoUrl, answerProblem } from './http/problem-handler.ts';
 import { limitRates, type RateLimits } from './http/rate-limits.ts';
 import { serveReference } from './http/reference.ts';
 import { requireHttps } from './http/require-https.ts';
@@ -79,6 +80,8 @@ export interface AppOptions {
   tls?: { cert: string; key: string };
   behindRouter?: boolean;
   rateLimits?: RateLimits;
+  /** Adds hooks before there is any route. */
+  watch?: (app: App) => void;
 }
 
 /**
@@ -87,7 +90,7 @@ export interface AppOptions {
  */
 export async function buildApp(
   context: ApiContext,
-  { tls, behindRouter = false, rateLimits = defaultRateLimits }: AppOptions = {},
+  { tls, behindRouter = false, rateLimits = defaultRateLimits, watch }: AppOptions = {},
 ): Promise<App> {
   const app = fastify({
     https: tls ? { ...tls, minVersion: 'TLSv1.2' } : null,
@@ -101,7 +104,8 @@ export async function buildApp(
     keepAliveTimeout,
     // The router alone: who came before it may say what he likes.
     trustProxy: behindRouter && ((_address: string, hop: number) => hop === 0),
-    frameworkErrors: answerProblem,
+    frameworkErrors: answerNoUrl,
+    clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerProblem);
@@ -110,6 +114,7 @@ export async function buildApp(
   app.decorateRequest('principal');
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
+  watch?.(app);
   if (behindRouter) requireHttps(app, context.publicUrl);
   await limitRates(app, rateLimits, (token) =>
     context.signer.verifyToken(token).then(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Routes } from '../http/app-type.ts';
+import { textOf } from '../http/other-media.ts';
 
 /** Where links in mails lead, and where what stands behind `#token=` is posted to when the person says so. */
 const pages = [
@@ -52,7 +53,12 @@ export const linkPageRoutes: Routes = async (app) => {
   for (const page of pages)
     app.get(
       page.path,
-      { schema: { tags: ['people'], security: [], summary: `A page: ${page.title}` } },
+      {
+        schema: {
+          ...{ tags: ['people'], security: [], summary: `A page: ${page.title}` },
+          response: textOf('text/html'),
+        },
+      },
       async (_request, reply) =>
         reply.type('text/html; charset=utf-8').header('content-security-policy', policy).send(html(page)),
     );
