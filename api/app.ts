@@ -18,8 +18,9 @@ import { hookBindingRoutes } from './hook-bindings/routes.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
+import { answerClientError } from './http/client-errors.ts';
 import { noticeProxy } from './http/notice-proxy.ts';
-import { answerNoRoute, answerProblem } from './http/problem-handler.ts';
+import { answerNoRoute, answerNoUrl, answerProblem } from './http/problem-handler.ts';
 import { limitRates, type RateLimits } from './http/rate-limits.ts';
 import { serveReference } from './http/reference.ts';
 import { requireHttps } from './http/require-https.ts';
@@ -89,6 +90,8 @@ export interface AppOptions {
   tls?: { cert: string; key: string };
   behindRouter?: boolean;
   rateLimits?: RateLimits;
+  /** Adds hooks before there is any route. */
+  watch?: (app: App) => void;
 }
 
 /**
@@ -97,7 +100,7 @@ export interface AppOptions {
  */
 export async function buildApp(
   context: ApiContext,
-  { tls, behindRouter = false, rateLimits = defaultRateLimits }: AppOptions = {},
+  { tls, behindRouter = false, rateLimits = defaultRateLimits, watch }: AppOptions = {},
 ): Promise<App> {
   const app = fastify({
     https: tls ? { ...tls, minVersion: 'TLSv1.2' } : null,
@@ -111,7 +114,8 @@ export async function buildApp(
     keepAliveTimeout,
     // The router alone: who came before it may say what he likes.
     trustProxy: behindRouter && ((_address: string, hop: number) => hop === 0),
-    frameworkErrors: answerProblem,
+    frameworkErrors: answerNoUrl,
+    clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerProblem);
@@ -120,6 +124,7 @@ export async function buildApp(
   app.decorateRequest('principal');
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
+  watch?.(app);
   if (behindRouter) requireHttps(app, context.publicUrl);
   else noticeProxy(app);
   await limitRates(app, rateLimits, {

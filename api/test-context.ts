@@ -14,6 +14,7 @@ import type { ApiContext } from './context.ts';
 import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
 import { pgliteTemplate } from './db/pglite-for-tests.ts';
+import { watchAnswers } from './http/described-answers-for-tests.ts';
 import type { Mail } from './mail/mailer.ts';
 import { createApiMetrics } from './metrics/api-metrics.ts';
 import { createSigner } from './signing/create-signer.ts';
@@ -73,7 +74,8 @@ export async function openTestContext(
   };
   const keys = await firstStart(context, { teamName: 'acme' });
   if (!keys) throw new Error('The database of a test must be empty.');
-  const app = await buildApp(context);
+  const watch = watchAnswers();
+  const app = await buildApp(context, { watch: watch.add });
   return {
     context,
     app,
@@ -97,6 +99,7 @@ export async function openTestContext(
       await redis.close();
       await local.close();
       await rm(root, { recursive: true });
+      watch.requireDescribed();
     },
   };
 }

@@ -84,6 +84,16 @@ export const TokenResponse = Type.Object({
 export type TokenResponse = Static<typeof TokenResponse>;
 
 /**
+ * What these routes refuse.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+ */
+export const OAuthProblem = Type.Object({
+  error: Type.String({ description: 'Stable, for programs: `invalid_client`, `invalid_scope`, …' }),
+  error_description: Type.String({ description: 'What is wrong and how to mend it.' }),
+});
+
+/**
  * POST /v1/token/revoke, /v1/token/renew and /v1/token/introspect, form-encoded: who holds a token may end it, or keep a
  * renewable one alive; its team may look at it.
  * A revocation is answered with 200 whatever the token is.

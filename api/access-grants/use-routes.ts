@@ -1,15 +1,16 @@
 import { Type } from 'typebox';
 import { Build } from '../../contract/build.ts';
+import { LogQuery } from '../../contract/log-offset.ts';
 import { Page } from '../../contract/page.ts';
 import { BuildEnvironment, SourceRun } from '../../contract/support-access.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
-import { queueFullResponse } from '../builds/queue-full-response.ts';
 import { requireRoom } from '../builds/queue-room.ts';
 import { sendEvents } from '../builds/send-events.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
 import { findBuild, listBuilds, toBuild } from '../builds/store.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
+import { textOf } from '../http/other-media.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { sendLog } from '../logs/send-log.ts';
 import { findProject, toProject } from '../projects/store.ts';
@@ -83,7 +84,8 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, params: BuildParams },
-        querystring: Type.Object({ offset: Type.Optional(Type.Integer({ minimum: 0 })) }),
+        querystring: LogQuery,
+        response: textOf('text/plain'),
       },
     },
     async (request, reply) => {
@@ -96,7 +98,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/access-grants/:id/builds/:build/events',
-    { schema: { tags, params: BuildParams } },
+    { schema: { tags, params: BuildParams, response: textOf('text/event-stream') } },
     async (request, reply) => {
       const { grant } = await useGrant(context, request, await useOfBuild('build.events', request.params));
       const row = await found(grant, request.params.build);
@@ -125,7 +127,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
         tags,
         params: ProjectParams,
         body: SourceRun,
-        response: { 201: Build, ...queueFullResponse },
+        response: { 201: Build },
       },
     },
     async (request, reply) => {

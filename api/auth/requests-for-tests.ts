@@ -64,7 +64,7 @@ export const bodies: Partial<Record<Route, (things: Things) => object>> = {
   'POST /v1/key-rotations/:id/failure': () => ({ reason: 'No.' }),
 };
 
-const kinds: [path: string, kind: keyof Things][] = [
+export const kinds: [path: string, kind: keyof Things][] = [
   ['/v1/connections/', 'connection'],
   ['/v1/projects/', 'project'],
   ['/v1/deploy-keys/', 'deployKey'],

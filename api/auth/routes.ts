@@ -2,6 +2,7 @@ import formbody from '@fastify/formbody';
 import { Type } from 'typebox';
 import { HeldToken, TokenRequest, TokenResponse, tokenExchange } from '../../contract/token.ts';
 import type { Routes } from '../http/app-type.ts';
+import type { PublishedKey } from '../signing/published-key.ts';
 import { publicKeysKeptSeconds } from '../token-keys/times.ts';
 import { exchangeToken } from '../workload-identities/exchange-token.ts';
 import { createIssuers } from '../workload-identities/issuers.ts';
@@ -10,6 +11,10 @@ import { refusalsAudited } from './audit-token-refusal.ts';
 import { issueToken } from './issue-token.ts';
 import { answerOAuthError, missingText, OAuthError } from './oauth-error.ts';
 import { renewToken, revokeToken } from './token-life.ts';
+
+const KeySet = Type.Object({
+  keys: Type.Array(Type.Unsafe<PublishedKey>({ type: 'object', additionalProperties: true })),
+});
 
 /** The token endpoint, and the keys that tokens and receipts are verified with. */
 export const authRoutes: Routes = async (app, { context }) => {
@@ -58,6 +63,7 @@ export const authRoutes: Routes = async (app, { context }) => {
   app.post('/v1/token/revoke', {
     schema: {
       body: HeldToken,
+      response: { 200: Type.Object({}) },
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
       security: [],
@@ -71,7 +77,12 @@ export const authRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/.well-known/jwks.json',
-    { schema: { tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] } },
+    {
+      schema: {
+        ...{ tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] },
+        response: { 200: KeySet },
+      },
+    },
     async (_request, reply) => {
       const keys = [...(await context.tokens.published()), ...context.signer.jwks().keys];
       reply.header('cache-control', `public, max-age=${publicKeysKeptSeconds}, must-revalidate`);

@@ -1,18 +1,19 @@
 import { Type } from 'typebox';
 import { Build, BuildCreation, finalStates } from '../../contract/build.ts';
+import { LogQuery } from '../../contract/log-offset.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
 import { projectOfList, requireProject, stillGood } from '../auth/require-scope.ts';
 import type { Database } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
+import { textOf } from '../http/other-media.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
 import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
-import { queueFullResponse } from './queue-full-response.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
 import type { BuildRow } from './state-machine.ts';
@@ -34,7 +35,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds',
     {
-      schema: { tags, body: BuildCreation, response: { 201: Build, ...queueFullResponse } },
+      schema: { tags, body: BuildCreation, response: { 201: Build } },
     },
     async (request, reply) => {
       requireProject(request.principal, request.body.project_id);
@@ -78,7 +79,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds/:id/approve',
     {
-      schema: { tags, params: IdParams, response: { 200: Build, ...queueFullResponse } },
+      schema: { tags, params: IdParams, response: { 200: Build } },
     },
     async (request) => {
       const row = await find(request.principal, request.params.id);
@@ -93,7 +94,8 @@ export const buildRoutes: Routes = async (app, { context }) => {
       schema: {
         tags,
         params: IdParams,
-        querystring: Type.Object({ offset: Type.Optional(Type.Integer({ minimum: 0 })) }),
+        querystring: LogQuery,
+        response: textOf('text/plain'),
       },
     },
     async (request, reply) => {
@@ -103,7 +105,8 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.get('/v1/builds/:id/events', { schema: { tags, params: IdParams } }, async (request, reply) => {
+  const events = { tags, params: IdParams, response: textOf('text/event-stream') };
+  app.get('/v1/builds/:id/events', { schema: events }, async (request, reply) => {
     const row = await find(request.principal, request.params.id);
     await sendEvents(context, row, request, reply, stillGood(context, request.principal));
   });

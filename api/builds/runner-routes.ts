@@ -128,6 +128,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   );
 
   await app.register(async (raw) => {
+    raw.removeAllContentTypeParsers();
     const asBuffer = { parseAs: 'buffer' as const, bodyLimit: 1024 * 1024 };
     raw.addContentTypeParser('application/octet-stream', asBuffer, (_request, body, done) =>
       done(null, body),

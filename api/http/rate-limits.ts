@@ -139,7 +139,12 @@ function limitMails(app: App, isKnownBrowser: Recognition['isKnownBrowser']): vo
 
 // Hooks: source hosts send those of all teams from the same addresses, and one team's wrong secret must not stop the others'.
 // Tokens: who has a good key is not told from others before it is looked up. Probes carry nothing.
-const neverBlocked = new Set(['/v1/hooks/:id', '/v1/token', '/v1/health', '/v1/ready']);
+export const neverBlocked: ReadonlySet<string> = new Set([
+  '/v1/hooks/:id',
+  '/v1/token',
+  '/v1/health',
+  '/v1/ready',
+]);
 
 /**
  * An address that was refused too often is not listened to until its minute is over, but for who brings a session or a token

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
+import { textOf } from '../http/other-media.ts';
 
 /** Where links in mails lead, and where what stands behind `#token=` is posted to when the person says so. */
 const pages = [
@@ -64,7 +65,12 @@ export const linkPageRoutes: Routes = async (app, { context }) => {
   for (const page of pages)
     app.get(
       page.path,
-      { schema: { tags: ['people'], security: [], summary: `A page: ${page.title}` } },
+      {
+        schema: {
+          ...{ tags: ['people'], security: [], summary: `A page: ${page.title}` },
+          response: textOf('text/html'),
+        },
+      },
       async (_request, reply) =>
         reply
           .type('text/html; charset=utf-8')
