@@ -22,6 +22,8 @@ export interface TeamShare {
   limit?: number;
   /** Its builds wait until it is not any more. */
   paused?: boolean;
+  /** Where a higher one is known this is left out: it was read before. Counts in any case when absent. */
+  version?: number;
 }
 
 export interface Place {
@@ -67,8 +69,8 @@ export interface BuildQueue {
   requireRoom(): Promise<void>;
   /** Changes a team's share and limit, also for builds that wait already. */
   setTeam(team: string, share: TeamShare): Promise<void>;
-  /** Changes how many builds may be leased in all; `drained`, no other is. */
-  setFleet(fleet: { limit?: number; drained?: boolean }): Promise<void>;
+  /** Changes how many builds may be leased in all; `drained`, no other is. `version` as in `TeamShare`. */
+  setFleet(fleet: { limit?: number; drained?: boolean; version?: number }): Promise<void>;
   /** Changes how many builds of a project may be leased at once, also for those that wait already. */
   setConcurrency(project: string, concurrency: number): Promise<void>;
   /**

@@ -40,12 +40,12 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       if (waiting >= maxWaiting) throw new QueueFullError(maxWaiting);
     },
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
-    async setTeam(team, { weight = 1, limit = '', paused = false }) {
+    async setTeam(team, { weight = 1, limit = '', paused = false, version = '' }) {
       if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);
-      await scripts.team(team, weight, limit, paused ? 1 : '');
+      await scripts.team(team, weight, limit, paused ? 1 : '', version);
     },
-    async setFleet({ limit = '', drained = false }) {
-      await scripts.fleet(limit, drained ? 1 : '');
+    async setFleet({ limit = '', drained = false, version = '' }) {
+      await scripts.fleet(limit, drained ? 1 : '', version);
     },
     async claim(holder, leaseMs) {
       const heard = announcements.heard('work');

@@ -30,8 +30,14 @@ export interface Schema {
     build_limit: Generated<number | null>;
     paused_by_operator: Generated<string | null>;
     paused_by_team: Generated<string | null>;
+    share_version: Generated<number>;
   };
-  fleet: { one: Generated<boolean>; build_limit: number | null; drained: Generated<boolean> };
+  fleet: {
+    one: Generated<boolean>;
+    build_limit: number | null;
+    drained: Generated<boolean>;
+    share_version: Generated<number>;
+  };
   api_key: {
     id: string;
     team_id: string;

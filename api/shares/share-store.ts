@@ -9,13 +9,15 @@ export interface ShareRow {
   build_limit: number | null;
   paused_by_operator: string | null;
   paused_by_team: string | null;
+  /** Counts the changes; 0 when nothing was ever set. */
+  share_version: number;
 }
 
 /** Of teams that are not revoked and that may have builds. */
 export function selectShares(database: Database) {
   return database
     .selectFrom('team')
-    .select(['id', 'weight', 'build_limit', 'paused_by_operator', 'paused_by_team'])
+    .select(['id', 'weight', 'build_limit', 'paused_by_operator', 'paused_by_team', 'share_version'])
     .where('name', '<>', operators)
     .where('revoked_at', 'is', null);
 }
