@@ -280,6 +280,25 @@ describeApi('the sweeper', (given) => {
     }
   });
 
+  test('keys of repeated requests are kept for a day, and then forgotten', async () => {
+    const { context } = given();
+    const ids = { 'idempotency-key': 'once-a-day' };
+    const make = async (name: string) =>
+      (await admin.call('POST', '/v1/connections', { name, kind: 'local' }, ids)).status;
+    const kept = async () => {
+      const keys = context.database.selectFrom('idempotency_key').select('key').execute();
+      return (await keys).map(({ key }) => key);
+    };
+    const hour = 60 * minute;
+    assert.equal(await make('first-day'), 201);
+    await sweepOnce(later(23 * hour));
+    assert.deepEqual(await kept(), ['once-a-day']);
+    assert.equal(await make('second-day'), 422, 'with another request');
+    await sweepOnce(later(25 * hour));
+    assert.deepEqual(await kept(), []);
+    assert.equal(await make('second-day'), 201);
+  });
+
   test('of several processes one sweeps, and another goes on when it was killed', async () => {
     const { queue } = given().context;
     assert.equal(await queue.lead('first', minute), true);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
+import { forgetOldKeys } from '../http/idempotency.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
 import { applyShares, type SharesTold } from '../shares/apply-shares.ts';
 import { loseBuildsWithoutVm } from './lose-builds-without-vm.ts';
@@ -45,6 +46,7 @@ export async function sweepOnce(context: ApiContext, walk: Walk = newWalk()): Pr
   walk.entriesCursor = await sweepEntries(context, walk.entriesCursor);
   await loseBuildsWithoutVm(context);
   await signMissingReceipts(context);
+  await forgetOldKeys(context);
   if (!redisLost) return false;
   const throughAll = walk.waitingAfter === '' && allRunning;
   return !throughAll || (await context.queue.walk(walk.name, true)) !== 'done';
