@@ -32,6 +32,8 @@ export interface Place {
   waitsFor: WaitReason;
   /** The limit that is reached, where it is one. */
   limit?: number;
+  /** Whether a runner takes none for the moment, because it has no VM for it. */
+  heldBack?: boolean;
 }
 
 export type HeartbeatAnswer = 'held' | 'cancel' | 'taken' | 'lost' | 'absent';
@@ -165,6 +167,8 @@ export interface BuildQueue {
   watch(build: string, onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Calls back with each build whose runner is asked to stop; faster than the next heartbeat, which says it too. */
   watchCancellations(onCancel: (build: string) => void, signal: AbortSignal): Promise<void>;
+  /** Says, for so long, that a runner that would take a build has no VM for it. */
+  holdBack(forMs: number): Promise<void>;
   /** Says that this runner lives; it counts as dead when this is not said again within `forMs`. */
   present(runner: string, forMs: number): Promise<void>;
   /** Whether a runner said lately that it lives. Rejects when Redis does not know. */

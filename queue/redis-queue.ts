@@ -87,7 +87,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       const answer = (await scripts.place(build)) as [number, Place['waitsFor'], number] | null;
       if (!answer) return undefined;
       const [rank, waitsFor, limit] = answer;
-      return { place: rank + 1, waitsFor, ...(limit > 0 && { limit }) };
+      const heldBack = waitsFor === 'turn' && (await redis.exists(`${prefix}:held-back`)) === 1;
+      return { place: rank + 1, waitsFor, ...(limit > 0 && { limit }), ...(heldBack && { heldBack }) };
     },
     async waitForWork(timeoutMs, signal) {
       const done = new AbortController();
@@ -102,6 +103,7 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     watch: (build, onChange, signal) =>
       announcements.on('build', (changed) => changed === build && onChange(), signal),
     watchCancellations: (onCancel, signal) => announcements.on('cancel', onCancel, signal),
+    holdBack: async (forMs) => void (await redis.set(`${prefix}:held-back`, '1', 'PX', forMs)),
     present: async (runner, forMs) => void (await redis.set(`${prefix}:runner:${runner}`, '1', 'PX', forMs)),
     isPresent: async (runner) => (await redis.exists(`${prefix}:runner:${runner}`)) === 1,
     ping: async () => void (await redis.ping()),

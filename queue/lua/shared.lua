@@ -11,6 +11,7 @@
 --   lines        set: projects with builds that wait
 --   order, clock, waiting: counters
 --   over:B       there for a minute when a leased build was forgotten
+--   held-back    there while a runner that would take a build has no VM for it
 --   sweeper      who sweeps
 --   walked       the run of Redis in which the sweeper has been through everything, or the walk that is under way
 --
