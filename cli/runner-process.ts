@@ -96,7 +96,7 @@ export async function runRunnerProcess(options: {
         name: configuration.EBB_RUNNER_NAME,
         queue,
         controlPlane,
-        pool: vms.pool,
+        ...{ pool: vms.pool, track: vms.track },
         driver,
         keyring,
         allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,

@@ -22,6 +22,8 @@ export interface TeamShare {
   limit?: number;
   /** Its builds wait until it is not any more. */
   paused?: boolean;
+  /** Where a higher one is known this is left out: it was read before. Counts in any case when absent. */
+  version?: number;
 }
 
 export interface Place {
@@ -30,6 +32,8 @@ export interface Place {
   waitsFor: WaitReason;
   /** The limit that is reached, where it is one. */
   limit?: number;
+  /** Whether a runner takes none for the moment, because it has no VM for it. */
+  heldBack?: boolean;
 }
 
 export type HeartbeatAnswer = 'held' | 'cancel' | 'taken' | 'lost' | 'absent';
@@ -67,8 +71,8 @@ export interface BuildQueue {
   requireRoom(): Promise<void>;
   /** Changes a team's share and limit, also for builds that wait already. */
   setTeam(team: string, share: TeamShare): Promise<void>;
-  /** Changes how many builds may be leased in all; `drained`, no other is. */
-  setFleet(fleet: { limit?: number; drained?: boolean }): Promise<void>;
+  /** Changes how many builds may be leased in all; `drained`, no other is. `version` as in `TeamShare`. */
+  setFleet(fleet: { limit?: number; drained?: boolean; version?: number }): Promise<void>;
   /** Changes how many builds of a project may be leased at once, also for those that wait already. */
   setConcurrency(project: string, concurrency: number): Promise<void>;
   /**
@@ -163,6 +167,8 @@ export interface BuildQueue {
   watch(build: string, onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Calls back with each build whose runner is asked to stop; faster than the next heartbeat, which says it too. */
   watchCancellations(onCancel: (build: string) => void, signal: AbortSignal): Promise<void>;
+  /** Says, for so long, that a runner that would take a build has no VM for it. */
+  holdBack(forMs: number): Promise<void>;
   /** Says that this runner lives; it counts as dead when this is not said again within `forMs`. */
   present(runner: string, forMs: number): Promise<void>;
   /** Whether a runner said lately that it lives. Rejects when Redis does not know. */

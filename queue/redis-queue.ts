@@ -40,12 +40,12 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       if (waiting >= maxWaiting) throw new QueueFullError(maxWaiting);
     },
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
-    async setTeam(team, { weight = 1, limit = '', paused = false }) {
+    async setTeam(team, { weight = 1, limit = '', paused = false, version = '' }) {
       if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);
-      await scripts.team(team, weight, limit, paused ? 1 : '');
+      await scripts.team(team, weight, limit, paused ? 1 : '', version);
     },
-    async setFleet({ limit = '', drained = false }) {
-      await scripts.fleet(limit, drained ? 1 : '');
+    async setFleet({ limit = '', drained = false, version = '' }) {
+      await scripts.fleet(limit, drained ? 1 : '', version);
     },
     async claim(holder, leaseMs) {
       const heard = announcements.heard('work');
@@ -87,7 +87,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       const answer = (await scripts.place(build)) as [number, Place['waitsFor'], number] | null;
       if (!answer) return undefined;
       const [rank, waitsFor, limit] = answer;
-      return { place: rank + 1, waitsFor, ...(limit > 0 && { limit }) };
+      const heldBack = waitsFor === 'turn' && (await redis.exists(`${prefix}:held-back`)) === 1;
+      return { place: rank + 1, waitsFor, ...(limit > 0 && { limit }), ...(heldBack && { heldBack }) };
     },
     async waitForWork(timeoutMs, signal) {
       const done = new AbortController();
@@ -102,6 +103,7 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     watch: (build, onChange, signal) =>
       announcements.on('build', (changed) => changed === build && onChange(), signal),
     watchCancellations: (onCancel, signal) => announcements.on('cancel', onCancel, signal),
+    holdBack: async (forMs) => void (await redis.set(`${prefix}:held-back`, '1', 'PX', forMs)),
     present: async (runner, forMs) => void (await redis.set(`${prefix}:runner:${runner}`, '1', 'PX', forMs)),
     isPresent: async (runner) => (await redis.exists(`${prefix}:runner:${runner}`)) === 1,
     ping: async () => void (await redis.ping()),

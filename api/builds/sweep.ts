@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
+import { forgetOldKeys } from '../http/idempotency.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
-import { applyShares } from '../shares/apply-shares.ts';
+import { applyShares, type SharesTold } from '../shares/apply-shares.ts';
 import { loseBuildsWithoutVm } from './lose-builds-without-vm.ts';
 import { sweepEntries } from './sweep-entries.ts';
 import { sweepExpired } from './sweep-expired.ts';
@@ -20,6 +21,7 @@ export interface Walk {
   /** The last build that was looked at; '' at the beginning. */
   waitingAfter: string;
   entriesCursor: string | undefined;
+  sharesTold: SharesTold;
 }
 
 /**
@@ -32,18 +34,21 @@ export interface Walk {
 export async function sweepOnce(context: ApiContext, walk: Walk = newWalk()): Promise<boolean> {
   const loss = watchForLoss(context.queue, walk);
   await loss.lookAgain();
-  await applyShares(context);
+  await applyShares(context, walk.sharesTold);
   const allRunning = await sweepRunning(context, { redisLost: loss.lookAgain });
   await sweepExpired(context);
-  const { redisLost, inTheMiddle } = loss;
+  // No build is enqueued before the shares are told again.
+  if (loss.inTheMiddle) return true;
+  const { redisLost } = loss;
   // Otherwise the walk puts all back, in the order in which they came.
   if (!redisLost) await sweepNewest(context);
   walk.waitingAfter = await sweepWaiting(context, walk.waitingAfter);
   walk.entriesCursor = await sweepEntries(context, walk.entriesCursor);
   await loseBuildsWithoutVm(context);
   await signMissingReceipts(context);
+  await forgetOldKeys(context);
   if (!redisLost) return false;
-  const throughAll = walk.waitingAfter === '' && allRunning && !inTheMiddle;
+  const throughAll = walk.waitingAfter === '' && allRunning;
   return !throughAll || (await context.queue.walk(walk.name, true)) !== 'done';
 }
 
@@ -58,6 +63,7 @@ function watchForLoss(queue: Pick<BuildQueue, 'walk'>, walk: Walk) {
       const progress = await queue.walk(walk.name, false);
       if (progress === 'begun') {
         walk.waitingAfter = '';
+        walk.sharesTold.clear();
         loss.inTheMiddle ||= looks > 0;
       }
       looks += 1;
@@ -68,8 +74,8 @@ function watchForLoss(queue: Pick<BuildQueue, 'walk'>, walk: Walk) {
   return loss;
 }
 
-function newWalk(): Walk {
-  return { name: randomUUID(), waitingAfter: '', entriesCursor: undefined };
+export function newWalk(name: string = randomUUID()): Walk {
+  return { name, waitingAfter: '', entriesCursor: undefined, sharesTold: new Map() };
 }
 
 /**

@@ -24,8 +24,10 @@ async function teamOf({ database }: ApiContext, { team_id }: BuildRow): Promise<
 }
 
 /** Pure. */
-export function inWords({ place, waitsFor, limit }: Place, team?: Team): string {
+export function inWords({ place, waitsFor, limit, heldBack }: Place, team?: Team): string {
   const line = place === 1 ? 'next in line' : `${ordinal(place)} in line`;
+  if (waitsFor === 'turn' && heldBack)
+    return `Waiting for a runner: ${line}; VMs do not start at a runner, which takes no builds until one does.`;
   if (waitsFor === 'turn') return `Waiting for a runner: ${line}.`;
   return `Waiting: ${line}; ${reasons[waitsFor](limit, team)}`;
 }

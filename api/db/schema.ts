@@ -33,8 +33,14 @@ export interface Schema {
     paused_by_team: Generated<string | null>;
     limit_by_team: Generated<number | null>;
     deletion_protection: Generated<boolean>;
+    share_version: Generated<number>;
   };
-  fleet: { one: Generated<boolean>; build_limit: number | null; drained: Generated<boolean> };
+  fleet: {
+    one: Generated<boolean>;
+    build_limit: number | null;
+    drained: Generated<boolean>;
+    share_version: Generated<number>;
+  };
   api_key: {
     id: string;
     team_id: string;

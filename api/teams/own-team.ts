@@ -9,6 +9,7 @@ import type { Schema } from '../db/schema.ts';
 import { transact } from '../db/transact.ts';
 import { invalidField } from '../http/problem-error.ts';
 import { applyTeamShare } from '../shares/apply-shares.ts';
+import { nextShareVersion } from '../shares/share-store.ts';
 
 export type TeamRow = Selectable<Schema['team']>;
 
@@ -40,7 +41,11 @@ export async function changeTeam(
   const { paused_by_team = null, limit_by_team = null, deletion_protection = true } = after;
   const columns = { paused_by_team, limit_by_team, deletion_protection };
   await transact(context, async (inside) => {
-    await inside.database.updateTable('team').set(columns).where('id', '=', teamId).execute();
+    await inside.database
+      .updateTable('team')
+      .set({ ...columns, share_version: nextShareVersion })
+      .where('id', '=', teamId)
+      .execute();
     const detail = Object.fromEntries(
       Object.entries(columns).filter(([name]) => changed.some((one) => one === name)),
     );

@@ -4,13 +4,14 @@
 --   line:P       sorted set: builds of a project that wait, by priority and order of arrival
 --   project:P    hash: team, limit (how many may be leased at once), leased, next (virtual time from which it is due)
 --   ready:T      sorted set: projects of a team that have work and room, by virtual start
---   team:T       hash: weight, limit, paused, leased, next, clock (virtual time among its projects)
+--   team:T       hash: weight, limit, paused, version (of these), leased, next, clock (virtual time among its projects)
 --   ready        sorted set: teams that have such projects and room, by virtual start
---   fleet        hash: limit, paused, leased
+--   fleet        hash: limit, paused, version (of these), leased
 --   leases       sorted set: leased builds, by the deadline of the lease in milliseconds
 --   lines        set: projects with builds that wait
 --   order, clock, waiting: counters
 --   over:B       there for a minute when a leased build was forgotten
+--   held-back    there while a runner that would take a build has no VM for it
 --   sweeper      who sweeps
 --   walked       the run of Redis in which the sweeper has been through everything, or the walk that is under way
 --
@@ -31,6 +32,14 @@ local function number(value, default) return tonumber(value or '') or default en
 
 local function set_or_drop(hash, field, value)
   if value == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, value) end
+end
+
+-- Whether a later one is known; else this one is, from now on.
+local function is_outdated(hash, version)
+  if version == '' then return false end
+  if number(redis.call('HGET', hash, 'version'), 0) > tonumber(version) then return true end
+  redis.call('HSET', hash, 'version', version)
+  return false
 end
 
 local function later(a, b) return math.max(number(a, 0), number(b, 0)) end

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueEntry } from '../../queue/build-queue.ts';
+import { mayGive } from '../vm/pool/status.ts';
 import { ControlPlaneError, type Taken } from './control-plane.ts';
 import { holdLease, leaseMs } from './hold-lease.ts';
 import { runBuild } from './run-build.ts';
@@ -20,7 +21,8 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
       const holder = `${context.name}/${randomUUID()}`;
       const entry = await claim(context, holder);
       if (entry) await serve(context, entry, holder);
-      else await context.queue.waitForWork(idlePollMs, stop);
+      else if (mayGive(context.pool.status())) await context.queue.waitForWork(idlePollMs, stop);
+      else await holdBack(context, stop);
     } catch (error) {
       context.log.warn({ error: String(error) }, 'no build could be claimed; trying again');
       await delay(idlePollMs, undefined, { signal: stop }).catch(() => undefined);
@@ -30,12 +32,18 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
 
 type Claimed = QueueEntry & { taken?: Taken; place?: string };
 
-/** Builds that lost their runner come before those that wait. */
-async function claim({ queue, driver }: RunnerContext, holder: string): Promise<Claimed | undefined> {
+/** Waits until a VM may come up, and has builds that wait tell so. */
+async function holdBack({ queue }: RunnerContext, stop: AbortSignal): Promise<void> {
+  await queue.holdBack(3 * idlePollMs);
+  await delay(idlePollMs, undefined, { signal: stop }).catch(() => undefined);
+}
+
+/** Builds that lost their runner come before those that wait, and need no VM that boots. */
+async function claim({ queue, driver, pool }: RunnerContext, holder: string): Promise<Claimed | undefined> {
   const place = await driver.place?.();
   const taken = place === undefined ? undefined : await queue.takeOver(holder, leaseMs, place);
   if (taken && place !== undefined) return { ...taken, taken, place };
-  return await queue.claim(holder, leaseMs);
+  return mayGive(pool.status()) ? await queue.claim(holder, leaseMs) : undefined;
 }
 
 /** Runs a claimed build under its lease. The lease ends here in every case but a lost one, or runs out for another runner. */

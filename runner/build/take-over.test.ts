@@ -10,6 +10,7 @@ import { connect } from '../ssh/connection.ts';
 import { type Vm, VmError } from '../vm/driver.ts';
 import { type Command, createDriverForTests, type DriverForTests } from '../vm/driver-for-tests.ts';
 import { createVmPool, type VmPool } from '../vm/pool.ts';
+import { trackVms } from '../vm/vms-in-use.ts';
 import { LetGo } from './build-end.ts';
 import { type BuildReports, type ControlPlane, ControlPlaneError } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
@@ -21,6 +22,7 @@ describe('a build that outlives its runner', () => {
   const key = makeKeyEncryptionKeyForTests();
   let driver: DriverForTests;
   let pool: VmPool;
+  let vms: ReturnType<typeof trackVms>;
   let specification: BuildSpecification;
   /** What the API has of the build. */
   let kept: {
@@ -49,7 +51,8 @@ describe('a build that outlives its runner', () => {
 
   beforeEach(async () => {
     driver = createDriverForTests();
-    pool = createVmPool({ driver, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
+    vms = trackVms(createVmPool({ driver, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 }));
+    pool = vms.pool;
     program('ramdisk-proof', async ({ print }) => {
       print(JSON.stringify(cleanProof));
       return 0;
@@ -113,6 +116,7 @@ describe('a build that outlives its runner', () => {
         queue: {} as BuildQueue,
         controlPlane: {} as ControlPlane,
         pool,
+        track: vms.track,
         driver,
         slots: 1,
       },
@@ -196,8 +200,13 @@ describe('a build that outlives its runner', () => {
     assert.equal(await run({ signal: stop.signal, onShared }), 'left');
     assert.deepEqual([places, kept.ends, driver.alive.size], [['tests:here'], [], 1]);
     assert.equal(kept.phases.at(-1), 'deploy');
+    assert.equal(vms.inUse.size, 0, 'it is for the next runner to ask about');
+    const goneOn = run({ resume: true });
+    while (vms.inUse.size === 0) await delay(5);
+    assert.deepEqual([...vms.inUse.keys()], driver.launched, 'it may be found to be without a build');
     goOn();
-    assert.equal(await run({ resume: true }), 'over');
+    assert.equal(await goneOn, 'over');
+    assert.equal(vms.inUse.size, 0);
     assert.deepEqual(driver.adopted, driver.launched);
     assert.deepEqual(started, ['npm ci', 'npm test', 'npm run lint', './deploy']);
     assert.deepEqual(kept.log.match(/^\.\/deploy .*$/gm), ['./deploy begins', './deploy ends']);
