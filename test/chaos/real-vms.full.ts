@@ -10,6 +10,7 @@ import { openWorld } from './world.ts';
 // VMs of QEMU take their time, so it is not among the quick tests.
 const builds = Number(process.env.EBB_CHAOS_VM_BUILDS ?? 12);
 const seed = Number(process.env.EBB_CHAOS_SEED ?? 1);
+const pace = Number(process.env.EBB_CHAOS_PACE ?? 1);
 const runners = 2;
 // Where a VM of QEMU finds the machine that it runs on.
 const host = '10.0.2.2';
@@ -32,7 +33,7 @@ test(`${builds} builds on VMs of QEMU come to one end each while all parts and V
     world,
     { ...vms, idle },
     {
-      ...{ seed, builds, ledger, teams: 4, projectsOfTeam: 1 },
+      ...{ seed, builds, pace, ledger, teams: 4, projectsOfTeam: 1 },
       commands: commandsOfVm({ host, port: vms.ledgerPort }),
       lastsMs: 90_000,
       patienceMs: 15 * 60_000,
