@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isInMemory } from '../../cli/memory-folder.ts';
 import { commandsOfVm } from './commands.ts';
 import { startRealVms } from './real-vms.ts';
 import { runChaos } from './run-chaos.ts';
@@ -20,7 +21,7 @@ test(`${builds} builds on VMs of QEMU come to one end each while all parts and V
   t.after(async () => {
     while (opened.length > 0) await opened.pop()?.();
   });
-  const folder = await mkdtemp(join(tmpdir(), 'ebb-vms-'));
+  const folder = await mkdtemp(join((await isInMemory('/dev/shm')) ? '/dev/shm' : tmpdir(), 'ebb-vms-'));
   opened.push(() => rm(folder, { recursive: true, force: true }));
   const ledger = join(folder, 'ledger');
   await writeFile(ledger, '');
