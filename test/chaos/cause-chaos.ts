@@ -32,18 +32,21 @@ export interface Inflicted {
 /**
  * Does all that is planned; resolves with what was accepted and what went wrong, when everything that was killed is up
  * again.
+ *
+ * @param pace how many times as long as planned it is from one thing to the next
  */
 export async function causeChaos(
   world: World,
   vms: VmsAtRisk,
   projects: ProjectUnderTest[],
   plan: Plan,
+  pace: number,
   signal: AbortSignal,
 ): Promise<{ accepted: Accepted[]; inflicted: Inflicted[] }> {
   const accepted: Accepted[] = [];
   const inflicted: Inflicted[] = [];
   const start = performance.now();
-  const at = (moment: number) => sleep(Math.max(0, moment - (performance.now() - start)));
+  const at = (moment: number) => sleep(Math.max(0, moment * pace - (performance.now() - start)));
   const oneAtATime = createOneAtATime();
   const creations = plan.builds.map(async ({ at: moment, project }) => {
     await at(moment);

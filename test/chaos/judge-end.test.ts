@@ -70,6 +70,15 @@ test('a build may end errored when it was lost three times, but not before', () 
   assert.match(judgeEnd({ ...thrice, past: past.slice(0, 4) }, [cut(12)]).join(), /ended errored/);
 });
 
+test('a build may end errored when its source host was away, and something was done to the API that has it', () => {
+  const reason =
+    'The source host 127.0.0.1:22 could not be reached from the VM. Check that it is up, then start the build again.';
+  const away: EndedBuild = { ...passed, state: 'errored', reason, deployments: 0 };
+  const killed: Inflicted = { fault: { kind: 'kill_api', backAfter: 1 }, from: 100_000, to: 105_000 };
+  assert.deepEqual(judgeEnd(away, [killed]), []);
+  assert.match(judgeEnd(away, [cut(105)]).join(), /explains it/);
+});
+
 test('a deployment that ran twice, where there is none, or not at all, is found', () => {
   assert.match(judgeEnd({ ...passed, deployments: 2 }, []).join(), /deployed 2 times/);
   assert.match(judgeEnd({ ...passed, deployments: 0 }, []).join(), /passed without its deployment/);

@@ -22,6 +22,9 @@ const maxAttempts = 3;
 const givenUp = /^Lost on each of 3 VMs: .* 3\. (?<why>.*) Given up after 3 attempts\./s;
 const lostInDeployment = /^(?<why>.*) This happened during the deployment, which Ebb never runs twice\./s;
 
+// The API has the projects' source host in it; a runner tries that one for about a minute.
+const sourceIsAway = /^The source host \S+ could not be reached from the VM\./;
+
 const network: Fault['kind'][] = ['cut', 'delay'];
 const toRunners: Fault['kind'][] = ['kill_runner', 'replace_runner', 'freeze_runner'];
 const toRedis: Fault['kind'][] = ['kill_redis', ...network];
@@ -38,6 +41,7 @@ const causes: { reason: RegExp; faults: Fault['kind'][] }[] = [
   { reason: /^The VM was lost/, faults: ['kill_vm', 'freeze_runner', ...network] },
   { reason: /^No VM could be started/, faults: ['kill_vm', 'freeze_runner', ...network] },
   { reason: /^The VM of this build is gone\.$/, faults: ['kill_vm', 'freeze_runner', ...network] },
+  { reason: sourceIsAway, faults: ['kill_api', 'kill_postgres', 'kill_redis'] },
   // Who was frozen may have thrown the next runner off its command, or been thrown off by it.
   { reason: /^A command was lost from sight/, faults: ['kill_vm', 'freeze_runner', ...toRedis] },
 ];
@@ -47,8 +51,8 @@ const feltForMs = 60_000;
 
 /**
  * What is wrong with the end of a build, as sentences. It ends as its commands do; nobody's take so long that time runs
- * out, and who did not cancel is not cancelled. It may end `errored` only when it was lost three times or in its
- * deployment, and each loss must have a cause among the faults that came to pass. Pure.
+ * out, and who did not cancel is not cancelled. It may end `errored` only when it was lost three times, in its
+ * deployment, or for want of its source host, and each loss must have a cause among the faults that came to pass. Pure.
  */
 export function judgeEnd(build: EndedBuild, inflicted: Inflicted[]): string[] {
   const { id, state, reason, project, cancelled } = build;
@@ -70,6 +74,7 @@ export function judgeEnd(build: EndedBuild, inflicted: Inflicted[]): string[] {
 
 /** Why the last attempt of a build was lost, where that may end it. */
 function lastLoss({ reason, past, project, deployments }: EndedBuild): string | undefined {
+  if (reason !== null && sourceIsAway.test(reason)) return reason;
   if (past.at(-1)?.attempt === maxAttempts) {
     const why = givenUp.exec(reason ?? '')?.groups?.why;
     if (why !== undefined) return why;

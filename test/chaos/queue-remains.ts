@@ -1,4 +1,5 @@
 import { connectRedis, type RedisClient } from '../../queue/redis-connection.ts';
+import { createRedisQueue } from '../../queue/redis-queue.ts';
 
 /**
  * What Redis holds although no build waits or runs, whatever its layout: keys or values that name a build, and counters of
@@ -6,8 +7,11 @@ import { connectRedis, type RedisClient } from '../../queue/redis-connection.ts'
  */
 export async function queueRemains(url: string): Promise<string[]> {
   const redis = await connectRedis({ url });
+  const queue = await createRedisQueue({ url });
   const remains: string[] = [];
   try {
+    for (const [kind, many] of Object.entries(await queue.counts()))
+      if (many !== 0) remains.push(`the queue counts ${many} ${kind}`);
     const keys = await redis.keys('*');
     if (keys.length === 0) remains.push('Redis is empty: nobody has swept since it forgot all');
     for (const key of keys) {
@@ -20,6 +24,7 @@ export async function queueRemains(url: string): Promise<string[]> {
     }
   } finally {
     redis.disconnect();
+    await queue.close();
   }
   return remains.sort();
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { causeChaos, type VmsAtRisk } from './cause-chaos.ts';
 import type { Commands } from './commands.ts';
+import { createBuild } from './create-builds.ts';
 import { keepHistory, readHistory } from './history.ts';
 import { brokenPromises } from './invariants.ts';
 import { makePlan } from './plan.ts';
@@ -17,6 +18,8 @@ export interface VmsUnderTest extends VmsAtRisk {
   idle: number;
   census(): Promise<{ running: string[]; ownerless: string[] }>;
 }
+
+const lastRoundMs = 120_000;
 
 /**
  * Declares teams, has all parts killed and cut off while builds come in, waits until all is quiet, and judges what is
@@ -37,21 +40,24 @@ export async function runChaos(
     ledger: string;
     lastsMs: number;
     patienceMs: number;
+    pace: number;
   },
 ): Promise<ChaosReport> {
-  const { seed, builds, ledger, lastsMs, patienceMs } = options;
+  const { seed, builds, ledger, lastsMs, patienceMs, pace } = options;
   const { api, database, runners } = world;
   await keepHistory(database);
   const projects = await declareTeams({ ...options, api, database });
   const plan = makePlan({ seed, builds, lastsMs, projects: projects.length, runners: runners.count });
   console.log(`chaos of the seed ${seed} begins: ${plan.faults.length} faults, ${builds} builds`);
-  const signal = AbortSignal.timeout(lastsMs + patienceMs);
+  const signal = AbortSignal.timeout(pace * lastsMs + 2 * patienceMs);
   const from = performance.now();
-  const { accepted, inflicted } = await causeChaos(world, vms, projects, plan, signal).catch((error) => {
-    // At once: what is left takes its time to end.
-    console.error(error);
-    throw error;
-  });
+  const { accepted, inflicted } = await causeChaos(world, vms, projects, plan, pace, signal).catch(
+    (error) => {
+      // At once: what is left takes its time to end.
+      console.error(error);
+      throw error;
+    },
+  );
   const chaosMs = Math.round(performance.now() - from);
   const { open, buildsMs, cleanMs } = await settle(world, vms, patienceMs);
   // Stays with the logs.
@@ -59,10 +65,19 @@ export async function runChaos(
   await writeFile(join(world.folder, 'history.json'), JSON.stringify({ inflicted, history }));
   const report = await reportOn(database, { plan, inflicted, fates: runners.fates });
   const ms = { chaos: chaosMs, untilBuildsWereOver: buildsMs, untilAllWasClean: cleanMs };
-  console.log(JSON.stringify({ seed, builds, ms, ...report }, undefined, 2));
+  console.log(JSON.stringify({ seed, builds, pace, ms, ...report }, undefined, 2));
   assert.deepEqual(open, [], 'not all settled');
+  // A place in a project that a lost build still held would show here.
+  const narrow = projects.filter(({ concurrency }) => concurrency === 1);
+  const last = await Promise.all(narrow.map((project) => createBuild(api.url, project, signal)));
+  accepted.push(...last);
+  assert.deepEqual(
+    (await settle(world, vms, lastRoundMs)).open,
+    [],
+    'what came after all was over did not end',
+  );
   assert.deepEqual(await brokenPromises(database, { accepted, inflicted, ledger }), []);
-  assert.equal(accepted.length, builds);
+  assert.equal(accepted.length, builds + last.length);
   assert.deepEqual([api.crashes(), runners.crashes], [0, []], 'a process ended by itself');
   await runners.stop();
   assert.deepEqual((await vms.census()).running, [], 'a VM is left');

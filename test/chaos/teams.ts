@@ -19,6 +19,8 @@ export interface ProjectUnderTest {
   prints: { name: string; lines: number }[];
   fails: boolean;
   deploys: boolean;
+  /** How many of its builds may run at once. */
+  concurrency: number;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function declareTeams(options: {
       const project = await client.post<{ id: string }>('/v1/projects', {
         ...declared,
         ...commandsOf(about, commands),
-        concurrency: 1 + (index % 4),
+        concurrency: about.concurrency,
       });
       await client.post('/v1/deploy-keys', { project_id: project.id });
       projects.push({ id: project.id, ...about });
@@ -60,7 +62,7 @@ export async function declareTeams(options: {
   return projects;
 }
 
-function describe(index: number): Pick<ProjectUnderTest, 'prints' | 'fails' | 'deploys'> {
+function describe(index: number): Pick<ProjectUnderTest, 'prints' | 'fails' | 'deploys' | 'concurrency'> {
   const fails = index % 5 === 3;
   const deploys = !fails && index % 2 === 0;
   const prints = [
@@ -69,7 +71,7 @@ function describe(index: number): Pick<ProjectUnderTest, 'prints' | 'fails' | 'd
     { name: 'test', lines: 15 + (index % 3) * 15 },
     ...(deploys ? [{ name: 'deploy', lines: 10 }] : []),
   ];
-  return { prints, fails, deploys };
+  return { prints, fails, deploys, concurrency: 1 + (index % 4) };
 }
 
 function commandsOf({ prints, fails, deploys }: ReturnType<typeof describe>, commands: Commands) {
