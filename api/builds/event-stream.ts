@@ -69,7 +69,8 @@ async function sendLog(
     await send(response, `id: ${offset}\nevent: log\ndata: ${data}\n\n`, signal);
   };
   for await (const chunk of readLog(context, row, from)) {
-    if (!(await mayGoOn())) return offset;
+    // The rest of a log is read for nobody who has gone.
+    if (signal.aborted || !(await mayGoOn())) return offset;
     const bytes = Buffer.concat([rest, chunk.data]);
     // A character that is split over chunks waits for its other half, so that ids stay byte offsets.
     const whole = wholeCharacters(bytes);

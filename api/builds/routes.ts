@@ -12,6 +12,7 @@ import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
+import { limitReaders } from './limit-readers.ts';
 import { queueFullResponse } from './queue-full-response.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
@@ -23,6 +24,7 @@ const tags = ['builds'];
 
 export const buildRoutes: Routes = async (app, { context }) => {
   await app.register(runnerRoutes, { context });
+  const countReader = limitReaders();
 
   const find = async (principal: Principal, id: string) => {
     const row = await findBuild(context.database, principal.teamId, id);
@@ -98,6 +100,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
+      countReader(request, reply);
       const mayGoOn = stillGood(context, request.principal);
       return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
@@ -105,6 +108,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
 
   app.get('/v1/builds/:id/events', { schema: { tags, params: IdParams } }, async (request, reply) => {
     const row = await find(request.principal, request.params.id);
+    countReader(request, reply);
     await sendEvents(context, row, request, reply, stillGood(context, request.principal));
   });
 };

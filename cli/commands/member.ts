@@ -3,6 +3,7 @@ import { roles } from '../../contract/role.ts';
 import type { Invitation, TeamMember } from '../../contract/team.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { everyItem } from '../every-page.ts';
+import { printable } from '../printable.ts';
 
 /** `ebb member`: who is in a team, by the API and with the rights of EBB_API_KEY. */
 export function memberCommand(): Command {
@@ -25,10 +26,10 @@ export function memberCommand(): Command {
     .action(async () => {
       const client = clientFromEnvironment(process.env);
       for await (const { id, role, email } of everyItem<TeamMember>(client, '/v1/team/members'))
-        console.log([id, role, email].join('  '));
+        console.log(printable([id, role, email].join('  ')));
       for await (const invitation of everyItem<Invitation>(client, '/v1/team/invitations'))
         if (isOpen(invitation))
-          console.log([invitation.id, invitation.role, invitation.email, '(invited)'].join('  '));
+          console.log(printable([invitation.id, invitation.role, invitation.email, '(invited)'].join('  ')));
     });
   command
     .command('remove')

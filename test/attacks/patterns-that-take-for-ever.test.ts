@@ -22,6 +22,13 @@ const judged: Record<string, Record<string, string>> = {
   'api/source-hosts/conformance/events.ts': { '^refs/.*/…/head$': 'A test: the ref that a stand-in made.' },
   'cli/client.ts': { '\\/+$': 'EBB_ENDPOINT, which whoever runs the command has set.' },
   'cli/doctor/api-reach-findings.ts': { '\\/+$': 'EBB_API_URL, which whoever runs the command has set.' },
+  'cli/printable.ts': {
+    '[…]': 'A set of characters, which matches one of them.',
+    '…\\[[0-9;:]{0,40}m|\\r\\n?|\\t|\\n|[…]':
+      'It begins with an escape and reads 40 characters more at most.',
+    '(?:…(?:\\[[0-9;:]{0,40})?|\\r)$': 'It begins with an escape and reads 40 characters more at most.',
+  },
+  'contract/log-hooks.ts': { '[…]': 'A set of characters, which matches one of them.' },
   'contract/verified-tls.ts': {
     '-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----':
       "It stops at the first hyphen, so no text is read twice; and it is the operator's own file.",
