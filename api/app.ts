@@ -19,6 +19,7 @@ import { hookRoutes } from './hooks/routes.ts';
 import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
 import { answerClientError } from './http/client-errors.ts';
+import { connectionLimits, limitConnections, serverOptions } from './http/connection-limits.ts';
 import { noticeProxy } from './http/notice-proxy.ts';
 import { answerNoRoute, answerNoUrl, answerProblem } from './http/problem-handler.ts';
 import { limitRates, type RateLimits } from './http/rate-limits.ts';
@@ -81,9 +82,6 @@ const concepts = [
   teamShareRoutes,
 ];
 
-// Longer than routers keep a connection open (Heroku: 90 s), so that they never send into one that closes.
-const keepAliveTimeout = 95_000;
-
 export const defaultRateLimits: RateLimits = { perKey: 12_000, refusalsPerAddress: 300 };
 
 export interface AppOptions {
@@ -103,20 +101,31 @@ export async function buildApp(
   { tls, behindRouter = false, rateLimits = defaultRateLimits, watch }: AppOptions = {},
 ): Promise<App> {
   const app = fastify({
-    https: tls ? { ...tls, minVersion: 'TLSv1.2' } : null,
+    ...(tls
+      ? {
+          https: {
+            ...serverOptions,
+            ...tls,
+            minVersion: 'TLSv1.2',
+            handshakeTimeout: connectionLimits.headersTimeout,
+          },
+        }
+      : { https: null, http: serverOptions }),
     loggerInstance: context.log,
     bodyLimit,
-    requestTimeout: 300_000,
+    requestTimeout: connectionLimits.requestTimeout,
+    connectionTimeout: connectionLimits.connectionTimeout,
+    keepAliveTimeout: connectionLimits.keepAliveTimeout,
     // A client's own request id is not believed: it would stand in our logs.
     requestIdHeader: false,
     genReqId: () => crypto.randomUUID(),
     forceCloseConnections: 'idle',
-    keepAliveTimeout,
     // The router alone: who came before it may say what he likes.
     trustProxy: behindRouter && ((_address: string, hop: number) => hop === 0),
     frameworkErrors: answerNoUrl,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
+  limitConnections(app);
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(answerNoRoute(noteMethods(app)));

@@ -12,12 +12,12 @@ import { type Network, parseNetworks } from './source-hosts/rest/guarded-fetch.t
 
 const ApiEnvironment = Type.Object({
   EBB_LISTEN: Type.String({
-    pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
+    pattern: '^(\\[[0-9a-f:]+\\]|[^:\\[]+):[0-9]+$',
     default: '127.0.0.1:4800',
     description: 'Where to listen, host:port; with PORT on 0.0.0.0.',
   }),
   EBB_METRICS_LISTEN: Type.String({
-    pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
+    pattern: '^(\\[[0-9a-f:]+\\]|[^:\\[]+):[0-9]+$',
     default: '127.0.0.1:9464',
     description:
       'Where GET /metrics is answered, host:port; plain HTTP, so keep it off networks that others reach.',

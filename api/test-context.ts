@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import type { Connection } from '../contract/connection.ts';
 import { createFileKeyWrapper } from '../contract/custody/key-wrapper.ts';
+import { logHooks } from '../contract/log-hooks.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { buildApp } from './app.ts';
@@ -32,7 +33,7 @@ export async function openTestContext(
 ) {
   const root = await mkdtemp(join(tmpdir(), 'ebb-api-'));
   const lines: string[] = [];
-  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  const log = pino({ level: 'info', hooks: logHooks }, { write: (line: string) => void lines.push(line) });
   const local = await startLocalSourceHost({ root, port: 0, logger: pino({ level: 'silent' }) });
   const redis = await startRedis();
   const queue = await createRedisQueue({ url: redis.url });

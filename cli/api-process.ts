@@ -45,6 +45,7 @@ import { reportStatuses } from '../api/statuses/report-statuses.ts';
 import { firstStart } from '../api/teams/first-start.ts';
 import { ensureTokenKey, forgetTokenKeys, rotateOldTokenKey } from '../api/token-keys/rotate-token-key.ts';
 import { createTokenSigner } from '../api/token-keys/token-signer.ts';
+import { logHooks } from '../contract/log-hooks.ts';
 import { connectRedis } from '../queue/redis-connection.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { CliError } from './cli-error.ts';
@@ -68,7 +69,10 @@ export async function runApiProcess(options: {
   onReady(ready: ApiReady): void;
 }): Promise<void> {
   const { configuration, stop } = options;
-  const log = pino({ name: 'ebb-api', redact: ['req.headers.authorization', 'req.headers.cookie'] });
+  const log = pino({
+    ...{ name: 'ebb-api', hooks: logHooks },
+    redact: ['req.headers.authorization', 'req.headers.cookie'],
+  });
   const opened: (() => Promise<unknown>)[] = [];
   try {
     const { context, source, limits } = await open(configuration, log, stop, opened);

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import { logHooks } from '../contract/log-hooks.ts';
 import type { BuildQueue } from '../queue/build-queue.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
@@ -49,7 +50,7 @@ export async function runRunnerProcess(options: {
   const { configuration, stop, kill } = options;
   const drainSeconds = configuration.EBB_DRAIN_SECONDS;
   const handOver = handOverSignal({ stop, asked: options.handOver, drainSeconds });
-  const log = pino({ name: 'ebb-runner' });
+  const log = pino({ name: 'ebb-runner', hooks: logHooks });
   const keyring = await openKeyring(configuration);
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,

@@ -4,6 +4,7 @@ import { LogQuery } from '../../contract/log-offset.ts';
 import { Page } from '../../contract/page.ts';
 import { BuildEnvironment, SourceRun } from '../../contract/support-access.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
+import { limitReaders } from '../builds/limit-readers.ts';
 import { requireRoom } from '../builds/queue-room.ts';
 import { sendEvents } from '../builds/send-events.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
@@ -34,6 +35,7 @@ const tags = ['support access'];
 /** What the core crew may do under a grant. Each request is one use, checked anew and told to the team. */
 export const grantUseRoutes: Routes = async (app, { context }) => {
   const { database } = context;
+  const countReader = limitReaders();
 
   app.get(
     '/v1/access-grants/:id/builds',
@@ -89,6 +91,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
       },
     },
     async (request, reply) => {
+      countReader(request, reply);
       const { grant } = await useGrant(context, request, await useOfBuild('build.log', request.params));
       const row = await found(grant, request.params.build);
       const mayGoOn = stillGranted(context, grant.id, request.principal.keyId);
@@ -100,6 +103,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
     '/v1/access-grants/:id/builds/:build/events',
     { schema: { tags, params: BuildParams, response: textOf('text/event-stream') } },
     async (request, reply) => {
+      countReader(request, reply);
       const { grant } = await useGrant(context, request, await useOfBuild('build.events', request.params));
       const row = await found(grant, request.params.build);
       const mayGoOn = stillGranted(context, grant.id, request.principal.keyId);

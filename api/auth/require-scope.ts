@@ -14,7 +14,7 @@ interface ScopeOptions {
 }
 
 /**
- * A preHandler that lets a request through when its token holds `scope`, and puts the principal on it. The API key
+ * A hook that lets a request through when its token holds `scope`, and puts the principal on it. The API key
  * behind the token is looked up each time, so that revoking it counts at once on every API process. Of a team that is
  * being revoked one key is left, for the routes that say `whileTeamIsRevoked`; a token that is limited to a project opens
  * none that says `wholeTeam`. Where the path names another member than who asks, it takes `scopeOnOthers`, too.
@@ -50,7 +50,7 @@ export function requireHolds(principal: Principal, scope: Scope): void {
   );
 }
 
-/** A preHandler that lets through who has the token that a runner was given with the build that the path names. */
+/** A hook that lets through who has the token that a runner was given with the build that the path names. */
 export function requireBuildToken(context: ApiContext) {
   const requireRunner = requireScope(context, 'runner');
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
@@ -59,7 +59,7 @@ export function requireBuildToken(context: ApiContext) {
   };
 }
 
-/** A preHandler that lets every good token through, for routes that judge by themselves who asks. */
+/** A hook that lets every good token through, for routes that judge by themselves who asks. */
 export function requireToken(context: ApiContext) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     request.principal = await authenticate(context, request, false);

@@ -14,6 +14,7 @@ import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
+import { limitReaders } from './limit-readers.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
 import type { BuildRow } from './state-machine.ts';
@@ -24,6 +25,7 @@ const tags = ['builds'];
 
 export const buildRoutes: Routes = async (app, { context }) => {
   await app.register(runnerRoutes, { context });
+  const countReader = limitReaders();
 
   const find = async (principal: Principal, id: string) => {
     const row = await findBuild(context.database, principal.teamId, id);
@@ -100,6 +102,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
+      countReader(request, reply);
       const mayGoOn = stillGood(context, request.principal);
       return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
@@ -108,6 +111,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
   const events = { tags, params: IdParams, response: textOf('text/event-stream') };
   app.get('/v1/builds/:id/events', { schema: events }, async (request, reply) => {
     const row = await find(request.principal, request.params.id);
+    countReader(request, reply);
     await sendEvents(context, row, request, reply, stillGood(context, request.principal));
   });
 };

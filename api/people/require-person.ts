@@ -18,7 +18,7 @@ declare module 'fastify' {
   }
 }
 
-/** A preHandler that lets a person through who is signed in, and puts the person on the request. */
+/** A hook that lets a person through who is signed in, and puts the person on the request. */
 export function requirePerson(context: ApiContext) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const person = await findPerson(context, request);

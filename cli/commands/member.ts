@@ -4,6 +4,7 @@ import { roles } from '../../contract/role.ts';
 import type { TeamMember } from '../../contract/team-member.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { everyItem } from '../every-page.ts';
+import { printable } from '../printable.ts';
 
 /** `ebb member`: who is in a team, by the API and with the rights of EBB_API_KEY. */
 export function memberCommand(): Command {
@@ -26,7 +27,9 @@ export function memberCommand(): Command {
     .action(async () => {
       const client = clientFromEnvironment(process.env);
       for await (const { id, role, email, status } of everyItem<TeamMember>(client, '/v1/team/members'))
-        console.log([id, role, email, ...(status === 'invited' ? ['(invited)'] : [])].join('  '));
+        console.log(
+          printable([id, role, email, ...(status === 'invited' ? ['(invited)'] : [])].join('  ')),
+        );
     });
   command
     .command('remove')
