@@ -60,7 +60,9 @@ export async function openWorld(given: TestContext) {
     const body = payload ?? extra[route]?.(given, buildToken);
     const stranger = oneOf([...Object.values(team.callers).map(({ token }) => token), undefined, 'a.b.c']);
     const token = chance(0.9) ? tokenFor(rule) : stranger;
-    const cookie = [...person.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    // Who signs out is nobody for all requests that come after.
+    const session = route === 'DELETE /v1/session' ? [['ebb_session', 'A'.repeat(43)]] : [...person.cookies];
+    const cookie = session.map(([name, value]) => `${name}=${value}`).join('; ');
     const isPerson = rule.who === 'person' || (rule.who === 'team' && chance(0.1));
     const made: Draft = {
       ...{ route, method, path, body, schema: content?.schema },
