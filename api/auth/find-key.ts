@@ -1,10 +1,11 @@
 import { scopesOfRole } from '../../contract/role.ts';
+import { withParts } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
 import { endOfSession } from '../people/session-store.ts';
 import type { Principal } from './principal.ts';
 
 /** What a principal's being good hangs on. */
-export type Asking = Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed' | 'sessionId'>;
+type Asking = Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed' | 'sessionId'>;
 
 /** The API key behind a principal as it is now, with what else its being good hangs on. */
 export async function findKey(
@@ -15,7 +16,7 @@ export async function findKey(
     .selectFrom('api_key')
     .innerJoin('team', 'team.id', 'api_key.team_id')
     .select(['api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'api_key.scopes', 'team.name as team'])
-    .select('api_key.project_id')
+    .select(['api_key.project_id', 'api_key.team_id'])
     .select('team.revoking_at as team_revoking_at')
     .leftJoin('token_end', (on) => on.on('token_end.id', '=', tokenId))
     .select('token_end.ends_at as token_ends_at')
@@ -32,7 +33,7 @@ export async function findKey(
   return {
     ...key,
     // A role is what it is now, also for memberships of an older release.
-    scopes: key.role ? scopesOfRole[key.role] : key.scopes,
+    scopes: withParts(key.role ? scopesOfRole[key.role] : key.scopes),
     isRenewed: isRenewed === true,
     // A membership is good with a session alone: nobody else holds its key.
     isSessionOver: (now: Date) => key.role !== null && (sessionEndsAt === undefined || sessionEndsAt <= now),

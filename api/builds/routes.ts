@@ -98,13 +98,13 @@ export const buildRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      const mayGoOn = stillGood(context, request.principal);
+      const mayGoOn = stillGood(context, request.principal, 'logs:read');
       return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
   );
 
   app.get('/v1/builds/:id/events', { schema: { tags, params: IdParams } }, async (request, reply) => {
     const row = await find(request.principal, request.params.id);
-    await sendEvents(context, row, request, reply, stillGood(context, request.principal));
+    await sendEvents(context, row, request, reply, stillGood(context, request.principal, 'logs:read'));
   });
 };
