@@ -100,7 +100,7 @@ const ApiEnvironment = Type.Object({
     minimum: 1,
     default: 12_000,
     description:
-      "How many requests the tokens of one API key may make in a minute; runners' are not counted.",
+      "How many requests one API key and its tokens may make in a minute; runners' are not counted.",
   }),
   EBB_SOURCE_HOST_NETWORKS: Type.Optional(
     Type.String({

@@ -4,8 +4,11 @@ import { type Static, Type } from 'typebox';
 export const teamScopes = [
   'projects:read',
   'projects:write',
+  'projects:revoke',
   'builds:read',
   'builds:write',
+  'builds:create',
+  'builds:cancel',
   'builds:approve',
   'logs:read',
   'receipts:read',
@@ -29,9 +32,24 @@ export const operatorScopes = ['runner', 'operator', 'core_crew'] as const;
 export const scopes = [...teamScopes, ...operatorScopes] as const;
 export type Scope = (typeof scopes)[number];
 
+/** Scopes for one action each that a wider one holds. */
+const partsOf: Partial<Record<Scope, readonly Scope[]>> = {
+  'projects:write': ['projects:revoke'],
+  'builds:write': ['builds:create', 'builds:cancel'],
+};
+
+/** The scopes with those that they hold, each once, in the order of `scopes`. Pure. */
+export function withParts(held: readonly Scope[]): Scope[] {
+  const all = new Set(held.flatMap((scope) => [scope, ...(partsOf[scope] ?? [])]));
+  return scopes.filter((scope) => all.has(scope));
+}
+
 export function isOperatorScope(scope: Scope): boolean {
   return (operatorScopes as readonly Scope[]).includes(scope);
 }
+
+/** No access token of Ebb has more characters. */
+export const longestToken = 8_192;
 
 export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
@@ -101,7 +119,7 @@ export const OAuthProblem = Type.Object({
  * @see https://www.rfc-editor.org/rfc/rfc7009
  */
 export const HeldToken = Type.Object({
-  token: Type.String({ description: 'The access token.', maxLength: 8192 }),
+  token: Type.String({ description: 'The access token.', maxLength: longestToken }),
   token_type_hint: Type.Optional(Type.String({ maxLength: 100 })),
 });
 

@@ -94,7 +94,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
       countReader(request, reply);
       const { grant } = await useGrant(context, request, await useOfBuild('build.log', request.params));
       const row = await found(grant, request.params.build);
-      const mayGoOn = stillGranted(context, grant.id, request.principal.keyId);
+      const mayGoOn = stillGranted(context, grant.id, request.principal);
       return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
   );
@@ -106,7 +106,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
       countReader(request, reply);
       const { grant } = await useGrant(context, request, await useOfBuild('build.events', request.params));
       const row = await found(grant, request.params.build);
-      const mayGoOn = stillGranted(context, grant.id, request.principal.keyId);
+      const mayGoOn = stillGranted(context, grant.id, request.principal);
       await sendEvents(context, row, request, reply, mayGoOn);
     },
   );

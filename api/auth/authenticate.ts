@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { isOperatorScope, scopes as knownScopes, type Scope } from '../../contract/token.ts';
+import { isOperatorScope, scopes as knownScopes, type Scope, withParts } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { memberPrincipal } from '../teams/member-principal.ts';
@@ -21,7 +21,7 @@ export async function authenticate(
 }
 
 /** What somebody who was let in once may do now. Throws 401 when that is nothing any more. */
-export async function principalNow(
+async function principalNow(
   context: ApiContext,
   claimed: Principal,
   whileTeamIsRevoked: boolean,
@@ -29,6 +29,9 @@ export async function principalNow(
   const key = await findKey(context, claimed);
   if (!key || !isGood(key, context.now()))
     throw unauthorized('token_revoked', 'This token, or the API key behind it, was revoked.');
+  // A build's token is of the build's team, and of a runner's key.
+  if (claimed.buildId === undefined && claimed.teamId !== key.team_id)
+    throw unauthorized('invalid_token', 'The token is for another team than its API key.');
   // What was taken from the key since counts at once.
   const scopes = claimed.scopes.filter((scope) => key.scopes.includes(scope));
   const projectId = limitOf(claimed, key);
@@ -49,13 +52,24 @@ export async function principalNow(
   return { ...principal, scopes: principal.scopes.filter((scope) => !isOperatorScope(scope)) };
 }
 
+/** The same; undefined when that is nothing any more. */
+export async function principalIfGood(
+  context: ApiContext,
+  claimed: Principal,
+): Promise<Principal | undefined> {
+  return await principalNow(context, claimed, false).catch((error: unknown) => {
+    if (error instanceof ProblemError && error.status === 401) return undefined;
+    throw error;
+  });
+}
+
 /** Of a token where there is one; a cookie, which a browser sends by itself, counts without. */
 async function claimedPrincipal(context: ApiContext, request: FastifyRequest): Promise<Principal> {
   const { authorization } = request.headers;
   const member = authorization === undefined ? await memberPrincipal(context, request) : undefined;
   if (member) return member;
-  const [scheme, token] = (authorization ?? '').split(' ');
-  if (scheme?.toLowerCase() !== 'bearer' || !token) {
+  const [, token] = /^bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
+  if (token === undefined) {
     throw unauthorized(
       'missing_token',
       'Send an access token: Authorization: Bearer …; POST /v1/token gives one for an API key. People sign in at /sign-in.',
@@ -94,7 +108,7 @@ export function toPrincipal(claims: TokenClaims): Principal {
   const granted = claims.scope.split(' ');
   return {
     ...{ keyId: sub, tokenId: jti, teamId: team },
-    scopes: knownScopes.filter((scope) => granted.includes(scope)),
+    scopes: withParts(knownScopes.filter((scope) => granted.includes(scope))),
     ...(renewed && { isRenewed: true }),
     ...(project !== undefined && { projectId: project }),
     ...(build !== undefined && { buildId: build }),

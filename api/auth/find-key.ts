@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { scopesOfRole } from '../../contract/role.ts';
+import { withParts } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
 import { type Database, json } from '../db/database.ts';
 import { gather } from '../db/gather.ts';
@@ -7,7 +8,7 @@ import { endOfSession } from '../people/session-store.ts';
 import type { Principal } from './principal.ts';
 
 /** What a principal's being good hangs on. */
-export type Asking = Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed' | 'sessionId'>;
+type Asking = Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed' | 'sessionId'>;
 
 type Asked = Required<Pick<Principal, 'keyId' | 'tokenId' | 'sessionId'>>;
 
@@ -23,7 +24,7 @@ export async function findKey(
   return {
     ...key,
     // A role is what it is now, also for memberships of an older release.
-    scopes: key.role ? scopesOfRole[key.role] : key.scopes,
+    scopes: withParts(key.role ? scopesOfRole[key.role] : key.scopes),
     isRenewed: isRenewed === true,
     // A membership is good with a session alone: nobody else holds its key.
     isSessionOver: (now: Date) => key.role !== null && (sessionEndsAt === undefined || sessionEndsAt <= now),
@@ -52,7 +53,8 @@ async function readKeys(database: Database, asked: Asked[]) {
     .innerJoin('api_key', 'api_key.id', 'asked.key_id')
     .innerJoin('team', 'team.id', 'api_key.team_id')
     .select(['place', 'api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'api_key.scopes'])
-    .select(['api_key.project_id', 'team.name as team', 'team.revoking_at as team_revoking_at'])
+    .select(['api_key.project_id', 'api_key.team_id', 'team.name as team'])
+    .select('team.revoking_at as team_revoking_at')
     .leftJoin('token_end', 'token_end.id', 'asked.token_id')
     .select('token_end.ends_at as token_ends_at')
     .leftJoin('team_member', 'team_member.id', 'api_key.id')

@@ -1,7 +1,6 @@
 import type { Introspection } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
-import { ProblemError } from '../http/problem-error.ts';
-import { principalNow, toPrincipal } from './authenticate.ts';
+import { principalIfGood, toPrincipal } from './authenticate.ts';
 import { findKey } from './find-key.ts';
 import type { Principal } from './principal.ts';
 
@@ -22,7 +21,7 @@ export async function introspectToken(
   if (!claims) return inactive;
   const claimed = toPrincipal(claims);
   if (claimed.teamId !== asker.teamId || claimed.buildId !== undefined) return inactive;
-  const principal = await principalNow(context, claimed, false).catch(refusedAsInactive);
+  const principal = await principalIfGood(context, claimed);
   const key = await findKey(context, claimed);
   if (!principal || !key) return inactive;
   const { projectId } = principal;
@@ -33,11 +32,6 @@ export async function introspectToken(
     exp: Math.min(claims.exp, ...[key.token_ends_at, key.ends_at].flatMap(toSeconds)),
     ...(projectId !== undefined && { project_id: projectId }),
   };
-}
-
-function refusedAsInactive(error: unknown): undefined {
-  if (error instanceof ProblemError && error.status === 401) return undefined;
-  throw error;
 }
 
 function toSeconds(at: Date | null): number[] {

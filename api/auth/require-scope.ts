@@ -2,9 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Scope } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import { authenticate } from './authenticate.ts';
+import { authenticate, principalIfGood } from './authenticate.ts';
 import { bearerChallenge } from './bearer-challenge.ts';
-import { type Asking, findKey, isGood } from './find-key.ts';
 import type { Principal } from './principal.ts';
 
 interface ScopeOptions {
@@ -101,10 +100,10 @@ function requireBuild(principal: Principal, buildId: string): void {
   }
 }
 
-/** Whether an answer that began may go on: asked before each part of it, so that a key that is revoked ends it. */
-export function stillGood(context: ApiContext, principal: Asking): () => Promise<boolean> {
-  return async () => {
-    const key = await findKey(context, principal);
-    return key !== undefined && isGood(key, context.now()) && !key.team_revoking_at;
-  };
+/**
+ * Whether an answer that began may go on: asked before each part of it, so that a key that is revoked, or loses the scope that the answer
+ * was opened with, ends it.
+ */
+export function stillGood(context: ApiContext, principal: Principal, scope: Scope): () => Promise<boolean> {
+  return async () => (await principalIfGood(context, principal))?.scopes.includes(scope) === true;
 }

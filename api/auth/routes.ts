@@ -1,12 +1,14 @@
 import formbody from '@fastify/formbody';
 import { Type } from 'typebox';
 import { HeldToken, TokenRequest, TokenResponse, tokenExchange } from '../../contract/token.ts';
+import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
 import type { PublishedKey } from '../signing/published-key.ts';
+import { findOperatorsId } from '../teams/operators.ts';
 import { publicKeysKeptSeconds } from '../token-keys/times.ts';
 import { exchangeToken } from '../workload-identities/exchange-token.ts';
 import { createIssuers } from '../workload-identities/issuers.ts';
-import { findApiKey } from './api-key.ts';
+import { type ApiKeyRow, findApiKey } from './api-key.ts';
 import { refusalsAudited } from './audit-token-refusal.ts';
 import { issueToken } from './issue-token.ts';
 import { answerOAuthError, missingText, OAuthError } from './oauth-error.ts';
@@ -38,9 +40,14 @@ export const authRoutes: Routes = async (app, { context }) => {
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { grant_type, client_secret } = request.body;
-      if (grant_type === tokenExchange) return await exchangeToken(context, findIssuerKeys, request.body);
+      const counted = async (key: ApiKeyRow) => {
+        if (!(await isOfRunners(context, key))) await app.limitToken(request, reply, key.id);
+      };
+      if (grant_type === tokenExchange)
+        return await exchangeToken(context, { findKeys: findIssuerKeys, counted }, request.body);
       if (client_secret === undefined) throw new OAuthError('invalid_request', missingText('client_secret'));
       const key = await findApiKey(context.database, client_secret);
+      if (key) await counted(key);
       return await refusalsAudited(context, key, () => issueToken(context, key, request.body));
     },
   });
@@ -56,7 +63,9 @@ export const authRoutes: Routes = async (app, { context }) => {
     },
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
-      return { expires_in: await renewToken(context, request.body.token) };
+      const { token } = request.body;
+      const counted = (keyId: string) => app.limitToken(request, reply, keyId);
+      return { expires_in: await renewToken(context, token, counted) };
     },
   });
 
@@ -90,6 +99,11 @@ export const authRoutes: Routes = async (app, { context }) => {
     },
   );
 };
+
+/** One key serves all runners, which are not counted. A team's key is none, whatever scopes it was given. */
+async function isOfRunners({ database }: ApiContext, { scopes, team_id }: ApiKeyRow): Promise<boolean> {
+  return scopes.includes('runner') && team_id === (await findOperatorsId(database));
+}
 
 function basicPassword(header: string | undefined): string | undefined {
   const [scheme, encoded] = (header ?? '').split(' ');

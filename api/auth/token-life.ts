@@ -18,11 +18,20 @@ export async function beginRenewable({ database, now }: Context, id: string): Pr
     .execute();
 }
 
-/** Gives a token fifteen minutes from now, at most until it expires; resolves to the seconds that it has. */
-export async function renewToken(context: ApiContext, token: string): Promise<number> {
+/**
+ * Gives a token fifteen minutes from now, at most until it expires; resolves to the seconds that it has.
+ *
+ * @param counted is told of the key of a token that is good to be renewed; may reject
+ */
+export async function renewToken(
+  context: ApiContext,
+  token: string,
+  counted: (keyId: string) => Promise<void>,
+): Promise<number> {
   const claims = await context.tokens.verify(token);
   if (!claims?.renewed)
     throw new OAuthError('invalid_request', 'This is no token that can be renewed, or it has expired.');
+  await counted(claims.sub);
   const now = context.now();
   const endsAt = new Date(Math.min(after(now, lifetimeSeconds).getTime(), claims.exp * 1000));
   const renewed = await context.database

@@ -103,7 +103,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
       countReader(request, reply);
-      const mayGoOn = stillGood(context, request.principal);
+      const mayGoOn = stillGood(context, request.principal, 'logs:read');
       return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
   );
@@ -112,6 +112,6 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.get('/v1/builds/:id/events', { schema: events }, async (request, reply) => {
     const row = await find(request.principal, request.params.id);
     countReader(request, reply);
-    await sendEvents(context, row, request, reply, stillGood(context, request.principal));
+    await sendEvents(context, row, request, reply, stillGood(context, request.principal, 'logs:read'));
   });
 };

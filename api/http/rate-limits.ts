@@ -28,6 +28,8 @@ interface BlockingOptions extends Pick<RateLimits, 'refusalsPerAddress'>, Pick<R
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** The API key that asks for a token, once it is known to be its holder's. */
+    countedKey: string;
     /** The address that a link is asked for. */
     mailTo: string;
   }
@@ -36,6 +38,8 @@ declare module 'fastify' {
     limitKey(request: FastifyRequest, reply: FastifyReply): Promise<void>;
     /** Counts an attempt to sign in elsewhere. Throws 429 when there were too many from where it comes. */
     limitSignIn(request: FastifyRequest): Promise<void>;
+    /** Counts a request for a token, of the API key that gives it. Throws 429 as `limitKey` does. */
+    limitToken(request: FastifyRequest, reply: FastifyReply, keyId: string): Promise<void>;
     /** Counts a request for a mail. Throws 429 when there were too many for its address, or from where it comes. */
     limitMail(request: FastifyRequest, email: string): Promise<void>;
   }
@@ -67,24 +71,32 @@ export async function limitRates(
 
 function limitKeys(app: App, max: number): void {
   const count = app.createRateLimit({ max, keyGenerator: whoAsks });
+  const limit = async (request: FastifyRequest, reply: FastifyReply, who: string) => {
+    const counted = await count(request);
+    if (counted.isAllowed) return;
+    reply.header('ratelimit-limit', counted.max);
+    reply.header('ratelimit-remaining', counted.remaining);
+    reply.header('ratelimit-reset', counted.ttlInSeconds);
+    if (!counted.isExceeded) return;
+    const detail = `This ${who} made more than ${max} requests within a minute. Go on in ${counted.ttlInSeconds} s.`;
+    throw tooMany('rate_limited', detail, counted.ttlInSeconds);
+  };
+  app.decorateRequest('countedKey', '');
   app.decorate('limitKey', async (request, reply) => {
     const principal: Principal | undefined = request.principal;
     // One key serves all runners, and a build reports as often as its log grows.
     if (principal?.buildId !== undefined || principal?.scopes.includes('runner')) return;
-    const limit = await count(request);
-    if (limit.isAllowed) return;
-    reply.header('ratelimit-limit', limit.max);
-    reply.header('ratelimit-remaining', limit.remaining);
-    reply.header('ratelimit-reset', limit.ttlInSeconds);
-    if (!limit.isExceeded) return;
-    const detail = `This ${principal ? 'API key' : 'person'} made more than ${max} requests within a minute. Go on in ${limit.ttlInSeconds} s.`;
-    throw tooMany('rate_limited', detail, limit.ttlInSeconds);
+    await limit(request, reply, principal ? 'API key' : 'person');
+  });
+  app.decorate('limitToken', async (request, reply, keyId) => {
+    request.countedKey = keyId;
+    await limit(request, reply, 'API key');
   });
 }
 
 /** A person who asks for no team is counted by itself. */
-function whoAsks({ principal, person }: FastifyRequest): string {
-  return `key:${(principal as Principal | undefined)?.keyId ?? person.personId}`;
+function whoAsks({ countedKey, principal, person }: FastifyRequest): string {
+  return `key:${countedKey || ((principal as Principal | undefined)?.keyId ?? person.personId)}`;
 }
 
 const mailWindow = 15 * 60_000;

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { errors, jwtVerify } from 'jose';
 import Value from 'typebox/value';
+import { longestToken } from '../../contract/token.ts';
 import { longestLifetimeSeconds } from '../auth/token-life.ts';
 import { TokenClaims } from './token-claims.ts';
 
@@ -26,7 +27,8 @@ export async function verifyToken(
   { issuer, audience, now }: { issuer: string; audience: string; now: Date },
 ): Promise<TokenClaims | undefined> {
   const [, payload = '', signature = '', ...more] = token.split('.');
-  if (more.length > 0 || ![payload, signature].every(isCanonical)) return undefined;
+  if (token.length > longestToken || more.length > 0 || ![payload, signature].every(isCanonical))
+    return undefined;
   try {
     const verified = await jwtVerify(token, key, {
       ...{ algorithms: [algorithm], typ: type, issuer, audience, currentDate: now },

@@ -107,23 +107,41 @@ describeApi('workload identities', (given) => {
   });
 
   test('an issuer that is away, says that it is another or answers too much is told of, and asked again later', async () => {
-    const other = await startIssuer();
-    const made = await created(admin, '/v1/workload-identities', {
-      ...trust(),
-      ...{ name: 'strange', issuer: other.issuer },
-    });
-    const with_ = { client_id: made.id };
-    for (const [answer, expected] of [
-      [{ status: 503, body: '' }, /answered 503 and does not say that it is/],
-      [{ status: 200, body: JSON.stringify({ issuer: 'https://else' }) }, /does not say that it is/],
-      [{ status: 200, body: JSON.stringify({ issuer: other.issuer }) }, /names no place for its keys/],
-      [{ status: 200, body: 'x'.repeat(300_000) }, /larger than 256 KiB/],
-    ] as const) {
-      other.answer = answer;
-      assert.match((await refusal(await other.token(), with_))[2], expected);
+    const strange = async (name: string, body: (issuer: string) => string, status = 200) => {
+      const other = await startIssuer();
+      const declared = { ...trust(), name, issuer: other.issuer };
+      const { id: client_id } = await created(admin, '/v1/workload-identities', declared);
+      other.answer = { status, body: body(other.issuer) };
+      const why = async () => (await refusal(await other.token(), { client_id }))[2];
+      return { other, client_id, why };
+    };
+    const cases = [
+      [await strange('away-503', () => '', 503), /answered 503 and does not say that it is/],
+      [await strange('else', () => '{"issuer":"https://else"}'), /does not say that it is/],
+      [await strange('placeless', (it) => JSON.stringify({ issuer: it })), /names no place for its keys/],
+      [await strange('huge', () => 'x'.repeat(300_000)), /larger than 256 KiB/],
+    ] as const;
+    for (const [{ why }, expected] of cases) assert.match(await why(), expected);
+    for (const [{ other }] of cases) other.answer = undefined;
+    for (const [{ why }, expected] of cases) assert.match(await why(), expected, 'not asked again at once');
+    await new Promise((resolve) => setTimeout(resolve, 5_100));
+    for (const [{ other, client_id }] of cases) {
+      assert.equal((await exchange(await other.token(), { client_id })).status, 200);
+      other.close();
     }
-    other.answer = undefined;
-    assert.equal((await exchange(await other.token(), with_)).status, 200);
+  });
+
+  test('an issuer whose keys cannot be fetched is asked for them once in five seconds', async () => {
+    const other = await startIssuer();
+    const declared = { ...trust(), name: 'keyless', issuer: other.issuer };
+    const { id: client_id } = await created(admin, '/v1/workload-identities', declared);
+    other.keysAnswer = { status: 500, body: 'broken' };
+    for (let count = 0; count < 10; count += 1)
+      assert.equal((await exchange(await other.token(), { client_id })).status, 400);
+    assert.equal(other.asked(), 1);
+    other.keysAnswer = undefined;
+    await new Promise((resolve) => setTimeout(resolve, 5_100));
+    assert.equal((await exchange(await other.token(), { client_id })).status, 200);
     other.close();
   });
 
