@@ -59,7 +59,13 @@ async function atOnce({ log }: ApiContext, apply: () => Promise<void>): Promise<
   });
 }
 
-function inQueue({ weight, build_limit, limit_by_team, share_version: version, ...why }: ShareRow): TeamShare {
+function inQueue({
+  weight,
+  build_limit,
+  limit_by_team,
+  share_version: version,
+  ...why
+}: ShareRow): TeamShare {
   const paused = why.paused_by_operator !== null || why.paused_by_team !== null;
   const limit = Math.min(build_limit ?? Infinity, limit_by_team ?? Infinity);
   return { weight, paused, version, ...(Number.isFinite(limit) && { limit }) };

@@ -27,9 +27,7 @@ export function memberCommand(): Command {
     .action(async () => {
       const client = clientFromEnvironment(process.env);
       for await (const { id, role, email, status } of everyItem<TeamMember>(client, '/v1/team/members'))
-        console.log(
-          printable([id, role, email, ...(status === 'invited' ? ['(invited)'] : [])].join('  ')),
-        );
+        console.log(printable([id, role, email, ...(status === 'invited' ? ['(invited)'] : [])].join('  ')));
     });
   command
     .command('remove')
