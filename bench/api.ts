@@ -159,7 +159,7 @@ async function insertRate(connectionString: string): Promise<number> {
   const { names } = columns.rows[0];
   const sample = await pool.query('select id from build order by id desc limit 1');
   const text = `insert into build (id, number, ${names})
-    select 'bench_' || $1, 1000000000 + $1, ${names} from build where id = $2`;
+    select 'bench_' || $1::bigint, 1000000000 + $1::bigint % 1000000000, ${names} from build where id = $2`;
   const end = performance.now() + seconds * 1000;
   let count = Math.floor(performance.now());
   const first = count;
