@@ -73,7 +73,10 @@ async function makeTokens({ client, url }: ApiForTests, count: number): Promise<
 }
 
 /** A build that a runner has claimed, which this one is; `print` appends lines to its log. */
-async function beginBuild(api: ApiForTests, { folder, redisUrl }: { folder: string; redisUrl: string }) {
+async function beginBuild(
+  api: ApiForTests,
+  { folder, redisUrl, closing }: { folder: string; redisUrl: string; closing: (() => unknown)[] },
+) {
   const queue = await createRedisQueue({ url: redisUrl });
   closing.push(queue.close);
   const apiKey = await readFile(join(folder, 'runner.key'), 'utf8');
