@@ -7,12 +7,9 @@ const maxPages = 20;
 /** What tells of the queue and changes nothing. */
 export function createLooks(
   scripts: Scripts,
-  prefix: string,
 ): Pick<BuildQueue, 'look' | 'page' | 'list' | 'counts' | 'depth'> {
-  const pattern = `${prefix.replace(/[[\]*?\\]/g, '\\$&')}:entry:*`;
-
   const page: BuildQueue['page'] = async (cursor, count) => {
-    const [next, ...fields] = (await scripts.page(cursor ?? '0', count, pattern)) as [string, ...string[]];
+    const [next, ...fields] = (await scripts.page(cursor ?? '0', count)) as [string, ...string[]];
     const entries = inGroups(fields, 2).map(([build = '', holder = '']) => toListed(build, holder));
     return { entries, next: next === '0' ? undefined : next };
   };
@@ -33,7 +30,7 @@ export function createLooks(
       });
     },
     async list() {
-      // A key may be given twice while Redis makes its table larger.
+      // A build may be given twice while Redis makes its table larger.
       const all = new Map<string, Listed>();
       let cursor: string | undefined;
       do {

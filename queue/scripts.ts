@@ -17,7 +17,6 @@ export const scriptNames = [
   'forget',
   'expired',
   'share',
-  'take_over',
   'hand_over',
   'place',
   'restore',

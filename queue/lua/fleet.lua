@@ -1,6 +1,5 @@
 -- ARGV: limit ('' for none), paused ('' when not): drained, nothing is claimed any more.
-local limit, paused = ARGV[1], ARGV[2]
-set_or_drop(key('fleet'), 'limit', limit)
-set_or_drop(key('fleet'), 'paused', paused)
-redis.call('PUBLISH', key('work'), '')
+local fleet = fleet_of_all()
+fleet.limit, fleet.paused = tonumber(ARGV[1]), ARGV[2] ~= '' or nil
+write()
 return 1

@@ -1,8 +1,7 @@
 -- ARGV: team, weight, limit ('' for none), paused ('' when not). Counts at once.
-local team, weight, limit, paused = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local hash = key('team:' .. team)
-redis.call('HSET', hash, 'weight', weight)
-set_or_drop(hash, 'limit', limit)
-set_or_drop(hash, 'paused', paused)
-refresh_team(team)
+local id = ARGV[1]
+local team = team_of(id)
+team.weight, team.limit, team.paused = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] ~= '' or nil
+settle_team(id)
+write()
 return 1
