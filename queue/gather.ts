@@ -24,7 +24,8 @@ export function gather<Call, Answer>(
 
   return (call) => {
     const answer = Promise.withResolvers<Answer>();
-    if (gathered.length === 0) setImmediate(flush);
+    // After all that is due by now, and before the client sends what it has.
+    if (gathered.length === 0) process.nextTick(flush);
     gathered.push({ call, answer });
     if (gathered.length === most) flush();
     return answer.promise;
