@@ -5,6 +5,7 @@ import { grantUseRoutes } from './access-grants/use-routes.ts';
 import { apiKeyRoutes } from './api-keys/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { authorizeRoutes } from './auth/authorize-routes.ts';
+import { introspectionRoute } from './auth/introspection-route.ts';
 import { authRoutes } from './auth/routes.ts';
 import { buildPageRoute } from './builds/build-page.ts';
 import { buildRoutes } from './builds/routes.ts';
@@ -17,7 +18,10 @@ import { hookBindingRoutes } from './hook-bindings/routes.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import { noteMethods } from './http/allowed-methods.ts';
 import type { App } from './http/app-type.ts';
-import { answerNoRoute, answerProblem } from './http/problem-handler.ts';
+import { answerClientError } from './http/client-errors.ts';
+import { connectionLimits, limitConnections, serverOptions } from './http/connection-limits.ts';
+import { noticeProxy } from './http/notice-proxy.ts';
+import { answerNoRoute, answerNoUrl, answerProblem } from './http/problem-handler.ts';
 import { limitRates, type RateLimits } from './http/rate-limits.ts';
 import { serveReference } from './http/reference.ts';
 import { requireHttps } from './http/require-https.ts';
@@ -27,6 +31,8 @@ import { createValidatorCompiler } from './http/validation.ts';
 import { keyEncryptionRoutes } from './key-encryption/routes.ts';
 import { keyRotationRoutes } from './key-rotations/routes.ts';
 import { operatorRoutes } from './operators/routes.ts';
+import { githubRoutes } from './people/github/routes.ts';
+import { isKnownBrowser } from './people/known-browser.ts';
 import { linkPageRoutes } from './people/link-page.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
@@ -35,7 +41,9 @@ import { revocationRoutes } from './revocation/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { operatorShareRoutes } from './shares/operator-routes.ts';
 import { teamShareRoutes } from './shares/team-routes.ts';
+import { invitationRoutes } from './teams/invitation-routes.ts';
 import { memberRoutes } from './teams/member-routes.ts';
+import { ownTeamRoutes } from './teams/own-team-routes.ts';
 import { teamRoutes } from './teams/routes.ts';
 import { workloadIdentityRoutes } from './workload-identities/routes.ts';
 
@@ -43,6 +51,7 @@ const bodyLimit = 1024 * 1024;
 const concepts = [
   healthRoutes,
   authRoutes,
+  introspectionRoute,
   connectionRoutes,
   projectRoutes,
   deployKeyRoutes,
@@ -62,16 +71,16 @@ const concepts = [
   workloadIdentityRoutes,
   apiKeyRoutes,
   peopleRoutes,
+  githubRoutes,
   linkPageRoutes,
   teamRoutes,
+  ownTeamRoutes,
   memberRoutes,
+  invitationRoutes,
   operatorRoutes,
   operatorShareRoutes,
   teamShareRoutes,
 ];
-
-// Longer than routers keep a connection open (Heroku: 90 s), so that they never send into one that closes.
-const keepAliveTimeout = 95_000;
 
 export const defaultRateLimits: RateLimits = { perKey: 12_000, refusalsPerAddress: 300 };
 
@@ -79,6 +88,8 @@ export interface AppOptions {
   tls?: { cert: string; key: string };
   behindRouter?: boolean;
   rateLimits?: RateLimits;
+  /** Adds hooks before there is any route. */
+  watch?: (app: App) => void;
 }
 
 /**
@@ -87,22 +98,34 @@ export interface AppOptions {
  */
 export async function buildApp(
   context: ApiContext,
-  { tls, behindRouter = false, rateLimits = defaultRateLimits }: AppOptions = {},
+  { tls, behindRouter = false, rateLimits = defaultRateLimits, watch }: AppOptions = {},
 ): Promise<App> {
   const app = fastify({
-    https: tls ? { ...tls, minVersion: 'TLSv1.2' } : null,
+    ...(tls
+      ? {
+          https: {
+            ...serverOptions,
+            ...tls,
+            minVersion: 'TLSv1.2',
+            handshakeTimeout: connectionLimits.headersTimeout,
+          },
+        }
+      : { https: null, http: serverOptions }),
     loggerInstance: context.log,
     bodyLimit,
-    requestTimeout: 300_000,
+    requestTimeout: connectionLimits.requestTimeout,
+    connectionTimeout: connectionLimits.connectionTimeout,
+    keepAliveTimeout: connectionLimits.keepAliveTimeout,
     // A client's own request id is not believed: it would stand in our logs.
     requestIdHeader: false,
     genReqId: () => crypto.randomUUID(),
     forceCloseConnections: 'idle',
-    keepAliveTimeout,
     // The router alone: who came before it may say what he likes.
     trustProxy: behindRouter && ((_address: string, hop: number) => hop === 0),
-    frameworkErrors: answerProblem,
+    frameworkErrors: answerNoUrl,
+    clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
+  limitConnections(app);
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(answerNoRoute(noteMethods(app)));
@@ -110,13 +133,13 @@ export async function buildApp(
   app.decorateRequest('principal');
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
+  watch?.(app);
   if (behindRouter) requireHttps(app, context.publicUrl);
-  await limitRates(app, rateLimits, (token) =>
-    context.signer.verifyToken(token).then(
-      () => true,
-      () => false,
-    ),
-  );
+  else noticeProxy(app);
+  await limitRates(app, rateLimits, {
+    isSigned: async (token) => (await context.tokens.verify(token)) !== undefined,
+    isKnownBrowser: (request, email) => isKnownBrowser(context, request, email),
+  });
   app.addHook('preValidation', requireStorableText);
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(

@@ -1,8 +1,9 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { kmsProblems } from '../contract/custody/kms-variables.ts';
-import { isLoopback, postgresProblems, redisProblems } from '../contract/transport-security.ts';
+import { isLoopback, isPlainHttp, postgresProblems, redisProblems } from '../contract/transport-security.ts';
 import { certificateProblems } from '../contract/verified-tls.ts';
 import { smtpUrlProblems } from './mail/smtp-address.ts';
+import { githubProblems } from './people/github/github-problems.ts';
 import { toEd25519, toMasterKey, toPublicKeys } from './signing/api-keys.ts';
 import { parseNetworks } from './source-hosts/rest/guarded-fetch.ts';
 
@@ -28,6 +29,7 @@ export function unsafeProblems(values: Values): string[] {
     ...databaseProblems(values),
     ...mailProblems(values),
     ...signUpProblems(values),
+    ...githubProblems(values),
     ...judge('EBB_SOURCE_HOST_NETWORKS', networkProblems),
     ...judge('EBB_KEY_ENCRYPTION_KEY', keyEncryptionKeyProblems),
     ...wrappingProblems(values),
@@ -44,10 +46,17 @@ function networkProblems(text: string): string[] {
   }
 }
 
-/** Mails go to a server, to the log of a developer's machine, or nowhere; then access grants cannot be given. */
+/** Mails go to a server, to the log of a developer's machine, or nowhere; then nobody signs in and no access grant can be given. */
 function mailProblems(values: Values): string[] {
   const { EBB_SMTP_URL: url, EBB_MAIL_FROM: from, EBB_SMTP_CA: ca, EBB_MAIL_TO_LOG: toLog } = values;
-  const reachable = values.EBB_LISTEN !== undefined && !isLoopback(splitHostPort(values.EBB_LISTEN).host);
+  const hosts = [
+    ...(values.EBB_LISTEN ? [splitHostPort(values.EBB_LISTEN).host] : []),
+    // A proxy on this machine brings others here, too.
+    ...(values.EBB_PUBLIC_URL && URL.canParse(values.EBB_PUBLIC_URL)
+      ? [new URL(values.EBB_PUBLIC_URL).hostname]
+      : []),
+  ];
+  const reachable = hosts.some((host) => !isLoopback(host));
   return [
     ...(url ? smtpUrlProblems(url) : []),
     ...(Boolean(url) !== Boolean(from)
@@ -57,7 +66,7 @@ function mailProblems(values: Values): string[] {
     ...(toLog === 'true' && url ? ['EBB_MAIL_TO_LOG and EBB_SMTP_URL are both set. Keep one of them.'] : []),
     ...(toLog === 'true' && (reachable || values.EBB_BEHIND_TLS_ROUTER === 'true')
       ? [
-          'EBB_MAIL_TO_LOG is for development on one machine, but others can reach this API. Set EBB_SMTP_URL.',
+          'EBB_MAIL_TO_LOG is for development on one machine, but others can reach this API, and the log would hold links that open their accounts. Set EBB_SMTP_URL.',
         ]
       : []),
   ];
@@ -67,7 +76,7 @@ function mailProblems(values: Values): string[] {
 function signUpProblems(values: Values): string[] {
   const { EBB_SIGN_UP: signUp, EBB_SMTP_URL: smtp, EBB_MAIL_TO_LOG: toLog, EBB_PUBLIC_URL: url } = values;
   if (signUp === undefined || signUp === 'closed') return [];
-  const isReadable = url?.startsWith('http:') && URL.canParse(url) && !isLoopback(new URL(url).hostname);
+  const isReadable = isPlainHttp(url);
   return [
     ...(smtp || toLog === 'true'
       ? []

@@ -95,8 +95,9 @@ test('the keys come from a folder or from variables, whole and not from both', (
   assert.match(twice[0] ?? '', /^EBB_TOKEN_KEY and EBB_RECEIPT_KEY are the same/);
 });
 
+const mail = { EBB_SMTP_URL: 'smtps://u:secret@mail.example.com', EBB_MAIL_FROM: 'ebb@example.com' };
+
 test('mails go to a server by an address that is whole, or to the log of a machine that nobody else reaches', () => {
-  const mail = { EBB_SMTP_URL: 'smtps://u:secret@mail.example.com', EBB_MAIL_FROM: 'ebb@example.com' };
   assert.deepEqual(problems({ ...basis, ...mail }), []);
   assert.deepEqual(problems({ ...basis, EBB_MAIL_TO_LOG: 'true' }), []);
   assert.match(problems({ ...basis, ...mail, EBB_MAIL_FROM: '' })[0] ?? '', /go together/);
@@ -107,18 +108,40 @@ test('mails go to a server by an address that is whole, or to the log of a machi
   assert.ok(!said.includes('secret'));
   assert.match(problems({ ...basis, ...mail, EBB_MAIL_TO_LOG: 'true' })[0] ?? '', /both set/);
   assert.match(problems({ ...routed, EBB_MAIL_TO_LOG: 'true' })[0] ?? '', /for development on one machine/);
+  const proxied = { ...basis, EBB_PUBLIC_URL: 'https://ebb.example.com', EBB_MAIL_TO_LOG: 'true' };
+  assert.match(problems(proxied)[0] ?? '', /for development on one machine/);
 });
 
 test('people sign up where mails go out and cookies cannot be read on their way', () => {
   const open = { ...basis, EBB_SIGN_UP: 'open', EBB_MAIL_TO_LOG: 'true' };
   assert.deepEqual(problems(open), []);
   assert.match(problems({ ...open, EBB_MAIL_TO_LOG: 'false' })[0] ?? '', /people sign up by e-mail/);
-  assert.match(
-    problems({ ...open, EBB_PUBLIC_URL: 'http://ebb.example.com' })[0] ?? '',
-    /read people’s cookies/,
-  );
+  const readable = { ...basis, ...mail, EBB_SIGN_UP: 'open', EBB_PUBLIC_URL: 'http://ebb.example.com' };
+  assert.match(problems(readable)[0] ?? '', /read people’s cookies/);
   assert.match(problems({ ...open, EBB_SIGN_UP: 'everybody' })[0] ?? '', /^EBB_SIGN_UP/);
   assert.equal(readApiConfiguration(basis).EBB_SIGN_UP, 'closed');
+});
+
+test('people sign in by GitHub with an app’s id and secret, a mail for the first time, and TLS all the way', () => {
+  const app = { EBB_GITHUB_CLIENT_ID: 'Iv1.8a61f9b3a7aba766', EBB_GITHUB_CLIENT_SECRET: 'hush-hush' };
+  const given = { ...basis, ...app, EBB_MAIL_TO_LOG: 'true' };
+  const said = (changes: NodeJS.ProcessEnv) => {
+    const [first = ''] = problems({ ...given, ...changes });
+    assert.ok(!first.includes('hush'));
+    return first;
+  };
+  assert.deepEqual(problems(given), []);
+  assert.equal(readApiConfiguration(given).EBB_GITHUB_URL, 'https://github.com');
+  assert.equal(said({ EBB_GITHUB_URL: 'https://github.example.com' }), '');
+  assert.match(said({ EBB_GITHUB_CLIENT_SECRET: '' }), /go together/);
+  assert.match(said({ EBB_GITHUB_CLIENT_ID: '' }), /go together/);
+  assert.match(said({ EBB_GITHUB_CLIENT_SECRET: 'hush hush' }), /^EBB_GITHUB_CLIENT_SECRET must match/);
+  assert.match(said({ EBB_MAIL_TO_LOG: 'false' }), /first time is sent a mail/);
+  assert.match(said({ EBB_GITHUB_URL: 'http://github.example.com' }), /^EBB_GITHUB_URL is http/);
+  for (const url of ['https://github.com/', 'https://github.com/login', 'https://a@github.com', 'github.com'])
+    assert.match(said({ EBB_GITHUB_URL: url }), /^EBB_GITHUB_URL must match/, url);
+  const mailed = { ...mail, EBB_MAIL_TO_LOG: 'false', EBB_PUBLIC_URL: 'http://ebb.example.com' };
+  assert.match(said(mailed), /read people’s cookies/);
 });
 
 test('a file that cannot be read is one problem and not two', () => {

@@ -12,12 +12,12 @@ import { type Network, parseNetworks } from './source-hosts/rest/guarded-fetch.t
 
 const ApiEnvironment = Type.Object({
   EBB_LISTEN: Type.String({
-    pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
+    pattern: '^(\\[[0-9a-f:]+\\]|[^:\\[]+):[0-9]+$',
     default: '127.0.0.1:4800',
     description: 'Where to listen, host:port; with PORT on 0.0.0.0.',
   }),
   EBB_METRICS_LISTEN: Type.String({
-    pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
+    pattern: '^(\\[[0-9a-f:]+\\]|[^:\\[]+):[0-9]+$',
     default: '127.0.0.1:9464',
     description:
       'Where GET /metrics is answered, host:port; plain HTTP, so keep it off networks that others reach.',
@@ -61,7 +61,10 @@ const ApiEnvironment = Type.Object({
     Type.String({ description: "Folder of the API's own keys, mode 0700; made when it is empty." }),
   ),
   EBB_TOKEN_KEY: Type.Optional(
-    Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs tokens, private Ed25519 JWK.' }),
+    Type.String({
+      description:
+        'Instead of EBB_KEYS_DIR: the first key that signs tokens, private Ed25519 JWK; later ones are in the database, sealed.',
+    }),
   ),
   EBB_RECEIPT_KEY: Type.Optional(
     Type.String({ description: 'Instead of EBB_KEYS_DIR: what signs receipts, private Ed25519 JWK.' }),
@@ -97,7 +100,7 @@ const ApiEnvironment = Type.Object({
     minimum: 1,
     default: 12_000,
     description:
-      "How many requests the tokens of one API key may make in a minute; runners' are not counted.",
+      "How many requests one API key and its tokens may make in a minute; runners' are not counted.",
   }),
   EBB_SOURCE_HOST_NETWORKS: Type.Optional(
     Type.String({
@@ -109,7 +112,7 @@ const ApiEnvironment = Type.Object({
     Type.String({
       pattern: '^smtps?://',
       description:
-        'Mail server that tells teams of uses of their access grants: smtps://user:password@host:port, or smtp:// with STARTTLS. Without it no grant can be given.',
+        'Mail server: smtps://user:password@host:port, or smtp:// with STARTTLS. Without it nobody can sign in by a link or be invited, and no access grant can be given, since teams are told of each use by e-mail.',
     }),
   ),
   EBB_SMTP_CA: Type.Optional(
@@ -122,12 +125,31 @@ const ApiEnvironment = Type.Object({
   ),
   EBB_MAIL_TO_LOG: Type.Boolean({
     default: false,
-    description: 'true on a developer’s machine, to count mails in the log instead of sending them.',
+    description:
+      'true on a developer’s machine, where mails are not sent: the log has their subjects, and the links in them, which open accounts.',
   }),
   EBB_SIGN_UP: Type.Enum([...signUpModes], {
     default: 'closed',
     description:
       'Who may sign up by e-mail: open for everybody, invited for who was invited to a team, closed for nobody more.',
+  }),
+  EBB_GITHUB_CLIENT_ID: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9._-]{1,100}$',
+      description: 'Client id of an OAuth app at GitHub, so that people sign in by GitHub.',
+    }),
+  ),
+  EBB_GITHUB_CLIENT_SECRET: Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,200}$',
+      description: 'Its client secret; EBB_GITHUB_CLIENT_SECRET_FILE names a file.',
+    }),
+  ),
+  EBB_GITHUB_URL: Type.String({
+    format: 'uri',
+    pattern: '^https?://[^/?#@]+$',
+    default: 'https://github.com',
+    description: 'Where that app is: the address of a GitHub Enterprise, without a slash at the end.',
   }),
   EBB_MIGRATE: Type.Boolean({
     default: true,

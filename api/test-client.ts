@@ -31,7 +31,13 @@ export async function requestToken(test: TestContext, form: Record<string, strin
 }
 
 /** A client with a token for an API key, narrower when `narrow` says so. */
-export async function signIn(test: TestContext, apiKey: string, narrow: Record<string, string> = {}) {
+/** @param remoteAddress where the requests come from, for what is limited by that */
+export async function signIn(
+  test: TestContext,
+  apiKey: string,
+  narrow: Record<string, string> = {},
+  remoteAddress?: string,
+) {
   const { status, body, text } = await requestToken(test, { client_secret: apiKey, ...narrow });
   if (status !== 200) throw new Error(`No token: ${text}`);
   const token: string = body.access_token;
@@ -41,6 +47,7 @@ export async function signIn(test: TestContext, apiKey: string, narrow: Record<s
       url,
       headers: { authorization: `Bearer ${token}`, ...headers },
       ...(payload ? { payload } : {}),
+      ...(remoteAddress ? { remoteAddress } : {}),
     });
   return { token, call };
 }

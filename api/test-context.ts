@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import type { Connection } from '../contract/connection.ts';
 import { createFileKeyWrapper } from '../contract/custody/key-wrapper.ts';
+import { logHooks } from '../contract/log-hooks.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { buildApp } from './app.ts';
@@ -14,6 +15,7 @@ import type { ApiContext } from './context.ts';
 import { createCustody } from './custody/custody.ts';
 import { type DatabaseLocation, openDatabase } from './db/database.ts';
 import { pgliteTemplate } from './db/pglite-for-tests.ts';
+import { watchAnswers } from './http/described-answers-for-tests.ts';
 import type { Mail } from './mail/mailer.ts';
 import { createApiMetrics } from './metrics/api-metrics.ts';
 import { createSigner } from './signing/create-signer.ts';
@@ -21,6 +23,8 @@ import { localKind } from './source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from './source-hosts/local/start-local-source-host.ts';
 import { createSourceHosts, type HostKind } from './source-hosts/source-hosts.ts';
 import { firstStart } from './teams/first-start.ts';
+import { ensureTokenKey } from './token-keys/rotate-token-key.ts';
+import { createTokenSigner } from './token-keys/token-signer.ts';
 
 /** The control plane for one test file: a real Redis and source host, PGlite in memory unless a server is given. `kinds` are source hosts besides `local`. */
 export async function openTestContext(
@@ -29,7 +33,7 @@ export async function openTestContext(
 ) {
   const root = await mkdtemp(join(tmpdir(), 'ebb-api-'));
   const lines: string[] = [];
-  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  const log = pino({ level: 'info', hooks: logHooks }, { write: (line: string) => void lines.push(line) });
   const local = await startLocalSourceHost({ root, port: 0, logger: pino({ level: 'silent' }) });
   const redis = await startRedis();
   const queue = await createRedisQueue({ url: redis.url });
@@ -41,11 +45,9 @@ export async function openTestContext(
   });
   const database = await openDatabase(location ?? { folder: 'memory://', loadFrom: await pgliteTemplate() });
   const mails: Mail[] = [];
-  const signer = createSigner({
-    tokenKey: privateJwk(),
-    receiptKey: privateJwk(),
-    issuer: 'http://ebb.test',
-  });
+  const signer = createSigner({ receiptKey: privateJwk() });
+  const tokenKeys = { database, sealing: custody.tokenKeySealing, now: () => new Date() };
+  await ensureTokenKey(tokenKeys, privateJwk());
   const context: ApiContext = {
     database,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
@@ -62,6 +64,7 @@ export async function openTestContext(
     custody,
     fetch: globalThis.fetch,
     signer,
+    tokens: createTokenSigner({ ...tokenKeys, issuer: 'http://ebb.test' }),
     publicUrl: 'http://ebb.test',
     now: () => new Date(),
     stopping: new AbortController().signal,
@@ -72,7 +75,8 @@ export async function openTestContext(
   };
   const keys = await firstStart(context, { teamName: 'acme' });
   if (!keys) throw new Error('The database of a test must be empty.');
-  const app = await buildApp(context);
+  const watch = watchAnswers();
+  const app = await buildApp(context, { watch: watch.add });
   return {
     context,
     app,
@@ -96,6 +100,7 @@ export async function openTestContext(
       await redis.close();
       await local.close();
       await rm(root, { recursive: true });
+      watch.requireDescribed();
     },
   };
 }

@@ -12,6 +12,7 @@ import { startApi } from '../test/api-for-tests.ts';
 import { startPostgres } from '../test/postgres.ts';
 import { report, rounded } from './report.ts';
 import type { Load, Result } from './send-webhooks.ts';
+import { startFloor } from './start-floor.ts';
 import { percentile } from './steady-load.ts';
 
 // Intake of GitHub's pushes of 25 KB: HMAC over the body, then on the disk of PostgreSQL before the answer. The floor is
@@ -25,7 +26,8 @@ const root = await mkdtemp(join(tmpdir(), 'ebb-bench-'));
 const closing: (() => Promise<unknown>)[] = [() => rm(root, { recursive: true, force: true })];
 try {
   const ebb = await startEbb();
-  const floor = await startFloor();
+  const { url: floor, close } = await startFloor();
+  closing.push(close);
   const { url, secret } = ebb.hook;
   const sender = startSender();
   const push = { template: makeTemplate(ebb.payload), commit, secret, connections };
@@ -105,16 +107,6 @@ async function startEbb() {
       await database.query('delete from webhook_delivery');
     },
   };
-}
-
-async function startFloor(): Promise<string> {
-  const child = fork(fileURLToPath(new URL('floor-server.ts', import.meta.url)));
-  closing.push(async () => {
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    await gone;
-  });
-  return await new Promise((resolve) => child.once('message', (url) => resolve(String(url))));
 }
 
 /** A process of its own, so that neither its pauses nor its memory are anybody else's. */

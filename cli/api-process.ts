@@ -28,6 +28,7 @@ import { forgetMails, sendMails } from '../api/mail/send-mails.ts';
 import { createSmtpMailer } from '../api/mail/smtp-mailer.ts';
 import { createApiMetrics } from '../api/metrics/api-metrics.ts';
 import { mailSignInLinks } from '../api/people/ask-to-sign-in.ts';
+import { createGithubLogin, type GithubLogin } from '../api/people/github/github-login.ts';
 import { forgetSessions } from '../api/people/session-store.ts';
 import { finishRemovals } from '../api/reconciler/finish-removals.ts';
 import { noticeRemovals } from '../api/reconciler/notice-removals.ts';
@@ -42,6 +43,9 @@ import { createGuardedFetch } from '../api/source-hosts/rest/guarded-fetch.ts';
 import { createSourceHosts } from '../api/source-hosts/source-hosts.ts';
 import { reportStatuses } from '../api/statuses/report-statuses.ts';
 import { firstStart } from '../api/teams/first-start.ts';
+import { ensureTokenKey, forgetTokenKeys, rotateOldTokenKey } from '../api/token-keys/rotate-token-key.ts';
+import { createTokenSigner } from '../api/token-keys/token-signer.ts';
+import { logHooks } from '../contract/log-hooks.ts';
 import { connectRedis } from '../queue/redis-connection.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { CliError } from './cli-error.ts';
@@ -65,7 +69,10 @@ export async function runApiProcess(options: {
   onReady(ready: ApiReady): void;
 }): Promise<void> {
   const { configuration, stop } = options;
-  const log = pino({ name: 'ebb-api', redact: ['req.headers.authorization', 'req.headers.cookie'] });
+  const log = pino({
+    ...{ name: 'ebb-api', hooks: logHooks },
+    redact: ['req.headers.authorization', 'req.headers.cookie'],
+  });
   const opened: (() => Promise<unknown>)[] = [];
   try {
     const { context, source, limits } = await open(configuration, log, stop, opened);
@@ -132,7 +139,9 @@ async function open(
     keyWrapper: await openKeyWrapper(configuration),
     hookMasterKey: keys.hookMasterKey,
   });
-  const signer = createSigner({ ...keys, issuer: configuration.EBB_PUBLIC_URL });
+  const signer = createSigner(keys);
+  const tokenKeys = { database, sealing: custody.tokenKeySealing, now: () => new Date() };
+  await ensureTokenKey(tokenKeys, keys.tokenKey);
   const fetch = createGuardedFetch(sourceHostNetworks(configuration));
   const context: ApiContext = {
     database,
@@ -149,8 +158,10 @@ async function open(
     fetch,
     auditRefusal: createRefusalAudit({ database, signer, now: () => new Date(), log }),
     signer,
+    tokens: createTokenSigner({ ...tokenKeys, issuer: configuration.EBB_PUBLIC_URL }),
     publicUrl: configuration.EBB_PUBLIC_URL,
     signUp: configuration.EBB_SIGN_UP,
+    github: githubOf(configuration, fetch),
     now: () => new Date(),
     stopping: stop,
     log,
@@ -211,6 +222,13 @@ function mailerOf(
   return toLog ? createLogMailer(log) : undefined;
 }
 
+function githubOf(
+  { EBB_GITHUB_CLIENT_ID: id, EBB_GITHUB_CLIENT_SECRET: secret, EBB_GITHUB_URL: site }: ApiConfiguration,
+  fetch: typeof globalThis.fetch,
+): GithubLogin | undefined {
+  return id && secret ? createGithubLogin({ site, clientId: id, clientSecret: secret, fetch }) : undefined;
+}
+
 function tlsOf({ EBB_TLS_CERT: cert, EBB_TLS_KEY: key }: ApiConfiguration) {
   return cert && key ? { tls: { cert, key } } : {};
 }
@@ -246,6 +264,10 @@ function runBackground(context: ApiContext, stop: AbortSignal): Promise<void>[] 
     every(30, 'the look at the rotation of the key-encryption key', () =>
       finishKeyEncryptionRotation(context),
     ),
+    every(60, 'the rotation of the key that signs tokens', async () => {
+      await rotateOldTokenKey({ ...context, sealing: context.custody.tokenKeySealing });
+      await forgetTokenKeys(context);
+    }),
     every(600, 'the look at SSH host keys', () => refreshHostKeys(context, stop)),
   ];
 }

@@ -2,6 +2,7 @@ import type { Problem } from '../contract/problem.ts';
 import type { TokenResponse } from '../contract/token.ts';
 import { apiProblems } from '../contract/transport-security.ts';
 import { CliError, RefusedError } from './cli-error.ts';
+import { printable } from './printable.ts';
 
 /** The API for somebody at a terminal. Every call has a time limit of 30 s and fails with a CliError. */
 export interface Client {
@@ -122,6 +123,8 @@ async function read(answer: Response): Promise<unknown> {
     // A proxy's page says less than the status does.
   }
   const detail = problem.detail ?? problem.error_description ?? `It answered ${answer.status}.`;
-  const fields = (problem.errors ?? []).map((error) => `\n  ${error.pointer}: ${error.detail}`).join('');
-  throw new RefusedError(answer.status, `${detail}${fields}`);
+  const fields = (problem.errors ?? [])
+    .map((error) => `\n  ${printable(`${error.pointer}: ${error.detail}`)}`)
+    .join('');
+  throw new RefusedError(answer.status, `${printable(detail)}${fields}`);
 }

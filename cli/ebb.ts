@@ -28,7 +28,9 @@ import { revokeCommand } from './commands/revoke.ts';
 import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runnerCommand } from './commands/runner.ts';
 import { teamKeyCommand } from './commands/team-key.ts';
+import { tokenKeyCommand } from './commands/token-key.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { printableLines } from './printable.ts';
 
 const program = new Command('ebb')
   .description('Ebb: a CI control plane whose builds leave nothing behind.')
@@ -50,6 +52,7 @@ for (const command of [
   keysCommand,
   keyEncryptionCommand,
   apiKeyCommand,
+  tokenKeyCommand,
   teamKeyCommand,
   memberCommand,
   runnerCommand,
@@ -83,7 +86,7 @@ try {
     FolderInUseError,
     ImageError,
   ].some((family) => error instanceof family);
-  console.error(forPeople ? `ebb: ${(error as Error).message}` : error);
+  console.error(forPeople ? `ebb: ${printableLines((error as Error).message)}` : error);
   process.exitCode = 1;
 } finally {
   // A parent that waits for word would keep a command alive that ended, or failed to start.

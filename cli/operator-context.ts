@@ -1,10 +1,11 @@
-import type { AuditContext } from '../api/audit/record-audit.ts';
 import { readOperatorConfiguration } from '../api/configuration.ts';
+import { createTokenKeySealing } from '../api/custody/custody.ts';
 import { connectDatabase, type Database } from '../api/db/database.ts';
 import { requireMigrated } from '../api/db/migrate.ts';
 import { createSigner } from '../api/signing/create-signer.ts';
 import { readApiKeys } from '../api/signing/read-api-keys.ts';
 import type { Signer } from '../api/signing/signer.ts';
+import type { RotationContext } from '../api/token-keys/rotate-token-key.ts';
 import { CliError } from './cli-error.ts';
 
 /** Who the audit says did it: somebody with a command on the database, of whom Ebb knows no more. */
@@ -15,17 +16,17 @@ export const operator = 'operator';
  * of the first team, too. Throws ConfigurationError when the API's keys are not given.
  */
 export async function withOperatorContext(
-  use: (context: AuditContext, teamName: string) => Promise<void>,
+  use: (context: RotationContext, teamName: string) => Promise<void>,
 ): Promise<void> {
   const configuration = readOperatorConfiguration(process.env);
   const keys = await readApiKeys(configuration);
   const database = await connectDatabase(configuration.location);
   try {
     await requireMigrated(database);
-    // It signs no tokens, so that it needs no address of the API.
-    const signer = createSigner({ ...keys, issuer: '' });
+    const signer = createSigner(keys);
     await requireKeysOfApi(database, signer);
-    await use({ database, signer, now: () => new Date() }, configuration.EBB_TEAM);
+    const sealing = createTokenKeySealing(keys.hookMasterKey);
+    await use({ database, signer, sealing, now: () => new Date() }, configuration.EBB_TEAM);
   } finally {
     await database.destroy();
   }

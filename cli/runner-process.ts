@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import { logHooks } from '../contract/log-hooks.ts';
 import type { BuildQueue } from '../queue/build-queue.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import { createControlPlane } from '../runner/build/control-plane.ts';
@@ -43,11 +44,13 @@ export async function runRunnerProcess(options: {
   onReady(): void;
   /** Given what to call when VMs are to boot a newer image, if there is one. */
   onRenew?(renew: () => void): void;
+  /** Instead of the one that is configured; given by tests. */
+  driver?: VmDriver;
 }): Promise<void> {
   const { configuration, stop, kill } = options;
   const drainSeconds = configuration.EBB_DRAIN_SECONDS;
   const handOver = handOverSignal({ stop, asked: options.handOver, drainSeconds });
-  const log = pino({ name: 'ebb-runner' });
+  const log = pino({ name: 'ebb-runner', hooks: logHooks });
   const keyring = await openKeyring(configuration);
   const queue = await createRedisQueue({
     url: configuration.EBB_REDIS_URL,
@@ -57,7 +60,9 @@ export async function runRunnerProcess(options: {
   const closeMetrics = await serveMetricsAt(configuration.EBB_METRICS_LISTEN, metrics, log);
   const over = new AbortController();
   const presence = await sayPresence(queue, configuration.EBB_RUNNER_NAME, over.signal);
-  const { driver: plain, renewImage } = await openDriver(configuration, queue, log, kill);
+  const { driver: plain, renewImage } = options.driver
+    ? { driver: options.driver, renewImage: async () => {} }
+    : await openDriver(configuration, queue, log, kill);
   const driver = metrics.countVms(plain);
   const reaping = reapNowAndThen(driver, log, over.signal);
   const vms = trackVms(
@@ -92,7 +97,7 @@ export async function runRunnerProcess(options: {
         name: configuration.EBB_RUNNER_NAME,
         queue,
         controlPlane,
-        pool: vms.pool,
+        ...{ pool: vms.pool, track: vms.track },
         driver,
         keyring,
         allowHostSwap: configuration.EBB_ALLOW_HOST_SWAP,

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Phase } from './build.ts';
+import { Moment } from './moment.ts';
 
 const strict = { additionalProperties: false };
 
@@ -56,7 +57,7 @@ export const CustodyReport = Type.Object(
   {
     attempt: Type.Integer(),
     number: Type.Integer({ minimum: 1, maximum: maxCustodyEvents, description: 'Counts up in an attempt.' }),
-    at: Type.String({ format: 'date-time' }),
+    at: Moment,
     event: CustodyEvent,
   },
   strict,

@@ -7,11 +7,20 @@ const LinkToken = Type.String({
   description: 'What stands behind `#token=` in the link of the mail.',
 });
 
-/** Somebody who signs in by e-mail. */
+const GithubOfPerson = Type.Object({
+  login: Type.String({ description: 'Its name there when it was last used to sign in.' }),
+  site: Type.String({ description: 'Such as `https://github.com`.' }),
+  connected_at: Timestamp('When it was connected.'),
+});
+
+/** Somebody who signs in by e-mail, or by GitHub. */
 export const Person = Type.Object({
   id: Id('per', 'Identifier.'),
   email: Type.String({ description: 'Address, in lower case.' }),
   created_at: Timestamp('When this person signed up.'),
+  github: Type.Union([GithubOfPerson, Type.Null()], {
+    description: 'The account at GitHub that signs in as this person.',
+  }),
 });
 export type Person = Static<typeof Person>;
 
@@ -20,6 +29,9 @@ export const SignInRequest = Type.Object({ email: MailAddress }, { additionalPro
 
 /** POST /v1/session, and whatever else a link in a mail leads to. */
 export const LinkUse = Type.Object({ token: LinkToken }, { additionalProperties: false });
+
+/** Where a browser goes next. */
+export const Destination = Type.Object({ url: Type.String({ format: 'uri' }) });
 
 /** What is to be done next, for people. */
 export const Notice = Type.Object({ detail: Type.String() });

@@ -28,6 +28,8 @@ export interface ResourceDeclaration<
   >;
   /** Pairs of declared members, write-only ones too, of which at most one may be given. */
   conflicts?: readonly (readonly [string, string])[];
+  /** There is one at `path` itself, the token's own: Terraform finds and changes it, and never makes it. */
+  isSingle?: true;
   /** Goes in, never comes out; `value` is `value_wo` with `value_wo_version` in Terraform. */
   writeOnly: WriteOnly;
 }

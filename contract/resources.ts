@@ -5,6 +5,8 @@ import { hookBinding } from './hook-binding.ts';
 import { project } from './project.ts';
 import type { Resource } from './resource.ts';
 import { secret } from './secret.ts';
+import { team } from './team.ts';
+import { teamMember } from './team-member.ts';
 import { workloadIdentity } from './workload-identity.ts';
 
 /** Everything a team can declare, in the order in which one depends on the other. */
@@ -16,4 +18,6 @@ export const declarableResources: readonly Resource[] = [
   secret,
   accessGrant,
   workloadIdentity,
+  team,
+  teamMember,
 ];

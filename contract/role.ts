@@ -1,4 +1,4 @@
-import { type Scope, teamScopes } from './token.ts';
+import { type Scope, teamScopes, withParts } from './token.ts';
 
 export const roles = ['viewer', 'maintainer', 'owner'] as const;
 export type Role = (typeof roles)[number];
@@ -16,6 +16,6 @@ const writes: readonly Scope[] = ['projects:write', 'builds:write', 'builds:appr
 /** What a person may do in a team: a viewer reads, a maintainer works on projects and builds, an owner does everything. */
 export const scopesOfRole: Readonly<Record<Role, readonly Scope[]>> = {
   viewer: reads,
-  maintainer: [...reads, ...writes],
+  maintainer: withParts([...reads, ...writes]),
   owner: teamScopes,
 };

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Milestone, Phase, phases } from './build.ts';
 import { Id } from './id.ts';
+import { Moment } from './moment.ts';
 import { VmExit, VmReport } from './vm.ts';
 
 /** Where and how the source of a project is cloned, host keys pinned. */
@@ -72,6 +73,12 @@ export const BuildClaim = Type.Object(
           'Who may have held the lease until it ran out, to go on with the attempt where that one left.',
       }),
     ),
+    handed_over: Type.Optional(
+      Type.Boolean({
+        description:
+          'With `takes_over`: the last of them gave the build away. Otherwise it counts as lost; a build that is taken over from too many lost runners ends.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -82,7 +89,7 @@ export const MilestoneReport = Type.Object(
   {
     attempt: Type.Integer(),
     milestone: Milestone,
-    at: Type.String({ format: 'date-time' }),
+    at: Moment,
     vm: Type.Optional(
       Type.String({ minLength: 1, maxLength: 200, description: 'Id of the VM, with `vm_ready`.' }),
     ),
@@ -139,7 +146,7 @@ export const BuildOutcome = Type.Object(
     outcome: Type.Enum(['passed', 'failed', 'errored', 'cancelled', 'timed_out', 'lost']),
     reason: Type.Optional(Type.String({ maxLength: 2000 })),
     failed_command: Type.Optional(Type.String({ maxLength: 16_384 })),
-    exit_code: Type.Optional(Type.Integer()),
+    exit_code: Type.Optional(Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 })),
   },
   { additionalProperties: false },
 );

@@ -9,11 +9,15 @@ const Weight = Type.Number({
     'Above 0, default 1. While there is more work than machines, a team of weight 2 is served twice as long as one of weight 1.',
 });
 
-const Limit = (description: string) =>
-  Type.Union([Type.Integer({ minimum: 1, maximum: 1_000_000 }), Type.Null()], { description });
-const limitOfTeam = 'How many builds of the team may run at once; any number when null.';
+/** How many builds there may be at once. */
+export const builds = { minimum: 1, maximum: 1_000_000 } as const;
+const Limit = (description: string) => Type.Union([Type.Integer(builds), Type.Null()], { description });
+const limitOfTeam =
+  'How many builds of the team may run at once, as who operates Ebb says; any number when null.';
+const LimitByTeam = Limit('The same as the team says itself; the smaller one counts.');
 
-const Words = Type.String({
+/** Why something waits, for people. */
+export const Words = Type.String({
   ...plainText,
   minLength: 1,
   maxLength: 500,
@@ -31,6 +35,7 @@ export const TeamShare = Type.Object(
     id: Id('team', 'Identifier of the team.'),
     weight: Weight,
     limit: Limit(limitOfTeam),
+    limit_by_team: LimitByTeam,
     paused_by_operator: PausedByOperator,
     paused_by_team: Type.Boolean({ description: 'Whether the team paused its builds itself.' }),
   },
@@ -53,6 +58,7 @@ export type TeamShareChange = Static<typeof TeamShareChange>;
 export const OwnShare = Type.Object({
   weight: Weight,
   limit: Limit(limitOfTeam),
+  limit_by_team: LimitByTeam,
   paused_by_operator: PausedByOperator,
   paused_by_team: Type.Union([Words, Type.Null()], {
     description: 'Why its builds wait: the team paused them itself. Null when not.',

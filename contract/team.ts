@@ -1,14 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { Id, Name, Timestamp } from './id.ts';
-import { MailAddress } from './mail-address.ts';
-import { roles } from './role.ts';
-
-const RoleName = Type.Enum([...roles], {
-  description:
-    '`viewer` reads; `maintainer` also changes projects and works with builds; `owner` may do everything, such as keys, grants, members and revoking.',
-});
-const MemberId = Id('mem', 'Identifier of the membership; the audit trail names who acts by it.');
-const RoleBody = { role: RoleName };
+import { MemberId, RoleName } from './membership.ts';
+import { defineResource, type Representation } from './resource.ts';
+import { builds, Words } from './share.ts';
 
 /** POST /v1/teams. */
 export const TeamCreation = Type.Object(
@@ -20,38 +14,51 @@ export const TeamCreation = Type.Object(
 export const OwnTeam = Type.Object({
   name: Type.String({ description: 'Name; the header `Ebb-Team` takes it.' }),
   member_id: MemberId,
-  ...RoleBody,
+  role: RoleName,
 });
 export type OwnTeam = Static<typeof OwnTeam>;
 
-/** A person in a team. */
-export const TeamMember = Type.Object({
-  id: MemberId,
-  email: Type.String({ description: 'Address that the person signs in with.' }),
-  ...RoleBody,
-  created_at: Timestamp('When the person joined.'),
+/** The team of the token, with what it says of itself. */
+export const team = defineResource({
+  name: 'team',
+  path: '/v1/team',
+  isSingle: true,
+  description:
+    'What the team of the API key says of itself. People make teams; Terraform finds the one that the key belongs to and changes it. Destroying it revokes the team with everything in it, and is refused while `deletion_protection` holds; `terraform state rm` only stops managing it.',
+  naturalId: [],
+  computed: {
+    id: Id('team', 'Identifier of the team.'),
+    created_at: Timestamp('When it was made.'),
+  },
+  fixed: {},
+  changeable: {
+    // Not fixed, so that no slip in a name is a replacement, which would revoke the team.
+    name: Name(
+      'Name of the team that the API key belongs to. A team keeps its name: another one is refused.',
+    ),
+    paused_by_team: Type.Optional(
+      Type.String({
+        ...Words,
+        description:
+          'Why the team holds its builds back, a sentence that each waiting build shows; those that run go on. Not paused when left out.',
+      }),
+    ),
+    limit_by_team: Type.Optional(
+      Type.Integer({
+        ...builds,
+        description:
+          'How many builds of the team may run at once, as the team says; the limit that who operates Ebb set counts beside it. No limit of its own when left out.',
+      }),
+    ),
+    deletion_protection: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description:
+          'Whether deleting the team is refused. To destroy it, set `false` and apply first, which takes a key with `team:revoke`.',
+      }),
+    ),
+  },
+  writeOnly: {},
 });
-export type TeamMember = Static<typeof TeamMember>;
 
-/** PATCH /v1/team/members/{id}. */
-export const TeamMemberChange = Type.Object(RoleBody, { additionalProperties: false });
-
-/** POST /v1/team/invitations. */
-export const InvitationCreation = Type.Object(
-  { email: MailAddress, ...RoleBody },
-  { additionalProperties: false },
-);
-export type InvitationCreation = Static<typeof InvitationCreation>;
-
-/** An invitation; who has the address may join by the link that was mailed there. */
-export const Invitation = Type.Object({
-  id: Id('inv', 'Identifier.'),
-  email: Type.String({ description: 'Address, in lower case.' }),
-  ...RoleBody,
-  created_at: Timestamp('When it was made.'),
-  created_by: Type.String({ description: 'Who made it, as the audit trail names it.' }),
-  expires_at: Timestamp('When it ends by itself.'),
-  accepted_at: Type.Union([Timestamp(''), Type.Null()], { description: 'When it was accepted.' }),
-  revoked_at: Type.Union([Timestamp(''), Type.Null()], { description: 'When it was taken back.' }),
-});
-export type Invitation = Static<typeof Invitation>;
+export type Team = Representation<typeof team>;

@@ -4,8 +4,11 @@ import { type Static, Type } from 'typebox';
 export const teamScopes = [
   'projects:read',
   'projects:write',
+  'projects:revoke',
   'builds:read',
   'builds:write',
+  'builds:create',
+  'builds:cancel',
   'builds:approve',
   'logs:read',
   'receipts:read',
@@ -15,6 +18,7 @@ export const teamScopes = [
   'keys:write',
   'members:read',
   'members:write',
+  'owners:write',
   'team:revoke',
 ] as const;
 
@@ -28,9 +32,24 @@ export const operatorScopes = ['runner', 'operator', 'core_crew'] as const;
 export const scopes = [...teamScopes, ...operatorScopes] as const;
 export type Scope = (typeof scopes)[number];
 
+/** Scopes for one action each that a wider one holds. */
+const partsOf: Partial<Record<Scope, readonly Scope[]>> = {
+  'projects:write': ['projects:revoke'],
+  'builds:write': ['builds:create', 'builds:cancel'],
+};
+
+/** The scopes with those that they hold, each once, in the order of `scopes`. Pure. */
+export function withParts(held: readonly Scope[]): Scope[] {
+  const all = new Set(held.flatMap((scope) => [scope, ...(partsOf[scope] ?? [])]));
+  return scopes.filter((scope) => all.has(scope));
+}
+
 export function isOperatorScope(scope: Scope): boolean {
   return (operatorScopes as readonly Scope[]).includes(scope);
 }
+
+/** No access token of Ebb has more characters. */
+export const longestToken = 8_192;
 
 export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
@@ -83,12 +102,46 @@ export const TokenResponse = Type.Object({
 export type TokenResponse = Static<typeof TokenResponse>;
 
 /**
- * POST /v1/token/revoke and /v1/token/renew, form-encoded: who holds a token may end it, or keep a renewable one alive.
+ * What these routes refuse.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+ */
+export const OAuthProblem = Type.Object({
+  error: Type.String({ description: 'Stable, for programs: `invalid_client`, `invalid_scope`, …' }),
+  error_description: Type.String({ description: 'What is wrong and how to mend it.' }),
+});
+
+/**
+ * POST /v1/token/revoke, /v1/token/renew and /v1/token/introspect, form-encoded: who holds a token may end it, or keep a
+ * renewable one alive; its team may look at it.
  * A revocation is answered with 200 whatever the token is.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7009
  */
 export const HeldToken = Type.Object({
-  token: Type.String({ description: 'The access token.', maxLength: 8192 }),
+  token: Type.String({ description: 'The access token.', maxLength: longestToken }),
   token_type_hint: Type.Optional(Type.String({ maxLength: 100 })),
 });
+
+/**
+ * What POST /v1/token/introspect says of an access token. Of one that is not good any more, is not of the asker's team or
+ * is none it says `active: false` and no more.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7662#section-2.2
+ */
+export const Introspection = Type.Object({
+  active: Type.Boolean({ description: 'Whether it is a good token of your team now.' }),
+  scope: Type.Optional(Type.String({ description: 'Scopes that it has now, separated by spaces.' })),
+  client_id: Type.Optional(Type.String({ description: 'Id of the API key that it was given to.' })),
+  token_type: Type.Optional(Type.Literal('Bearer')),
+  exp: Type.Optional(
+    Type.Integer({ description: 'When it ends, in seconds since 1970; of a renewable one unless renewed.' }),
+  ),
+  iat: Type.Optional(Type.Integer({ description: 'When it was given, in seconds since 1970.' })),
+  sub: Type.Optional(Type.String({ description: 'The same as client_id.' })),
+  aud: Type.Optional(Type.String()),
+  iss: Type.Optional(Type.String()),
+  jti: Type.Optional(Type.String({ description: 'Id of the token, as the audit trail names it.' })),
+  project_id: Type.Optional(Type.String({ description: 'The project that it is limited to.' })),
+});
+export type Introspection = Static<typeof Introspection>;

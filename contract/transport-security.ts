@@ -5,6 +5,13 @@ export function isLoopback(host: string): boolean {
   return ['localhost', '[::1]', '::1'].includes(host) || (isIPv4(host) && host.startsWith('127.'));
 }
 
+/** Whether an address leads elsewhere than to this machine without TLS. */
+export function isPlainHttp(url: string | undefined): boolean {
+  if (url === undefined || !URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !isLoopback(hostname);
+}
+
 /** What is wrong with a process's way to Redis, for people; empty when nothing is. */
 export function redisProblems(url: string): string[] {
   const { protocol, hostname } = new URL(url);

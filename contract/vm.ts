@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { Moment } from './moment.ts';
 
 export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 in hexadecimal.' });
 
@@ -8,7 +9,7 @@ export type VmImage = Static<typeof VmImage>;
 
 /** The saved memory of a machine without any identity, from which a VM went on instead of booting. */
 export const VmTemplate = Type.Object({
-  made_at: Type.String({ format: 'date-time' }),
+  made_at: Moment,
   sha256: Type.String({
     pattern: '^[0-9a-f]{64}$',
     description: 'SHA-256 of it, the same for all that went on from it.',
@@ -27,7 +28,7 @@ export type VmExit = Static<typeof VmExit>;
 export const VmReport = Type.Object(
   {
     driver: Type.String({ maxLength: 50, description: 'What ran it: `qemu` or `ec2`.' }),
-    launched_at: Type.String({ format: 'date-time' }),
+    launched_at: Moment,
     image: VmImage,
     template: Type.Optional(VmTemplate),
     outside: Type.Unknown({ description: 'What was seen of the VM from outside, by its driver.' }),

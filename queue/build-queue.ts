@@ -22,13 +22,18 @@ export interface BesideClaim {
    * that is to be cancelled.
    */
   place?: string | undefined;
+  /** Gives none that waits. */
+  takeOverOnly?: boolean | undefined;
   /** Ends this lease first, as `finish` does. */
   finished?: { build: string; holder: string } | undefined;
 }
 
-/** A build that was leased; `takenFrom` held one that was taken over since it was claimed, one after the other. */
+/** A build that was leased, and of one that was taken over, from whom. */
 export interface Claimed extends QueueEntry {
+  /** Who held it since it was claimed, one after the other. */
   takenFrom?: string[];
+  /** Whether the last of them gave it away; otherwise that one is lost. */
+  handedOver?: boolean;
 }
 
 export interface TeamShare {
@@ -38,6 +43,8 @@ export interface TeamShare {
   limit?: number;
   /** Its builds wait until it is not any more. */
   paused?: boolean;
+  /** Where a higher one is known this is left out: it was read before. Counts in any case when absent. */
+  version?: number;
 }
 
 export interface Place {
@@ -46,6 +53,8 @@ export interface Place {
   waitsFor: WaitReason;
   /** The limit that is reached, where it is one. */
   limit?: number;
+  /** Whether a runner takes none for the moment, because it has no VM for it. */
+  heldBack?: boolean;
 }
 
 export type HeartbeatAnswer = 'held' | 'cancel' | 'taken' | 'lost' | 'absent';
@@ -83,8 +92,8 @@ export interface BuildQueue {
   requireRoom(): Promise<void>;
   /** Changes a team's share and limit, also for builds that wait already. */
   setTeam(team: string, share: TeamShare): Promise<void>;
-  /** Changes how many builds may be leased in all; `drained`, no other is. */
-  setFleet(fleet: { limit?: number; drained?: boolean }): Promise<void>;
+  /** Changes how many builds may be leased in all; `drained`, no other is. `version` as in `TeamShare`. */
+  setFleet(fleet: { limit?: number; drained?: boolean; version?: number }): Promise<void>;
   /** Changes how many builds of a project may be leased at once, also for those that wait already. */
   setConcurrency(project: string, concurrency: number): Promise<void>;
   /**
@@ -104,7 +113,7 @@ export interface BuildQueue {
   handOver(build: string, holder: string, place?: string): Promise<boolean>;
   /**
    * Extends the lease, and says again from which `place` the VM can be taken over, if it is shared; `cancel` asks the holder
-   * to stop. `taken` says that another one took the build over from it, `lost`
+   * to stop, also for a minute after the build was forgotten under it. `taken` says that another one took the build over from it, `lost`
    * that it is leased to somebody who begins anew, or to nobody, `absent` that Redis knows nothing of the build: if it lost its
    * memory, the sweeper gives the lease back.
    */
@@ -158,6 +167,8 @@ export interface BuildQueue {
   walk(name: string, throughAll: boolean): Promise<'begun' | 'going_on' | 'done'>;
   /** Why a waiting build waits; undefined when it does not. */
   place(build: string): Promise<Place | undefined>;
+  /** The same of each of at most 200 builds, in their order and at one moment. Throws a RangeError for more. */
+  places(builds: string[]): Promise<(Place | undefined)[]>;
   /**
    * Resolves when there may be something to claim again since the last claim that gave nothing, after `timeoutMs` at the
    * latest, or when the signal aborts.
@@ -169,6 +180,8 @@ export interface BuildQueue {
   watch(build: string, onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Calls back with each build whose runner is asked to stop; faster than the next heartbeat, which says it too. */
   watchCancellations(onCancel: (build: string) => void, signal: AbortSignal): Promise<void>;
+  /** Says, for so long, that a runner that would take a build has no VM for it. */
+  holdBack(forMs: number): Promise<void>;
   /** Says that this runner lives; it counts as dead when this is not said again within `forMs`. */
   present(runner: string, forMs: number): Promise<void>;
   /** Whether a runner said lately that it lives. Rejects when Redis does not know. */

@@ -10,6 +10,7 @@ interface Known extends QueueEntry {
   place?: string;
   /** Who it was taken from. */
   before?: string[];
+  handedOver?: boolean;
 }
 
 /**
@@ -22,6 +23,8 @@ export class QueueModel {
   #teams = new Map<string, { limit: number; paused: boolean }>();
   #fleet = { limit: Number.POSITIVE_INFINITY, drained: false };
   #order = 0;
+  /** Those that were leased when they were forgotten. */
+  #over = new Set<string>();
 
   enqueue(entry: QueueEntry, concurrency: number, priority: number): void {
     if (this.#builds.has(entry.build)) return;
@@ -39,7 +42,7 @@ export class QueueModel {
 
   claimed(
     entry: Claimed | undefined,
-    lease: { holder: string; runsOut: boolean; place?: string | undefined },
+    lease: { holder: string; runsOut: boolean; place?: string | undefined; takeOverOnly?: boolean },
   ) {
     const left = [...this.#builds.values()].filter(
       ({ holder, runsOut, place, cancelled }) => holder && runsOut && place === lease.place && !cancelled,
@@ -48,7 +51,7 @@ export class QueueModel {
       this.#tookOver(entry, left, lease);
       return;
     }
-    const may = this.#mayBeClaimed();
+    const may = lease.takeOverOnly ? [] : this.#mayBeClaimed();
     if (!entry) {
       assert.deepEqual(may, [], 'a build that may be claimed is not given');
       return;
@@ -68,6 +71,7 @@ export class QueueModel {
     delete known.holder;
     delete known.place;
     delete known.before;
+    delete known.handedOver;
     return true;
   }
 
@@ -81,7 +85,7 @@ export class QueueModel {
   handOver(build: string, holder: string): boolean {
     const known = this.#builds.get(build);
     if (known?.holder !== holder) return false;
-    known.runsOut = true;
+    Object.assign(known, { runsOut: true, handedOver: true });
     return true;
   }
 
@@ -97,12 +101,13 @@ export class QueueModel {
   }
 
   forget(build: string): void {
+    if (this.#builds.get(build)?.holder !== undefined) this.#over.add(build);
     this.#builds.delete(build);
   }
 
   heartbeat(build: string, holder: string): 'held' | 'cancel' | 'taken' | 'lost' | 'absent' {
     const known = this.#builds.get(build);
-    if (!known) return 'absent';
+    if (!known) return this.#over.has(build) ? 'cancel' : 'absent';
     if (known.holder !== holder) return known.before?.includes(holder) ? 'taken' : 'lost';
     known.runsOut = false;
     return known.cancelled ? 'cancel' : 'held';
@@ -145,8 +150,8 @@ export class QueueModel {
     const known = may.find(({ build }) => build === taken?.build);
     assert.ok(known?.holder, `${taken?.build} must not be taken over now`);
     const before = [...(known.before ?? []), known.holder];
-    assert.deepEqual(taken?.takenFrom, before);
-    Object.assign(known, { holder, runsOut, before });
+    assert.deepEqual([taken?.takenFrom, taken?.handedOver], [before, known.handedOver ?? false]);
+    Object.assign(known, { holder, runsOut, before, handedOver: false });
   }
 
   #get(build: string): Known {

@@ -25,8 +25,11 @@ const own = fc.boolean();
 const limit = fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined });
 const teamOf = { p1: 't1', p2: 't1', p3: 't2', p4: 't2' } as const;
 
+/** One of both truths more often than the other. */
+const mostly = (truth: boolean) => fc.constantFrom(truth, truth, truth, !truth);
+
 const claim = fc.record({
-  ...{ runsOut: fc.boolean(), place: fc.option(place, { nil: undefined }) },
+  ...{ runsOut: fc.boolean(), place: fc.option(place, { nil: undefined }), takeOverOnly: mostly(false) },
   finished: fc.option(fc.tuple(build, own), { nil: undefined }),
 });
 
@@ -137,8 +140,8 @@ async function obey(queue: BuildQueue, model: QueueModel, one: Command): Promise
       return;
     }
     case 'claim': {
-      const claims = one.claims.map(({ runsOut, place: at, finished }) => ({
-        ...{ holder: nextHolder(), runsOut, place: at },
+      const claims = one.claims.map(({ runsOut, place: at, takeOverOnly, finished }) => ({
+        ...{ holder: nextHolder(), runsOut, place: at, takeOverOnly },
         finished: finished && { build: finished[0], holder: model.holderOf(...finished) },
       }));
       const entries = await Promise.all(
@@ -206,9 +209,11 @@ async function agree(queue: BuildQueue, model: QueueModel): Promise<void> {
     depth.reduce((sum, one) => sum + one.waiting, 0),
     waiting,
   );
-  for (const { build: one, place } of model.places()) {
-    assert.equal((await queue.place(one))?.place, place, one);
-  }
+  const places = model.places();
+  assert.deepEqual(
+    (await queue.places(places.map(({ build: one }) => one))).map((found) => found?.place),
+    places.map(({ place: expected }) => expected),
+  );
   await queue.setFleet({});
   model.setFleet(undefined, false);
   for (const name of ['t1', 't2']) {

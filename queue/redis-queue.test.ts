@@ -158,6 +158,15 @@ test('cancelling removes a waiting build and signals the runner of a leased one'
   assert.deepEqual(signalled, ['b1']);
 });
 
+test('a holder that was not heard while its build was forgotten is asked to stop', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  await queue.claim('r1', minute);
+  await queue.forget('b1');
+  assert.equal(await queue.heartbeat('b1', 'r1', minute), 'cancel');
+  assert.deepEqual(await queue.counts(), { waiting: 0, leased: 0, expired: 0 });
+});
+
 test('who began to listen while Redis was away hears what comes when it is back', async () => {
   const redis = await startConfiguredRedis();
   const queue = await createRedisQueue({ url: redis.url });
@@ -294,7 +303,7 @@ test('a build whose holder is gone is taken over from its place by one runner, b
   const both = await Promise.all(
     ['r2', 'r3'].map((holder) => queue.claim(holder, minute, { place: 'here' })),
   );
-  assert.deepEqual(both.filter(Boolean), [{ ...entry('b1'), takenFrom: ['r1'] }]);
+  assert.deepEqual(both.filter(Boolean), [{ ...entry('b1'), takenFrom: ['r1'], handedOver: false }]);
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'taken');
   assert.equal(await queue.claim('r4', minute), undefined, 'the project is at its limit all the while');
   assert.equal(await queue.finish('b1', both[0] ? 'r2' : 'r3'), true);

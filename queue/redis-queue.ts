@@ -5,14 +5,13 @@ import {
   type BuildQueue,
   type Claimed,
   type HeartbeatAnswer,
-  type Place,
   type QueueEntry,
   QueueFullError,
 } from './build-queue.ts';
-import { gather } from './gather.ts';
 import { createLooks } from './looks.ts';
 import { connectRedis, type RedisLocation } from './redis-connection.ts';
 import { loadScripts } from './scripts.ts';
+import { sendTogether } from './send-together.ts';
 
 export interface RedisQueueOptions extends RedisLocation {
   /** Begins every key; the braces keep all keys in one slot of a cluster. */
@@ -20,6 +19,9 @@ export interface RedisQueueOptions extends RedisLocation {
   /** How many builds may wait before `enqueue` throws QueueFullError. */
   maxWaiting?: number;
 }
+
+/** Of one that was taken over also who held it, a line each, and 1 when the last of them handed it over. */
+type ClaimAnswer = [build: string, project: string, team: string, takenFrom?: string, handedOver?: number];
 
 // What a script costs whatever it does is paid once for so many builds; others wait for them for about a millisecond.
 const together = 16;
@@ -32,14 +34,15 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
   const redis = await connectRedis(options);
   const scripts = loadScripts(redis, prefix);
   const looks = createLooks(scripts);
-  const add = gather(
+  const add = sendTogether(
     together,
     async (builds: ReturnType<typeof inFull>[]) =>
       (await scripts.enqueue(maxWaiting, ...builds.flat())) as (0 | 1)[],
   );
-  const claim = gather(
+  const claim = sendTogether(
     together,
-    async (claims: (string | number)[][]) => (await scripts.claim(...claims.flat())) as (string[] | null)[],
+    async (claims: (string | number)[][]) =>
+      (await scripts.claim(...claims.flat())) as (ClaimAnswer | null)[],
   );
   const announcements = createAnnouncements(redis, prefix);
   // What had been heard of work when a claim began that found none: what was heard since may be news.
@@ -55,18 +58,18 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       if (waiting >= maxWaiting) throw new QueueFullError(maxWaiting);
     },
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
-    async setTeam(team, { weight = 1, limit = '', paused = false }) {
+    async setTeam(team, { weight = 1, limit = '', paused = false, version = '' }) {
       if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);
-      await scripts.team(team, weight, limit, paused ? 1 : '');
+      await scripts.team(team, weight, limit, paused ? 1 : '', version);
     },
-    async setFleet({ limit = '', drained = false }) {
-      await scripts.fleet(limit, drained ? 1 : '');
+    async setFleet({ limit = '', drained = false, version = '' }) {
+      await scripts.fleet(limit, drained ? 1 : '', version);
     },
-    async claim(holder, leaseMs, { place = '', finished } = {}) {
+    async claim(holder, leaseMs, { place = '', takeOverOnly = false, finished } = {}) {
       const heard = announcements.heard('work');
       const done = [finished?.build ?? '', finished?.holder ?? ''];
-      const answer = await claim([holder, leaseMs, place, ...done]);
-      if (!answer) known = Math.max(known, heard);
+      const answer = await claim([holder, leaseMs, place, takeOverOnly ? '1' : '', ...done]);
+      if (!answer && !takeOverOnly) known = Math.max(known, heard);
       return answer ? toClaimed(answer) : undefined;
     },
     share: async (build, holder, place) => (await scripts.share(build, holder, place)) === 1,
@@ -88,12 +91,6 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     lead: async (name, forMs) => (await scripts.lead(name, forMs)) === 1,
     walk: async (name, throughAll) =>
       (await scripts.walk(name, throughAll ? '1' : '')) as 'begun' | 'going_on' | 'done',
-    async place(build) {
-      const answer = (await scripts.place(build)) as [number, Place['waitsFor'], number] | null;
-      if (!answer) return undefined;
-      const [rank, waitsFor, limit] = answer;
-      return { place: rank + 1, waitsFor, ...(limit > 0 && { limit }) };
-    },
     async waitForWork(timeoutMs, signal) {
       const done = new AbortController();
       const ended = AbortSignal.any([signal, done.signal]);
@@ -107,6 +104,7 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     watch: (build, onChange, signal) =>
       announcements.on('build', (changed) => changed === build && onChange(), signal),
     watchCancellations: (onCancel, signal) => announcements.on('cancel', onCancel, signal),
+    holdBack: async (forMs) => void (await redis.set(`${prefix}:held-back`, '1', 'PX', forMs)),
     present: async (runner, forMs) => void (await redis.set(`${prefix}:runner:${runner}`, '1', 'PX', forMs)),
     isPresent: async (runner) => (await redis.exists(`${prefix}:runner:${runner}`)) === 1,
     ping: async () => void (await redis.ping()),
@@ -122,7 +120,10 @@ function inFull({ build, project, team }: QueueEntry, concurrency: number, order
   return [build, project, team, concurrency, priority, expectedSeconds, arrivedAt?.getTime() ?? ''] as const;
 }
 
-function toClaimed([build, project, team, takenFrom]: string[]): Claimed {
+function toClaimed([build, project, team, takenFrom, handedOver]: ClaimAnswer): Claimed {
   if (!build || !project || !team) throw new Error('The queue answered a claim without ids.');
-  return { build, project, team, ...(takenFrom !== undefined && { takenFrom: takenFrom.split('\n') }) };
+  const taken = takenFrom !== undefined && {
+    ...{ takenFrom: takenFrom.split('\n'), handedOver: handedOver === 1 },
+  };
+  return { build, project, team, ...taken };
 }

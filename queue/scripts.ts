@@ -18,7 +18,7 @@ export const scriptNames = [
   'expired',
   'share',
   'hand_over',
-  'place',
+  'places',
   'restore',
   'look',
   'page',

@@ -87,7 +87,7 @@ const RunnerEnvironment = Type.Object({
     }),
   ),
   EBB_METRICS_LISTEN: Type.String({
-    pattern: '^(\\[[0-9a-f:]+\\]|[^:]+):[0-9]+$',
+    pattern: '^(\\[[0-9a-f:]+\\]|[^:\\[]+):[0-9]+$',
     default: '127.0.0.1:9465',
     description:
       'Where GET /metrics is answered, host:port; plain HTTP, so keep it off networks that others reach.',

@@ -16,12 +16,15 @@ import { createVmPool, type VmPool } from '../runner/vm/pool.ts';
 import { proofWithoutDisk } from '../runner/vm/ramdisk-proof-for-tests.ts';
 
 /*
- * The API, Redis, the runner and SSH are real; the VMs are SSH servers whose commands do what a test says. How long each
- * cancellation took stands in the diagnostics.
+ * The API, Redis, the runner and SSH are real; the VMs are SSH servers whose commands do what a test says. Time is counted in
+ * the heartbeats of the runner, one a second, which a busy machine delays with all else. How long each cancellation took
+ * stands in the diagnostics, too.
  */
 
 const never = () => new Promise<never>(() => {});
 const minute = 60_000;
+// A lease lasts for 15; a VM must be gone long before.
+const mostBeats = 6;
 
 describe('a build that is cancelled', () => {
   let given: TestContext;
@@ -29,6 +32,10 @@ describe('a build that is cancelled', () => {
   let driver: DriverForTests;
   let pool: VmPool;
   let queue: BuildQueue;
+  /** Heartbeats of the runner that were answered. */
+  let beats: number;
+  /** While set, nothing that the runner says to Redis arrives, and it hears nothing. */
+  let cutOff: boolean;
   let stop: AbortController;
   let served: Promise<void> | undefined;
   let project: Awaited<ReturnType<typeof declareBuildableProject>>;
@@ -40,6 +47,8 @@ describe('a build that is cancelled', () => {
   after(() => given.close());
   beforeEach(async () => {
     stop = new AbortController();
+    beats = 0;
+    cutOff = false;
     queue = await createRedisQueue({ url: given.redisUrl });
     driver = createDriverForTests();
     pool = createVmPool({ driver, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: minute });
@@ -72,7 +81,8 @@ describe('a build that is cancelled', () => {
     const controlPlane = createControlPlane({ url: given.context.publicUrl, apiKey: given.keys.runner });
     served = runRunner(
       {
-        ...{ name: 'runner-1', queue, controlPlane: { ...controlPlane, ...over }, driver, pool, slots: 1 },
+        ...{ name: 'runner-1', queue: counted(), controlPlane: { ...controlPlane, ...over } },
+        ...{ driver, pool, slots: 1 },
         keyring: createKeyring(createFileKey(given.keyEncryptionKey.export({ format: 'jwk' }))),
         log: pino({ level: 'silent' }),
         handOver: new AbortController().signal,
@@ -82,6 +92,17 @@ describe('a build that is cancelled', () => {
     );
     return controlPlane;
   };
+  const counted = (): BuildQueue => ({
+    ...queue,
+    async heartbeat(...asked) {
+      if (cutOff) throw new Error('The network is cut.');
+      const answer = await queue.heartbeat(...asked);
+      beats += 1;
+      return answer;
+    },
+    watchCancellations: (onCancel, signal) =>
+      queue.watchCancellations((build) => cutOff || onCancel(build), signal),
+  });
   const start = async () => (await created(admin, '/v1/builds', { project_id: project.id })).id;
   const read = async (id: string) => (await admin.call('GET', `/v1/builds/${id}`)).body;
   const ended = async (id: string) => {
@@ -94,14 +115,18 @@ describe('a build that is cancelled', () => {
   /** Cancels, waits for the end, and tells how long that took. */
   async function cancel(t: { diagnostic(message: string): void }, id: string) {
     const from = performance.now();
+    const beatsBefore = beats;
     const answer = await admin.call('POST', `/v1/builds/${id}/cancel`);
     assert.ok([200, 202].includes(answer.status), answer.text);
     const build = await ended(id);
     t.diagnostic(`${build.state} after ${Math.round(performance.now() - from)} ms`);
+    assert.ok(beats - beatsBefore <= mostBeats, `${beats - beatsBefore} heartbeats later`);
     return build;
   }
   const isGone = async (id: string) => {
+    const beatsBefore = beats;
     while (driver.alive.size > 0 || (await queue.list()).some(({ build }) => build === id)) await sleep(10);
+    assert.ok(beats - beatsBefore <= mostBeats, `gone ${beats - beatsBefore} heartbeats later`);
   };
 
   test('while it awaits its approval ends at once, and cannot be approved any more', async (t) => {
@@ -212,7 +237,20 @@ describe('a build that is cancelled', () => {
     assert.equal(claimed.status, 200);
     assert.equal((await cancel(t, id)).state, 'cancelled');
     while ((await queue.leaseUntil(id)) !== undefined) await sleep(10);
-    assert.equal(await queue.heartbeat(id, holder, minute), 'absent');
+    assert.equal(await queue.heartbeat(id, holder, minute), 'cancel');
+  });
+
+  test('while its runner lives but is not heard goes with its VM once the runner hears of Redis again', async (t) => {
+    const begun = hang('step');
+    const id = await start();
+    runner();
+    await begun;
+    cutOff = true;
+    assert.equal((await cancel(t, id)).state, 'cancelled');
+    while ((await queue.leaseUntil(id)) !== undefined) await sleep(10);
+    assert.equal(driver.alive.size, 1, 'nobody told the runner');
+    cutOff = false;
+    await isGone(id);
   });
 
   test('while Redis is away stops at its next phase, without a word of Redis', async (t) => {

@@ -111,6 +111,35 @@ test('an operator makes, lists and revokes keys; a revoked one is good for nothi
   await withApi(async (url) => void (await assert.rejects(signIn(url, key))));
 });
 
+test('an operator rotates the key that signs tokens, and replaces it at once', async () => {
+  const changes = {
+    ...{ EBB_DATA_DIR: join(folder, 'signed'), EBB_FIRST_ADMIN_KEY: firstKey },
+    EBB_PUBLIC_URL: 'http://127.0.0.1:4800',
+  };
+  const tokenKey = async (word: string) => {
+    const run = start(['token-key', word], changes);
+    assert.equal(await run.ended, 0, run.output());
+    return run.output();
+  };
+  const answerOf = async (url: string, token: string) =>
+    (await fetch(`${url}/v1/projects`, { headers: { authorization: `Bearer ${token}` } })).status;
+  let before = '';
+  await withApi(async (url) => {
+    before = await signIn(url, firstKey);
+  }, changes);
+  const rotated = await tokenKey('rotate');
+  const [, kid = ''] = /^ebb: (\S+) is published and signs tokens from \S+Z on/.exec(rotated) ?? [];
+  const listed = (await tokenKey('list')).trim().split('\n');
+  assert.match(listed[0] ?? '', /^\S+ {2}signs {2}from \S+ {2}until \S+ {2}gone \S+$/);
+  assert.match(listed[1] ?? '', new RegExp(`^${kid} {2}is next {2}from \\S+$`));
+  await withApi(async (url) => assert.equal(await answerOf(url, before), 200), changes);
+  assert.match(await tokenKey('replace'), /^ebb: 2 keys are dropped/);
+  await withApi(async (url) => {
+    assert.equal(await answerOf(url, before), 401);
+    assert.equal(await answerOf(url, await signIn(url, firstKey)), 200);
+  }, changes);
+});
+
 test('unknown teams and scopes are named', async () => {
   await withApi(async () => {});
   assert.match((await ebb('api-key', 'create', '--team', 'nobody')).output, /no team nobody/);

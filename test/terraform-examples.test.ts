@@ -97,6 +97,34 @@ for (const form of forms) {
     await client.post(`/v1/projects/${project.id}/revoke`, {});
   });
 
+  test(`a team and its people (${form}): invited, changed and taken out by the map, and not revoked by a destruction`, async () => {
+    const folder = await folderOf('team', form);
+    const address = (name: string) => `${name}@${form.toLowerCase()}.example.com`;
+    const variables = (people: object) => ({
+      ...{ TF_VAR_team: 'default', TF_VAR_people: JSON.stringify(people) },
+    });
+    const both = variables({ [address('ada')]: 'maintainer', [address('alan')]: 'viewer' });
+    await terraformIn(folder, both).run(['init']);
+    await terraformIn(folder, both).run(['apply', '-auto-approve']);
+    await terraformIn(folder, both).run(['plan', '-detailed-exitcode']);
+    const { output } = await terraformIn(folder, both).run(['output', '-json', 'status']);
+    assert.deepEqual(JSON.parse(output), { [address('ada')]: 'invited', [address('alan')]: 'invited' });
+    assert.partialDeepStrictEqual(await setting.api.client.get('/v1/team'), { limit_by_team: 10 });
+    const fewer = variables({ [address('ada')]: 'viewer' });
+    await terraformIn(folder, fewer).run(['apply', '-auto-approve']);
+    assert.partialDeepStrictEqual(await listed('/v1/team/members'), [
+      { email: address('ada'), role: 'viewer' },
+    ]);
+    await assert.rejects(
+      terraformIn(folder, fewer).run(['destroy', '-auto-approve']),
+      /deletion_protection is on/,
+    );
+    await terraformIn(folder, fewer).run(['state', 'rm', 'ebb_team.own']);
+    await terraformIn(folder, fewer).run(['destroy', '-auto-approve']);
+    assert.deepEqual(await listed('/v1/team/members'), []);
+    await setting.api.client.get('/v1/team');
+  });
+
   test(`rotation of keys (${form}): another word makes one, and another version takes the next one along`, async () => {
     const [first, next] = await Promise.all([sshKeygen('ed25519'), sshKeygen('ed25519')]);
     const folder = await folderOf('key-rotation', form);

@@ -14,7 +14,10 @@ import { explains, startTerraformSetting, succeeds, type TerraformSetting } from
 
 // In the shape of the acceptance tests that providers in Go have: the real Terraform, the real API, each resource's whole life.
 const signal = AbortSignal.timeout(550_000);
-const types = declarableResources.map(({ name, path }) => ({ type: `ebb_${name}`, path }));
+// With what there is one of, all else would be destroyed: terraform-team.test.ts.
+const types = declarableResources
+  .filter(({ isSingle }) => !isSingle)
+  .map(({ name, path }) => ({ type: `ebb_${name}`, path }));
 let root: string;
 let github: GithubStandIn;
 let setting: TerraformSetting;

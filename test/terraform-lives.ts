@@ -44,7 +44,7 @@ const [tonight, tomorrow] = [inHours(6), inHours(30)] as const;
 
 const block = (type: string, lines: string) => `resource "${type}" "it" {\n${lines}\n}\n`;
 
-/** Every resource that a team can declare; connections at GitHub, the rest at the built-in source host. */
+/** Every resource that a team can declare, but for the team itself; connections at GitHub, the rest at the built-in source host. */
 export function lives({ url, sshAddress, hostKeys, token }: GithubStandIn): Life[] {
   const github = (name: string, version: number, more = '') =>
     block(
@@ -80,6 +80,9 @@ export function lives({ url, sshAddress, hostKeys, token }: GithubStandIn): Life
       `  name = "${name}"\n  issuer = "https://token.actions.githubusercontent.com"\n  audience = "ebb"
   claims = ${claims}\n  scopes = ${scopes}`,
     );
+
+  const member = (email: string, role: string) =>
+    block('ebb_team_member', `  email = "${email}"\n  role = "${role}"`);
 
   return [
     {
@@ -158,6 +161,17 @@ export function lives({ url, sshAddress, hostKeys, token }: GithubStandIn): Life
       importId: () => `${team}/ci`,
       drift: { audience: 'somebody-else', claims: { sub: 'repo:evil/*' } },
       replaced: workload('cd', '{ sub = "repo:acme/shop:*" }', '["builds:read"]'),
+    },
+    {
+      type: 'ebb_team_member',
+      made: member('ada@example.com', 'viewer'),
+      madeAtApi: { email: 'ada@example.com', role: 'viewer', status: 'invited', team },
+      changed: member('ada@example.com', 'maintainer'),
+      changedAtApi: { role: 'maintainer', status: 'invited' },
+      renewed: ['expires_at'],
+      importId: () => `${team}/ada@example.com`,
+      drift: { role: 'owner' },
+      replaced: member('grace@example.com', 'maintainer'),
     },
   ];
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createWorkspace, flat, type Workspace } from '../provider/acceptance/terraform.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { type ApiForTests, startApi } from './api-for-tests.ts';
@@ -14,6 +15,8 @@ export interface TerraformSetting {
   databaseUrl: string;
   /** A folder that is signed in to the API, or to what stands at `endpoint` in its place. */
   workspace(environment?: Record<string, string>): Promise<Workspace>;
+  /** Token of the last link that was mailed under a subject with these words, each once; waits for one. */
+  mailed(words: string): Promise<string>;
   /** Makes bare repositories at the built-in source host. */
   makeRepositories(...names: string[]): void;
   close(): Promise<void>;
@@ -24,9 +27,10 @@ export async function startTerraformSetting(signal: AbortSignal): Promise<Terraf
   const opened: (() => Promise<unknown>)[] = [() => rm(root, { recursive: true, force: true })];
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
   opened.push(postgres.close, redis.close);
+  const seen = new Set<string>();
   const api = await startApi({
     ...{ folder: root, databaseUrl: postgres.url, redisUrl: redis.url, signal },
-    environment: { EBB_MAIL_TO_LOG: 'true' },
+    environment: { EBB_MAIL_TO_LOG: 'true', EBB_SIGN_UP: 'invited' },
   });
   opened.push(() => api.stop());
   return {
@@ -37,6 +41,20 @@ export async function startTerraformSetting(signal: AbortSignal): Promise<Terraf
       const workspace = await createWorkspace(signedIn);
       opened.push(workspace.remove);
       return workspace;
+    },
+    async mailed(words) {
+      for (const until = Date.now() + 60_000; Date.now() < until; await sleep(200)) {
+        const lines = (await readFile(join(root, 'api.log'), 'utf8')).split('\n');
+        const tokens = lines
+          .filter((line) => line.includes(words))
+          .map((line) => /#token=([A-Za-z0-9_-]{43})/.exec(line)?.[1]);
+        const token = tokens.findLast((one) => one !== undefined && !seen.has(one));
+        if (token) {
+          seen.add(token);
+          return token;
+        }
+      }
+      return assert.fail(`no mail ${words} was sent`);
     },
     makeRepositories(...names) {
       for (const name of names) {

@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { GrantScope } from '../../contract/access-grant.ts';
 import { isOperatorScope } from '../../contract/token.ts';
 import { recordAudit } from '../audit/record-audit.ts';
+import type { Principal } from '../auth/principal.ts';
+import { stillGood } from '../auth/require-scope.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import type { ProblemError } from '../http/problem-error.ts';
@@ -144,14 +146,18 @@ async function audited(
   return refusal;
 }
 
-/** Whether an answer that began under a grant may go on: asked before each part of it. */
-export function stillGranted(context: ApiContext, grantId: string, keyId: string): () => Promise<boolean> {
+/** Whether an answer that began under a grant may go on, for key and grant: asked before each part of it. */
+export function stillGranted(
+  context: ApiContext,
+  grantId: string,
+  principal: Principal,
+): () => Promise<boolean> {
+  const isOfCrew = stillGood(context, principal, 'core_crew');
   return async () => {
+    if (!(await isOfCrew())) return false;
     const row = await grantsOfLive(context.database)
-      .innerJoin('api_key', (join) => join.on('api_key.id', '=', keyId))
       .select(['access_grant.ends_at', 'ended_at', 'deleted_at'])
       .where('access_grant.id', '=', grantId)
-      .where('api_key.revoked_at', 'is', null)
       .executeTakeFirst();
     if (!row) return false;
     if (grantLasts(row, context.now())) return true;

@@ -1,15 +1,17 @@
 import { Type } from 'typebox';
 import { Build } from '../../contract/build.ts';
+import { LogQuery } from '../../contract/log-offset.ts';
 import { Page } from '../../contract/page.ts';
 import { BuildEnvironment, SourceRun } from '../../contract/support-access.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
-import { queueFullResponse } from '../builds/queue-full-response.ts';
+import { limitReaders } from '../builds/limit-readers.ts';
 import { requireRoom } from '../builds/queue-room.ts';
 import { sendEvents } from '../builds/send-events.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
-import { findBuild, listBuilds, toBuild } from '../builds/store.ts';
+import { findBuild, listBuilds, toBuild, toBuilds } from '../builds/store.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
+import { textOf } from '../http/other-media.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { sendLog } from '../logs/send-log.ts';
 import { findProject, toProject } from '../projects/store.ts';
@@ -33,6 +35,7 @@ const tags = ['support access'];
 /** What the core crew may do under a grant. Each request is one use, checked anew and told to the team. */
 export const grantUseRoutes: Routes = async (app, { context }) => {
   const { database } = context;
+  const countReader = limitReaders();
 
   app.get(
     '/v1/access-grants/:id/builds',
@@ -50,7 +53,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
         liveProjects: true,
       });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
-      return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
+      return { items: await toBuilds(context, items), next_cursor };
     },
   );
 
@@ -83,24 +86,27 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, params: BuildParams },
-        querystring: Type.Object({ offset: Type.Optional(Type.Integer({ minimum: 0 })) }),
+        querystring: LogQuery,
+        response: textOf('text/plain'),
       },
     },
     async (request, reply) => {
+      countReader(request, reply);
       const { grant } = await useGrant(context, request, await useOfBuild('build.log', request.params));
       const row = await found(grant, request.params.build);
-      const mayGoOn = stillGranted(context, grant.id, request.principal.keyId);
+      const mayGoOn = stillGranted(context, grant.id, request.principal);
       return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
   );
 
   app.get(
     '/v1/access-grants/:id/builds/:build/events',
-    { schema: { tags, params: BuildParams } },
+    { schema: { tags, params: BuildParams, response: textOf('text/event-stream') } },
     async (request, reply) => {
+      countReader(request, reply);
       const { grant } = await useGrant(context, request, await useOfBuild('build.events', request.params));
       const row = await found(grant, request.params.build);
-      const mayGoOn = stillGranted(context, grant.id, request.principal.keyId);
+      const mayGoOn = stillGranted(context, grant.id, request.principal);
       await sendEvents(context, row, request, reply, mayGoOn);
     },
   );
@@ -125,7 +131,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
         tags,
         params: ProjectParams,
         body: SourceRun,
-        response: { 201: Build, ...queueFullResponse },
+        response: { 201: Build },
       },
     },
     async (request, reply) => {

@@ -125,6 +125,7 @@ const reported = 'what a runner tells of its own build stands in the build and i
 const cases: Record<string, Case> = {
   'POST /v1/token': { action: 'token.issued', run: () => keyIdOf('admin') },
   'POST /v1/token/renew': 'a token that is renewed was issued as one, which is recorded',
+  'POST /v1/token/introspect': 'it tells of a token and changes nothing',
   'POST /v1/token/revoke': {
     action: 'token.revoked',
     async run() {
@@ -341,6 +342,19 @@ const cases: Record<string, Case> = {
     action: 'invitation.revoked',
     run: () => remove('invitation', '/v1/team/invitations'),
   },
+  'PATCH /v1/team': {
+    action: 'team.changed',
+    run: () => change('/v1/team', { limit_by_team: 50 }),
+  },
+  'DELETE /v1/team': 'it revokes the team as POST /v1/team/revoke does, whose entry is shown below',
+  'POST /v1/team/members': {
+    action: 'invitation.created',
+    run: async () =>
+      (await make('invited', '/v1/team/members', { email: 'alan@example.com', role: 'viewer' })).replace(
+        'mem_',
+        'inv_',
+      ),
+  },
   'POST /v1/teams': byPerson,
   'POST /v1/invitations/accept': byPerson,
   'PATCH /v1/team/members/{id}': byPerson,
@@ -350,6 +364,9 @@ const cases: Record<string, Case> = {
   'POST /v1/session': ofPerson,
   'DELETE /v1/session': ofPerson,
   'DELETE /v1/sessions/{id}': ofPerson,
+  'POST /v1/person/github': 'it only begins: the account is connected, with an entry, when GitHub leads back',
+  'DELETE /v1/person/github':
+    'a person does it, by a session, with an entry: api/people/github/connecting.test.ts',
   'POST /v1/person/email-change': ofPerson,
   'POST /v1/person/email-confirmation': byPerson,
   'POST /v1/team/revoke': ofTeam,

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { AuditEvent, SignedAuditHead } from '../../contract/audit.ts';
 import { Page } from '../../contract/page.ts';
 import type { Routes } from '../http/app-type.ts';
+import { textOf } from '../http/other-media.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { currentAuditHead, listAuditEvents, toAuditEvent } from './audit-store.ts';
@@ -35,7 +36,7 @@ export const auditRoutes: Routes = async (app, { context }) => {
       schema: {
         tags,
         summary: 'The whole audit trail as JSON Lines, oldest first, ending with its signed head',
-        produces: ['application/x-ndjson'],
+        response: textOf('application/x-ndjson'),
       },
     },
     async ({ principal }, reply) => {

@@ -21,6 +21,8 @@ export interface NewApiKey {
   scopes: Scope[];
   now: Date;
   kind?: ApiKeyKind;
+  /** Of one that was promised; a new one when absent. */
+  id?: string | undefined;
   projectId?: string | undefined;
   endsAt?: Date | undefined;
   createdBy?: string;
@@ -65,7 +67,7 @@ export async function registerApiKey(
 
 /** Gives the key's id. `secretHash` is the SHA-256 of what its holder shows. */
 export async function insertApiKey(database: Database, key: NewApiKey, secretHash: Buffer): Promise<string> {
-  const id = newId(key.kind === 'member' ? 'mem' : 'key');
+  const id = key.id ?? newId(key.kind === 'member' ? 'mem' : 'key');
   await database
     .insertInto('api_key')
     .values({

@@ -1,5 +1,5 @@
 import type { ApiContext } from '../context.ts';
-import { operators } from '../teams/operators.ts';
+import { findOperatorsId } from '../teams/operators.ts';
 import type { ApiKeyRow } from './api-key.ts';
 import { OAuthError } from './oauth-error.ts';
 
@@ -26,18 +26,9 @@ async function auditTokenRefusal(
   key: ApiKeyRow | undefined,
   { code }: OAuthError,
 ): Promise<void> {
-  const teamId = key?.team_id ?? (await operatorsId(context));
+  const teamId = key?.team_id ?? (await findOperatorsId(context.database));
   if (teamId === undefined) return;
   const who = key?.id ?? 'unknown';
   const detail = { code, ...(key?.revoked_at ? { revoked: true } : {}) };
   await context.auditRefusal({ teamId, action: 'token.refused', actor: who, subject: who, detail });
-}
-
-async function operatorsId({ database }: ApiContext): Promise<string | undefined> {
-  const team = await database
-    .selectFrom('team')
-    .select('id')
-    .where('name', '=', operators)
-    .executeTakeFirst();
-  return team?.id;
 }

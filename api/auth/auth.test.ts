@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { describeApi } from '../../test/describe-api.ts';
-import { addTeam, type Client, declareProject, requestToken, send, signIn } from '../test-client.ts';
+import {
+  addTeam,
+  type Client,
+  declareBuildableProject,
+  declareProject,
+  requestToken,
+  send,
+  signIn,
+} from '../test-client.ts';
 
 describeApi('tokens', (given) => {
   let admin: Client;
@@ -63,6 +71,43 @@ describeApi('tokens', (given) => {
     assert.equal(refused.body.code, 'insufficient_scope');
     assert.match(refused.body.detail, /projects:write/);
     assert.match(String(refused.headers['www-authenticate']), /scope="projects:write"/);
+  });
+
+  test('a token for one action on one project does that and nothing else', async () => {
+    const project = await declareBuildableProject(given(), admin);
+    const other = await declareProject(given(), admin);
+    const only = (scope: string) => signIn(given(), given().keys.admin, { scope, project_id: project.id });
+    const creator = await only('builds:create');
+    const made = await creator.call('POST', '/v1/builds', { project_id: project.id });
+    assert.equal(made.status, 201, made.text);
+    const cancel = `/v1/builds/${made.body.id}/cancel`;
+    const revoke = `/v1/projects/${project.id}/revoke`;
+    const refusals = [
+      await creator.call('POST', '/v1/builds', { project_id: other.id }),
+      await creator.call('POST', cancel),
+      await creator.call('GET', '/v1/builds'),
+      await creator.call('POST', revoke),
+      await (await only('builds:cancel')).call('POST', revoke),
+      await (await only('projects:revoke')).call('POST', cancel),
+      await (await only('projects:revoke')).call('PATCH', `/v1/projects/${project.id}`, {
+        timeout_minutes: 5,
+      }),
+      await (await only('projects:revoke')).call('POST', `/v1/projects/${other.id}/revoke`),
+    ];
+    assert.deepEqual(
+      refusals.map(({ status }) => status),
+      refusals.map(() => 403),
+    );
+    assert.equal((await (await only('builds:cancel')).call('POST', cancel)).status, 202);
+    assert.equal((await (await only('projects:revoke')).call('POST', revoke)).status, 200);
+  });
+
+  test('a key whose scope holds another gives tokens of that one, and one without it does not', async () => {
+    const wide = await addTeam(given(), 'wide', ['builds:write']);
+    assert.equal((await requestToken(given(), { client_secret: wide, scope: 'builds:create' })).status, 200);
+    const narrow = await addTeam(given(), 'narrow', ['builds:create']);
+    const refused = await requestToken(given(), { client_secret: narrow, scope: 'builds:write' });
+    assert.deepEqual([refused.status, refused.body.error], [400, 'invalid_scope']);
   });
 
   test('the key of a runner opens nothing that people use', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { scopesOfRole } from '../../contract/role.ts';
-import { teamScopes } from '../../contract/token.ts';
+import { teamScopes, withParts } from '../../contract/token.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import { authorization } from './authorization.ts';
 import { type Ask, createAsker, idsIn, looksAbsent } from './foreign-eyes-for-tests.ts';
@@ -66,7 +66,7 @@ const checks: { [Who in Rule['who']]: (route: Route, rule: Extract<Rule, { who: 
       [scope, onOthers].every((needed) => scopesOfRole[role].includes(needed));
     await refused(route, [...roles.filter((role) => !may(role)), ...outsiders], ['insufficient_scope']);
     for (const role of roles.filter(may)) await allowed(route, team.callers[role].token);
-    const allBut = await team.keyOf(teamScopes.filter((other) => other !== scope));
+    const allBut = await team.keyOf(teamScopes.filter((other) => !withParts([other]).includes(scope)));
     const answer = await ask(requestOf(route, team.things), allBut.token);
     assert.deepEqual([answer.status, answer.body?.code], [403, 'insufficient_scope'], answer.text);
     await limitedToAnotherProject(route, projectTokens);

@@ -1,4 +1,4 @@
-import type { preHandlerAsyncHookHandler } from 'fastify';
+import type { onRequestAsyncHookHandler } from 'fastify';
 import type { ApiContext } from '../context.ts';
 import type { App } from '../http/app-type.ts';
 import { requirePerson } from '../people/require-person.ts';
@@ -20,7 +20,8 @@ export function authorizeRoutes(app: App, context: ApiContext, table = authoriza
       if (!rule) throw new Error(`No rule says who may call ${name}. Add it to api/auth/authorization.ts.`);
       unused.delete(name);
       const check = checkOf(context, rule);
-      if (check) route.preHandler = [check, ...[route.preHandler ?? []].flat()];
+      // Before the body is read: who may not ask makes no work.
+      if (check) route.onRequest = [check, ...[route.onRequest ?? []].flat()];
     }
   });
   app.addHook('onReady', async () => {
@@ -29,7 +30,7 @@ export function authorizeRoutes(app: App, context: ApiContext, table = authoriza
   });
 }
 
-function checkOf(context: ApiContext, rule: Rule): preHandlerAsyncHookHandler | undefined {
+function checkOf(context: ApiContext, rule: Rule): onRequestAsyncHookHandler | undefined {
   switch (rule.who) {
     case 'anyone':
     case 'holder':

@@ -25,5 +25,5 @@ export async function issueBuildToken(
     lease: build.leaseHolder,
     scope: 'runner',
   };
-  return await context.signer.signToken(claims, build.timeoutSeconds + 600);
+  return await context.tokens.sign(claims, build.timeoutSeconds + 600);
 }

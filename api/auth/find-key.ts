@@ -1,42 +1,70 @@
+import { sql } from 'kysely';
 import { scopesOfRole } from '../../contract/role.ts';
+import { withParts } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
+import { type Database, json } from '../db/database.ts';
+import { gather } from '../db/gather.ts';
 import { endOfSession } from '../people/session-store.ts';
 import type { Principal } from './principal.ts';
 
 /** What a principal's being good hangs on. */
-export type Asking = Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed' | 'sessionId'>;
+type Asking = Pick<Principal, 'keyId' | 'tokenId' | 'isRenewed' | 'sessionId'>;
+
+type Asked = Required<Pick<Principal, 'keyId' | 'tokenId' | 'sessionId'>>;
 
 /** The API key behind a principal as it is now, with what else its being good hangs on. */
 export async function findKey(
-  { database }: ApiContext,
-  { keyId, tokenId = '', isRenewed, sessionId }: Asking,
+  { database }: Pick<ApiContext, 'database'>,
+  { keyId, tokenId = '', isRenewed, sessionId = '' }: Asking,
 ) {
-  const key = await database
-    .selectFrom('api_key')
-    .innerJoin('team', 'team.id', 'api_key.team_id')
-    .select(['api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'api_key.scopes', 'team.name as team'])
-    .select('api_key.project_id')
-    .select('team.revoking_at as team_revoking_at')
-    .leftJoin('token_end', (on) => on.on('token_end.id', '=', tokenId))
-    .select('token_end.ends_at as token_ends_at')
-    .leftJoin('team_member', 'team_member.id', 'api_key.id')
-    .leftJoin('session', (on) =>
-      on.onRef('session.person_id', '=', 'team_member.person_id').on('session.id', '=', sessionId ?? ''),
-    )
-    .select(['team_member.role', 'session.created_at as began_at', 'session.seen_at'])
-    .where('api_key.id', '=', keyId)
-    .executeTakeFirst();
+  const key = await readKey(database, { keyId, tokenId, sessionId });
   if (!key) return undefined;
   const { began_at, seen_at } = key;
   const sessionEndsAt = began_at && seen_at ? endOfSession({ created_at: began_at, seen_at }) : undefined;
   return {
     ...key,
     // A role is what it is now, also for memberships of an older release.
-    scopes: key.role ? scopesOfRole[key.role] : key.scopes,
+    scopes: withParts(key.role ? scopesOfRole[key.role] : key.scopes),
     isRenewed: isRenewed === true,
     // A membership is good with a session alone: nobody else holds its key.
     isSessionOver: (now: Date) => key.role !== null && (sessionEndsAt === undefined || sessionEndsAt <= now),
   };
+}
+
+const readKey = gather(
+  async (database, asked: Asked[]) => {
+    const rows = await readKeys(database, asked);
+    const found = new Map(rows.map((row) => [row.place, row]));
+    return asked.map((_, place) => found.get(place));
+  },
+  ({ keyId, tokenId, sessionId }) => JSON.stringify([keyId, tokenId, sessionId]),
+);
+
+async function readKeys(database: Database, asked: Asked[]) {
+  const rows = asked.map(({ keyId, tokenId, sessionId }, place) => ({
+    ...{ place, key_id: keyId, token_id: tokenId, session_id: sessionId },
+  }));
+  return await database
+    .selectFrom(
+      sql<(typeof rows)[number]>`jsonb_to_recordset(${json(rows)})`.as<'asked'>(
+        sql`asked (place integer, key_id text, token_id text, session_id text)`,
+      ),
+    )
+    .innerJoin('api_key', 'api_key.id', 'asked.key_id')
+    .innerJoin('team', 'team.id', 'api_key.team_id')
+    .select(['place', 'api_key.revoked_at', 'reads_only', 'api_key.ends_at', 'api_key.scopes'])
+    .select(['api_key.project_id', 'api_key.team_id', 'team.name as team'])
+    .select('team.revoking_at as team_revoking_at')
+    .leftJoin('token_end', 'token_end.id', 'asked.token_id')
+    .select('token_end.ends_at as token_ends_at')
+    .leftJoin('team_member', 'team_member.id', 'api_key.id')
+    .leftJoin('session', (on) =>
+      on
+        .onRef('session.person_id', '=', 'team_member.person_id')
+        .onRef('session.id', '=', 'asked.session_id'),
+    )
+    .select(['team_member.role', 'session.created_at as began_at', 'session.seen_at'])
+    .execute();
 }
 
 interface KeyState {

@@ -15,8 +15,12 @@ every route as everybody who may not.
 
 - A team's things are 404 for every other team, as if they did not exist.
 - A scope is one of an API key, of a token made from it, or of the role of a member. A token never has more than its key.
+- *projects:write* holds *projects:revoke*, *builds:write* holds *builds:create* and *builds:cancel*. For one action on one project,
+  ask for a token with *project_id* and that scope alone.
 - *Token of one project* says what a token that is limited to a project reaches: what is of its own project, nothing
   (403), or all that the scope shows in the team.
+- Nobody gives a role, or a key, with a scope that he lacks. \`owners:write\` is beside \`members:write\` what it takes to make an
+  owner, to change an owner's role, and to remove one; who owns a team has it, and a key where its maker said so.
 - *While revoked*: the one key that is left of a team that is being revoked still opens it.
 - Operators have scopes that no team can have, and a team's scopes open nothing of another team to them.
 `;

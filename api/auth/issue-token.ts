@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { scopes as knownScopes, type Scope, type TokenResponse } from '../../contract/token.ts';
+import { scopes as knownScopes, type Scope, type TokenResponse, withParts } from '../../contract/token.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import type { ApiKeyRow } from './api-key.ts';
@@ -32,7 +32,7 @@ export async function issueToken(
   const isRenewed = asked.renewable === 'true';
   const jti = randomUUID();
   if (isRenewed) await beginRenewable(context, jti);
-  const access_token = await context.signer.signToken(
+  const access_token = await context.tokens.sign(
     { ...claims, jti, ...(isRenewed && { renewed: true }) },
     isRenewed ? longestLifetimeSeconds : lifetimeSeconds,
   );
@@ -47,7 +47,8 @@ export async function issueToken(
 function narrow(held: readonly Scope[], wanted: string | undefined): string {
   if (wanted === undefined || wanted.trim() === '') return held.join(' ');
   const scopes = wanted.trim().split(/\s+/);
-  const refused = scopes.filter((scope) => !held.includes(scope as Scope));
+  const parts = withParts(held);
+  const refused = scopes.filter((scope) => !parts.includes(scope as Scope));
   if (refused.length > 0) {
     const known = refused.every((scope) => knownScopes.includes(scope as Scope));
     throw new OAuthError(

@@ -31,6 +31,7 @@ export const bodies: Partial<Record<Route, (things: Things) => object>> = {
     ...{ commit: 'a'.repeat(40), commands: ['true'] },
   }),
   'POST /v1/api-keys': ({ project }) => ({ project_id: project, name: 'new', scopes: ['builds:read'] }),
+  'POST /v1/token/introspect': () => ({ token }),
   'POST /v1/workload-identities': ({ project }) => ({
     ...{ ...trust, project_id: project, name: 'new', scopes: ['builds:read'] },
   }),
@@ -40,6 +41,8 @@ export const bodies: Partial<Record<Route, (things: Things) => object>> = {
   'POST /v1/person/email-confirmation': () => ({ token }),
   'POST /v1/teams': () => ({ name: 'new' }),
   'POST /v1/invitations/accept': () => ({ token }),
+  'PATCH /v1/team': () => ({}),
+  'POST /v1/team/members': () => ({ email: 'new@example.com', role: 'viewer' }),
   'PATCH /v1/team/members/:id': () => ({ role: 'viewer' }),
   'POST /v1/team/invitations': () => ({ email, role: 'viewer' }),
   'PATCH /v1/operator/teams/:id': () => ({}),
@@ -61,7 +64,7 @@ export const bodies: Partial<Record<Route, (things: Things) => object>> = {
   'POST /v1/key-rotations/:id/failure': () => ({ reason: 'No.' }),
 };
 
-const kinds: [path: string, kind: keyof Things][] = [
+export const kinds: [path: string, kind: keyof Things][] = [
   ['/v1/connections/', 'connection'],
   ['/v1/projects/', 'project'],
   ['/v1/deploy-keys/', 'deployKey'],

@@ -1,14 +1,22 @@
 import formbody from '@fastify/formbody';
 import { Type } from 'typebox';
 import { HeldToken, TokenRequest, TokenResponse, tokenExchange } from '../../contract/token.ts';
+import type { ApiContext } from '../context.ts';
 import type { Routes } from '../http/app-type.ts';
+import type { PublishedKey } from '../signing/published-key.ts';
+import { findOperatorsId } from '../teams/operators.ts';
+import { publicKeysKeptSeconds } from '../token-keys/times.ts';
 import { exchangeToken } from '../workload-identities/exchange-token.ts';
 import { createIssuers } from '../workload-identities/issuers.ts';
-import { findApiKey } from './api-key.ts';
+import { type ApiKeyRow, findApiKey } from './api-key.ts';
 import { refusalsAudited } from './audit-token-refusal.ts';
 import { issueToken } from './issue-token.ts';
 import { answerOAuthError, missingText, OAuthError } from './oauth-error.ts';
 import { renewToken, revokeToken } from './token-life.ts';
+
+const KeySet = Type.Object({
+  keys: Type.Array(Type.Unsafe<PublishedKey>({ type: 'object', additionalProperties: true })),
+});
 
 /** The token endpoint, and the keys that tokens and receipts are verified with. */
 export const authRoutes: Routes = async (app, { context }) => {
@@ -32,9 +40,14 @@ export const authRoutes: Routes = async (app, { context }) => {
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { grant_type, client_secret } = request.body;
-      if (grant_type === tokenExchange) return await exchangeToken(context, findIssuerKeys, request.body);
+      const counted = async (key: ApiKeyRow) => {
+        if (!(await isOfRunners(context, key))) await app.limitToken(request, reply, key.id);
+      };
+      if (grant_type === tokenExchange)
+        return await exchangeToken(context, { findKeys: findIssuerKeys, counted }, request.body);
       if (client_secret === undefined) throw new OAuthError('invalid_request', missingText('client_secret'));
       const key = await findApiKey(context.database, client_secret);
+      if (key) await counted(key);
       return await refusalsAudited(context, key, () => issueToken(context, key, request.body));
     },
   });
@@ -50,13 +63,16 @@ export const authRoutes: Routes = async (app, { context }) => {
     },
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
-      return { expires_in: await renewToken(context, request.body.token) };
+      const { token } = request.body;
+      const counted = (keyId: string) => app.limitToken(request, reply, keyId);
+      return { expires_in: await renewToken(context, token, counted) };
     },
   });
 
   app.post('/v1/token/revoke', {
     schema: {
       body: HeldToken,
+      response: { 200: Type.Object({}) },
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
       security: [],
@@ -70,13 +86,24 @@ export const authRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/.well-known/jwks.json',
-    { schema: { tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] } },
+    {
+      schema: {
+        ...{ tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] },
+        response: { 200: KeySet },
+      },
+    },
     async (_request, reply) => {
-      reply.header('cache-control', 'public, max-age=300');
-      return context.signer.jwks();
+      const keys = [...(await context.tokens.published()), ...context.signer.jwks().keys];
+      reply.header('cache-control', `public, max-age=${publicKeysKeptSeconds}, must-revalidate`);
+      return { keys };
     },
   );
 };
+
+/** One key serves all runners, which are not counted. A team's key is none, whatever scopes it was given. */
+async function isOfRunners({ database }: ApiContext, { scopes, team_id }: ApiKeyRow): Promise<boolean> {
+  return scopes.includes('runner') && team_id === (await findOperatorsId(database));
+}
 
 function basicPassword(header: string | undefined): string | undefined {
   const [scheme, encoded] = (header ?? '').split(' ');

@@ -27,10 +27,19 @@ export async function openTeam(test: TestContext) {
     return await signIn(test, await createApiKey(test.context.database, key), narrow);
   };
   const owner = await keyOf(teamScopes);
-  const things = await makeThings(test, owner);
+  const revoked = await declareBuildableProject(test, owner);
+  const ended = await owner.call('POST', `/v1/projects/${revoked.id}/revoke`, {});
+  if (ended.status !== 200) throw new Error(ended.text);
+  const invited = { email: 'grace@example.com', role: 'viewer' };
+  const invitation = (await created(owner, '/v1/team/invitations', invited)).id;
   const other = await declareBuildableProject(test, owner);
   return {
-    things: { ...things, team: teamId, member: made.body.member_id as string },
+    things: {
+      ...{ ...(await makeThings(test, owner)), invitation, team: teamId },
+      member: made.body.member_id as string,
+      revocation: ended.body.id as string,
+      receipt: ended.body.receipt_id as string,
+    },
     keyOf,
     owner,
     callers: {
@@ -59,10 +68,8 @@ async function runnerOf(test: TestContext, owner: Client, projectId: string): Pr
   return { token: claimed.body.token };
 }
 
-async function makeThings(test: TestContext, owner: Client) {
-  const revoked = await declareBuildableProject(test, owner);
-  const ended = await owner.call('POST', `/v1/projects/${revoked.id}/revoke`, {});
-  if (ended.status !== 200) throw new Error(ended.text);
+/** One of each thing that belongs to a project. */
+export async function makeThings(test: TestContext, owner: Client) {
   const project = await declareBuildableProject(test, owner);
   const of = { project_id: project.id };
   const make = async (path: string, body: object) => (await created(owner, path, body)).id;
@@ -84,12 +91,9 @@ async function makeThings(test: TestContext, owner: Client) {
     grant: await make('/v1/access-grants', { ...of, ...grant }),
     apiKey: await make('/v1/api-keys', { ...of, name: 'laptop', scopes: ['builds:read'] }),
     workload: await make('/v1/workload-identities', {
-      ...{ ...of, ...trust, name: 'ci', scopes: ['builds:read'] },
+      ...{ ...of, ...trust, name: `ci-${project.name}`, scopes: ['builds:read'] },
     }),
-    invitation: await make('/v1/team/invitations', { email: 'grace@example.com', role: 'viewer' }),
     rotation: rotation.body.id as string,
-    revocation: ended.body.id as string,
-    receipt: ended.body.receipt_id as string,
   };
 }
 

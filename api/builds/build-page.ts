@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Routes } from '../http/app-type.ts';
+import { textOf } from '../http/other-media.ts';
 
 /**
  * Where a commit status links to. It is the same for every id and reads nothing, so that who may not see a build does
@@ -13,6 +14,7 @@ export const buildPageRoute: Routes = async (app) => {
         tags: ['builds'],
         summary: 'A page that says how to read a build',
         params: Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9_]{1,64}$' }) }),
+        response: textOf('text/html'),
       },
     },
     async ({ params }, reply) => {

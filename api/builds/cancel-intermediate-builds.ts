@@ -40,19 +40,28 @@ export async function lockIntermediateBuilds(
     .execute();
 }
 
+/** A build that a newer one cancels; `over` when it was not running. */
+export interface Superseded {
+  id: string;
+  over: boolean;
+}
+
 /**
- * Cancels builds that were locked for `newer`, in that transaction, and gives their ids for `signalCancellations`. A newer
+ * Cancels builds that were locked for `newer`, in that transaction, and gives them for `signalCancellations`. A newer
  * one that awaits its approval cancels nothing before it has it.
  */
 export async function cancelIntermediateBuilds(
   { database, now }: Pick<ApiContext, 'database' | 'now'>,
   locked: BuildRow[],
   newer: BuildRow,
-): Promise<string[]> {
+): Promise<Superseded[]> {
   if (newer.state !== 'queued') return [];
   const reason = `Superseded by build ${newer.id}.`;
+  const superseded: Superseded[] = [];
   for (const { id } of locked) {
-    if (await transition(database, id, 'cancel', 'cancelled', { reason, finished_at: now() })) continue;
+    const over = await transition(database, id, 'cancel', 'cancelled', { reason, finished_at: now() });
+    superseded.push({ id, over: over !== undefined });
+    if (over) continue;
     await database
       .updateTable('build')
       .set({ cancel_requested: true, reason })
@@ -60,10 +69,13 @@ export async function cancelIntermediateBuilds(
       .where('cancel_requested', '=', false)
       .execute();
   }
-  return locked.map(({ id }) => id);
+  return superseded;
 }
 
-/** Tells queue and watchers of builds that a transaction cancelled. */
-export async function signalCancellations(context: ApiContext, ids: string[]): Promise<void> {
-  for (const id of ids) await signalCancellation(context, id);
+/** Tells queue and watchers of builds that a transaction cancelled, and counts those that are over. */
+export async function signalCancellations(context: ApiContext, superseded: Superseded[]): Promise<void> {
+  for (const { id, over } of superseded) {
+    if (over) context.metrics?.buildEnded('cancelled');
+    await signalCancellation(context, id);
+  }
 }

@@ -12,38 +12,39 @@ import { parametersOf } from './build-parameters.ts';
 import { releaseProjectKey } from './release-project-key.ts';
 import { type BuildRow, transition } from './state-machine.ts';
 import { grantEnded, supportOf } from './support-build.ts';
-import { resumeOf, takeOver } from './take-over.ts';
+import { resumeOf, type TakenOver, takeOver, whyPoisonous } from './take-over.ts';
 
 /**
  * Gives a queued build to who holds its lease: all that a runner needs, everything secret sealed. The same holder may
- * ask again until its VM is up, for an answer that got lost. With `takesOver`, names of who may have held the lease that
- * ran out, it gives what is needed to go on with a build that runs. Throws 409.
+ * ask again until its VM is up, for an answer that got lost. With `taken` it gives what is needed to go on with a build that
+ * runs; one that too many runners were lost with ends instead. Throws 409.
  */
 export async function claimBuild(
   context: ApiContext,
   principal: Principal,
   buildId: string,
   leaseHolder: string,
-  takesOver?: string[],
+  taken?: TakenOver,
 ): Promise<BuildSpecification> {
   const released = await transact(context, async (inside) => {
-    const build =
-      takesOver === undefined
-        ? await claim(inside, buildId, leaseHolder)
-        : await takeOver(inside, buildId, leaseHolder, takesOver);
+    const { build, repeated } =
+      taken === undefined
+        ? { build: await claim(inside, buildId, leaseHolder), repeated: false }
+        : await takeOver(inside, buildId, leaseHolder, taken);
     const support = await supportOf(inside, build);
     if (support === 'grant_ended') return support;
-    const released = await releaseProjectKey(inside, principal, build);
+    const poison = whyPoisonous(build);
+    const released = poison ? { cannotBuild: poison } : await releaseProjectKey(inside, principal, build);
     if ('cannotBuild' in released)
       await transition(inside.database, buildId, 'end', 'errored', {
         reason: released.cannotBuild,
         finished_at: context.now(),
       });
-    else if (takesOver !== undefined && build.given_digest !== givenDigest(released)) throw givenChanged();
+    else if (taken !== undefined && build.given_digest !== givenDigest(released)) throw givenChanged();
     return {
       ...released,
-      support,
-      resume: takesOver === undefined ? undefined : await resumeOf(inside, build),
+      ...{ support, repeated },
+      resume: taken === undefined ? undefined : await resumeOf(inside, build),
     };
   });
   if (released === 'grant_ended') {
@@ -54,8 +55,9 @@ export async function claimBuild(
     context.metrics?.buildEnded('errored');
     throw conflict('cannot_build', released.cannotBuild);
   }
-  const { build, project, host, wrappedKey, secrets, support, resume } = released;
-  if (build.attempt === 1 && build.started_at)
+  const { build, project, host, wrappedKey, secrets, support, resume, repeated } = released;
+  if (taken && !repeated) context.metrics?.takenOver(taken.handedOver ? 'handed_over' : 'runner_lost');
+  if (!taken && build.attempt === 1 && build.started_at)
     context.metrics?.buildWaited((build.started_at.getTime() - build.queued_at.getTime()) / 1_000);
   const { user, host: address, port, path } = host.clone(project.repository);
   await context.queue.announce(buildId).catch(() => undefined);

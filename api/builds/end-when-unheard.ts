@@ -7,7 +7,7 @@ const heardWithinMs = 1_800;
 
 /**
  * Ends a build that is to be cancelled when its runner does not renew the lease meanwhile: it is gone, and nobody waits
- * until the lease has run out. A runner that lives all the same finds no lease any more and ends its VM within the time of one. A deployment is left
+ * until the lease has run out. A runner that lives all the same is asked to stop at its next heartbeat. A deployment is left
  * to the end of the lease, because who reads `cancelled` must not find it going on.
  */
 export async function endWhenUnheard(context: ApiContext, buildId: string): Promise<void> {

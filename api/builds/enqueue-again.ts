@@ -1,6 +1,6 @@
-import { type BuildOrder, QueueFullError } from '../../queue/build-queue.ts';
+import { QueueFullError } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
-import { expectation } from './enqueue-build.ts';
+import { expectations } from './enqueue-build.ts';
 import type { BuildRow } from './state-machine.ts';
 
 export type ToQueue = Pick<BuildRow, 'id' | 'project_id' | 'team_id' | 'queued_at' | 'priority'>;
@@ -57,22 +57,15 @@ function entryOf({ id, project_id, team_id }: ToQueue) {
   return { build: id, project: project_id, team: team_id };
 }
 
-/** What the queue has to know of each build, asked once a project. */
+/** What the queue has to know of each build, asked once for all projects. */
 async function projectsOf({ database }: ApiContext, builds: ToQueue[]) {
   const ids = [...new Set(builds.map(({ project_id }) => project_id))];
-  const concurrency = new Map<string, number>();
-  const expected = new Map<string, BuildOrder>();
-  if (ids.length > 0) {
-    const projects = await database
-      .selectFrom('project')
-      .select(['id', 'concurrency'])
-      .where('id', 'in', ids)
-      .execute();
-    for (const project of projects) {
-      concurrency.set(project.id, project.concurrency);
-      expected.set(project.id, await expectation(database, project.id));
-    }
-  }
+  const projects =
+    ids.length === 0
+      ? []
+      : await database.selectFrom('project').select(['id', 'concurrency']).where('id', 'in', ids).execute();
+  const concurrency = new Map(projects.map((project) => [project.id, project.concurrency]));
+  const expected = await expectations(database, ids);
   return ({ project_id, queued_at, priority }: ToQueue) => ({
     concurrency: concurrency.get(project_id) ?? 1,
     order: { ...expected.get(project_id), arrivedAt: queued_at, priority },

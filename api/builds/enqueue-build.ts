@@ -16,7 +16,8 @@ export async function enqueueBuild(context: ApiContext, build: BuildRow): Promis
     .where('id', '=', build.project_id)
     .executeTakeFirstOrThrow();
   const entry = { build: build.id, project: build.project_id, team: build.team_id };
-  const order = { ...(await expectation(context.database, build.project_id)), priority: build.priority };
+  const expected = await expectations(context.database, [build.project_id]);
+  const order = { ...expected.get(build.project_id), priority: build.priority };
   try {
     await context.queue.enqueue(entry, concurrency, order);
   } catch (error) {
@@ -35,21 +36,32 @@ async function tellFull(database: Database, buildId: string): Promise<void> {
     .execute();
 }
 
-/** What the project's builds took lately, so that teams with long ones wait for it in turn. */
-export async function expectation(database: Database, projectId: string): Promise<BuildOrder> {
-  const { seconds } = await database
-    .selectFrom((from) =>
-      from
-        .selectFrom('build')
-        .select(sql<number>`extract(epoch from finished_at - started_at)`.as('seconds'))
-        .where('project_id', '=', projectId)
-        .where('finished_at', 'is not', null)
-        .where('started_at', 'is not', null)
-        .orderBy('number', 'desc')
-        .limit(10)
-        .as('last'),
+/** What the builds of each project took lately, so that teams with long ones wait for it in turn. */
+export async function expectations(
+  database: Database,
+  projectIds: string[],
+): Promise<Map<string, BuildOrder>> {
+  if (projectIds.length === 0) return new Map();
+  const rows = await database
+    .selectFrom('project')
+    .innerJoinLateral(
+      (from) =>
+        from
+          .selectFrom('build')
+          .select(sql<number>`extract(epoch from finished_at - started_at)`.as('seconds'))
+          .whereRef('build.project_id', '=', 'project.id')
+          .where('finished_at', 'is not', null)
+          .where('started_at', 'is not', null)
+          .orderBy('number', 'desc')
+          .limit(10)
+          .as('last'),
+      (join) => join.onTrue(),
     )
-    .select(({ fn }) => fn.avg('seconds').as('seconds'))
-    .executeTakeFirstOrThrow();
-  return seconds === null ? {} : { expectedSeconds: Math.max(1, Math.round(Number(seconds))) };
+    .select(({ fn }) => ['project.id', fn.avg('last.seconds').as('seconds')])
+    .where('project.id', 'in', projectIds)
+    .groupBy('project.id')
+    .execute();
+  return new Map(
+    rows.map(({ id, seconds }) => [id, { expectedSeconds: Math.max(1, Math.round(Number(seconds))) }]),
+  );
 }

@@ -2,13 +2,15 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { finalStates } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
+import { gather } from '../db/gather.ts';
 import { readLog } from '../logs/read-log.ts';
 import type { BuildRow } from './state-machine.ts';
-import { findBuild, toBuild } from './store.ts';
+import { findAnyBuild, toBuild } from './store.ts';
 
 // Announcements wake the stream; the poll is a net for one that was lost.
 const pollMs = 1_000;
 const heartbeatMs = 15_000;
+const partBytes = 64 * 1024;
 
 interface StreamOptions {
   from: number;
@@ -37,14 +39,14 @@ export async function streamEvents(
     let shown = '';
     while (!signal.aborted) {
       // The state first: when it is final, the log that is read after it is complete.
-      const row = await findBuild(context.database, build.team_id, build.id);
-      if (!row || !(await mayGoOn())) return;
-      offset = await sendLog(context, row, offset, { response, signal, mayGoOn });
+      const now = await look(context.database, { context, id: build.id });
+      if (!now || !(await mayGoOn())) return;
+      const isOver = finalStates.includes(now.row.state);
+      offset = await sendLog(context, { row: now.row, isOver }, offset, { response, signal, mayGoOn });
       if (!(await mayGoOn())) return;
-      const state = JSON.stringify(await toBuild(context, row));
-      if (state !== shown) await send(response, `event: build\ndata: ${state}\n\n`, signal);
-      shown = state;
-      if (finalStates.includes(row.state)) {
+      if (now.state !== shown) await send(response, `event: build\ndata: ${now.state}\n\n`, signal);
+      shown = now.state;
+      if (isOver) {
         await send(response, 'event: end\ndata: {}\n\n', signal);
         return;
       }
@@ -55,30 +57,56 @@ export async function streamEvents(
   }
 }
 
+type Part = { context: ApiContext; row: BuildRow; from: number; isOver: boolean };
+
+// Who watches the same build is told the same: it is read, opened and written out once for all who ask at once.
+const look = gather(
+  async (_database, asked: { context: ApiContext; id: string }[]) =>
+    await Promise.all(
+      asked.map(async ({ context, id }) => {
+        const row = await findAnyBuild(context.database, id);
+        return row && { row, state: JSON.stringify(await toBuild(context, row)) };
+      }),
+    ),
+  ({ id }) => id,
+);
+const readPart = gather(
+  async (_database, parts: Part[]) => await Promise.all(parts.map(readLogEvent)),
+  ({ row, from, isOver }) => `${row.id} ${from} ${isOver}`,
+);
+
 async function sendLog(
   context: ApiContext,
-  row: BuildRow,
+  { row, isOver }: { row: BuildRow; isOver: boolean },
   from: number,
   { response, signal, mayGoOn }: Omit<StreamOptions, 'from'>,
-) {
+): Promise<number> {
   let offset = from;
-  let rest: Buffer = Buffer.alloc(0);
-  const sendText = async (bytes: Buffer) => {
-    const data = JSON.stringify({ offset, text: bytes.toString('utf8') });
-    offset += bytes.length;
-    await send(response, `id: ${offset}\nevent: log\ndata: ${data}\n\n`, signal);
-  };
-  for await (const chunk of readLog(context, row, from)) {
-    if (!(await mayGoOn())) return offset;
-    const bytes = Buffer.concat([rest, chunk.data]);
-    // A character that is split over chunks waits for its other half, so that ids stay byte offsets.
-    const whole = wholeCharacters(bytes);
-    rest = bytes.subarray(whole);
-    if (whole > 0) await sendText(bytes.subarray(0, whole));
+  while (!signal.aborted) {
+    const part = await readPart(context.database, { context, row, from: offset, isOver });
+    if (!part || !(await mayGoOn())) break;
+    await send(response, part.event, signal);
+    offset = part.end;
   }
-  // Nothing comes after the log of a build that is over.
-  if (rest.length > 0 && finalStates.includes(row.state)) await sendText(rest);
   return offset;
+}
+
+/** What the log has from an offset on, up to some `partBytes` of it, as an event that ends with a whole character. */
+async function readLogEvent({ context, row, from, isOver }: Part) {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const { data } of readLog(context, row, from)) {
+    chunks.push(data);
+    size += data.length;
+    if (size >= partBytes) break;
+  }
+  const bytes = Buffer.concat(chunks);
+  // A character that is split waits for its other half, so that ids stay byte offsets; at the end there is none.
+  const whole = wholeCharacters(bytes) || (isOver ? bytes.length : 0);
+  if (whole === 0) return undefined;
+  const end = from + whole;
+  const data = JSON.stringify({ offset: from, text: bytes.toString('utf8', 0, whole) });
+  return { end, event: Buffer.from(`id: ${end}\nevent: log\ndata: ${data}\n\n`) };
 }
 
 /** How many of the bytes are complete UTF-8 characters. */
@@ -95,7 +123,7 @@ function wholeCharacters(bytes: Buffer): number {
 }
 
 /** Holds back while the watcher reads slower than we write. */
-async function send(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
+async function send(response: ServerResponse, text: string | Buffer, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   if (!response.write(text)) await once(response, 'drain', { signal }).catch(() => undefined);
 }

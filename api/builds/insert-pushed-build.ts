@@ -1,5 +1,9 @@
 import type { ApiContext } from '../context.ts';
-import { cancelIntermediateBuilds, lockIntermediateBuilds } from './cancel-intermediate-builds.ts';
+import {
+  cancelIntermediateBuilds,
+  lockIntermediateBuilds,
+  type Superseded,
+} from './cancel-intermediate-builds.ts';
 import { insertBuild, type NewBuild } from './insert-build.ts';
 import type { BuildRow } from './state-machine.ts';
 
@@ -12,7 +16,7 @@ export async function insertPushedBuild(
   inside: Pick<ApiContext, 'database' | 'now'>,
   wanted: NewBuild,
   isNewest: boolean,
-): Promise<{ build: BuildRow; cancelled: string[] }> {
+): Promise<{ build: BuildRow; cancelled: Superseded[] }> {
   const older = isNewest ? await lockIntermediateBuilds(inside.database, wanted) : [];
   const build = await insertBuild(inside.database, wanted, inside.now());
   return { build, cancelled: await cancelIntermediateBuilds(inside, older, build) };

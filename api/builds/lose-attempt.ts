@@ -3,12 +3,11 @@ import type { ApiContext } from '../context.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { BuildRow } from './state-machine.ts';
 
-const settledAfterMs = 5_000;
-
-/** Ends the attempt of a build whose runner is gone. One that was claimed a moment ago is left alone. */
+/**
+ * Ends the attempt of a build whose runner is gone. `build` was read before the queue said that nobody holds its lease: what
+ * was claimed or taken over since then is left alone.
+ */
 export async function loseAttempt(context: ApiContext, build: BuildRow): Promise<void> {
-  const started = build.started_at ?? build.queued_at;
-  if (context.now().getTime() - started.getTime() < settledAfterMs) return;
   const reason = 'The runner of this build is gone.';
   if (await endAttempt(context, build, { attempt: build.attempt, outcome: 'lost', reason }))
     context.metrics?.repaired('lost');

@@ -1,28 +1,31 @@
 import { Type } from 'typebox';
 import { Build, BuildCreation, finalStates } from '../../contract/build.ts';
+import { LogQuery } from '../../contract/log-offset.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
 import { projectOfList, requireProject, stillGood } from '../auth/require-scope.ts';
 import type { Database } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
+import { textOf } from '../http/other-media.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
 import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
 import { createBuild } from './create-build.ts';
-import { queueFullResponse } from './queue-full-response.ts';
+import { limitReaders } from './limit-readers.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
 import type { BuildRow } from './state-machine.ts';
-import { findBuild, listBuilds, toBuild, withoutPlace } from './store.ts';
+import { findBuild, listBuilds, toBuild, toBuilds, withoutPlace } from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['builds'];
 
 export const buildRoutes: Routes = async (app, { context }) => {
   await app.register(runnerRoutes, { context });
+  const countReader = limitReaders();
 
   const find = async (principal: Principal, id: string) => {
     const row = await findBuild(context.database, principal.teamId, id);
@@ -34,7 +37,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds',
     {
-      schema: { tags, body: BuildCreation, response: { 201: Build, ...queueFullResponse } },
+      schema: { tags, body: BuildCreation, response: { 201: Build } },
     },
     async (request, reply) => {
       requireProject(request.principal, request.body.project_id);
@@ -53,7 +56,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
       const projectId = projectOfList(request.principal, request.query.project_id);
       const rows = await listBuilds(context.database, request.principal.teamId, page, { projectId });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
-      return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
+      return { items: await toBuilds(context, items), next_cursor };
     },
   );
 
@@ -78,7 +81,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds/:id/approve',
     {
-      schema: { tags, params: IdParams, response: { 200: Build, ...queueFullResponse } },
+      schema: { tags, params: IdParams, response: { 200: Build } },
     },
     async (request) => {
       const row = await find(request.principal, request.params.id);
@@ -93,18 +96,22 @@ export const buildRoutes: Routes = async (app, { context }) => {
       schema: {
         tags,
         params: IdParams,
-        querystring: Type.Object({ offset: Type.Optional(Type.Integer({ minimum: 0 })) }),
+        querystring: LogQuery,
+        response: textOf('text/plain'),
       },
     },
     async (request, reply) => {
       const row = await find(request.principal, request.params.id);
-      const mayGoOn = stillGood(context, request.principal);
+      countReader(request, reply);
+      const mayGoOn = stillGood(context, request.principal, 'logs:read');
       return await sendLog(context, row, request.query.offset ?? 0, reply, mayGoOn);
     },
   );
 
-  app.get('/v1/builds/:id/events', { schema: { tags, params: IdParams } }, async (request, reply) => {
+  const events = { tags, params: IdParams, response: textOf('text/event-stream') };
+  app.get('/v1/builds/:id/events', { schema: events }, async (request, reply) => {
     const row = await find(request.principal, request.params.id);
-    await sendEvents(context, row, request, reply, stillGood(context, request.principal));
+    countReader(request, reply);
+    await sendEvents(context, row, request, reply, stillGood(context, request.principal, 'logs:read'));
   });
 };

@@ -46,8 +46,10 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     {
       schema: { tags, params: IdParams, body: BuildClaim, response: { 200: BuildSpecification } },
     },
-    async ({ principal, params, body }) =>
-      await claimBuild(context, principal, params.id, body.lease_holder, body.takes_over),
+    async ({ principal, params, body: { lease_holder, takes_over, handed_over = false } }) => {
+      const taken = takes_over && { from: takes_over, handedOver: handed_over };
+      return await claimBuild(context, principal, params.id, lease_holder, taken);
+    },
   );
 
   app.post(
@@ -126,6 +128,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   );
 
   await app.register(async (raw) => {
+    raw.removeAllContentTypeParsers();
     const asBuffer = { parseAs: 'buffer' as const, bodyLimit: 1024 * 1024 };
     raw.addContentTypeParser('application/octet-stream', asBuffer, (_request, body, done) =>
       done(null, body),

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { mostOffset } from '../../contract/log-offset.ts';
 import type { ApiContext } from '../context.ts';
 import { requireLogs } from '../logs/log-key.ts';
 import { streamEvents } from './event-stream.ts';
@@ -27,7 +28,7 @@ export async function sendEvents(
   reply.raw.flushHeaders();
   try {
     await streamEvents(context, build, {
-      from: Number.isSafeInteger(from) && from >= 0 ? from : 0,
+      from: Number.isInteger(from) && from >= 0 && from <= mostOffset ? from : 0,
       response: reply.raw,
       signal: AbortSignal.any([gone.signal, context.stopping]),
       mayGoOn,

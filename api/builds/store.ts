@@ -1,14 +1,23 @@
 import type { Build } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
+import { gather } from '../db/gather.ts';
 import type { PageRequest } from '../http/page.ts';
 import type { BuildRow } from './state-machine.ts';
-import { waitingReason } from './waiting-reason.ts';
+import { waitingReasons } from './waiting-reason.ts';
 
-/** What the API answers for a build; a waiting one says why it waits. */
+/** What the API answers for at most 200 builds; those that wait say why. */
+export async function toBuilds(context: ApiContext, rows: BuildRow[]): Promise<Build[]> {
+  const waiting = rows.filter(({ state }) => state === 'queued');
+  const words = await waitingReasons(context, waiting);
+  const reasons = new Map(waiting.map(({ id }, index) => [id, words[index]]));
+  return rows.map((row) => ({ ...withoutPlace(row), reason: reasons.get(row.id) ?? row.reason }));
+}
+
+/** The same for one. */
 export async function toBuild(context: ApiContext, row: BuildRow): Promise<Build> {
-  const reason = row.state === 'queued' ? ((await waitingReason(context, row)) ?? row.reason) : row.reason;
-  return { ...withoutPlace(row), reason };
+  const [build] = await toBuilds(context, [row]);
+  return build ?? withoutPlace(row);
 }
 
 /** The same without asking the queue. */
@@ -38,13 +47,19 @@ export async function findBuild(
   teamId: string,
   id: string,
 ): Promise<BuildRow | undefined> {
-  return await database
-    .selectFrom('build')
-    .selectAll()
-    .where('id', '=', id)
-    .where('team_id', '=', teamId)
-    .executeTakeFirst();
+  const row = await findAnyBuild(database, id);
+  return row?.team_id === teamId ? row : undefined;
 }
+
+/** Of whatever team, for who knows already that it may be read. */
+export const findAnyBuild = gather(
+  async (database, ids: string[]) => {
+    const rows = await database.selectFrom('build').selectAll().where('id', 'in', ids).execute();
+    const found = new Map(rows.map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id));
+  },
+  (id) => id,
+);
 
 /** Newest first. */
 export async function listBuilds(

@@ -11,8 +11,10 @@ export async function sweepExpired(context: ApiContext): Promise<void> {
   const { queue, database, metrics } = context;
   const expired = await queue.expired();
   if (expired.length === 0) return;
-  const tooLongAgo = new Set(await queue.expired({ forMs: takenOverWithinMs }));
   const builds = await database.selectFrom('build').selectAll().where('id', 'in', expired).execute();
+  // Asked again: one that is leased anew meanwhile is under another lease, which `builds` may know already.
+  const stillExpired = new Set(await queue.expired());
+  const tooLongAgo = new Set(await queue.expired({ forMs: takenOverWithinMs }));
   const byId = new Map(builds.map((build) => [build.id, build]));
   for (const id of expired) {
     const build = byId.get(id);
@@ -23,6 +25,7 @@ export async function sweepExpired(context: ApiContext): Promise<void> {
     // Given back while Redis was away, or claimed by a runner that died before the API heard of it.
     else if (build.state === 'queued') {
       if (await queue.requeue(id, '')) metrics?.repaired('requeued');
-    } else if (tooLongAgo.has(id) || !mayBeTakenOver(build)) await loseAttempt(context, build);
+    } else if (tooLongAgo.has(id) || (stillExpired.has(id) && !mayBeTakenOver(build)))
+      await loseAttempt(context, build);
   }
 }

@@ -8,14 +8,18 @@ const maxPages = 10;
 // As long as a runner's own: one that lives renews it before it gives its build up.
 const leaseMs = 15_000;
 
+type Running = Pick<BuildRow, 'id' | 'attempt' | 'lease_holder' | 'cancel_requested'>;
+
 /**
  * Looks at the builds that run. One whose lease is gone was given up by its runner and is lost, unless Redis lost the lease:
  * then who holds it by the database gets it back. Holders of builds that somebody wants cancelled are told again. Gives
  * whether all were looked at; a fleet that runs more than ten thousand has the rest looked at when some are over.
+ *
+ * @param redisLost asks whether Redis may have lost leases by now
  */
 export async function sweepRunning(
   context: ApiContext,
-  { redisLost }: { redisLost: boolean },
+  { redisLost }: { redisLost: () => Promise<boolean> },
 ): Promise<boolean> {
   let after = '';
   for (let pages = 0; pages < maxPages; pages += 1) {
@@ -27,10 +31,10 @@ export async function sweepRunning(
   return false;
 }
 
-async function running({ database }: ApiContext, after: string) {
+async function running({ database }: ApiContext, after: string): Promise<Running[]> {
   return await database
     .selectFrom('build')
-    .select(['id', 'cancel_requested'])
+    .select(['id', 'attempt', 'lease_holder', 'cancel_requested'])
     .where('finished_at', 'is', null)
     .where('state', 'in', ['starting', 'running'])
     .where('id', '>', after)
@@ -41,28 +45,43 @@ async function running({ database }: ApiContext, after: string) {
 
 async function sweepPage(
   context: ApiContext,
-  page: { id: string; cancel_requested: boolean }[],
-  redisLost: boolean,
+  page: Running[],
+  redisLost: () => Promise<boolean>,
 ): Promise<void> {
   const entries = await context.queue.look(page.map(({ id }) => id));
-  const unheld = page.filter((_, index) => entries[index]?.state !== 'leased').map(({ id }) => id);
-  const builds = await stillRunning(context, unheld);
-  const held = builds.filter((build): build is Held => redisLost && build.lease_holder !== null);
-  await leaseAgain(context, held, leaseMs);
-  for (const build of builds) if (!held.some(({ id }) => id === build.id)) await loseAttempt(context, build);
+  const unheld = page.filter((_, index) => entries[index]?.state !== 'leased');
+  if (unheld.length > 0) await dealWithUnheld(context, unheld, await redisLost());
   const cancelled = page.filter(({ cancel_requested }) => cancel_requested);
   await Promise.all(cancelled.map(({ id }) => context.queue.cancel(id)));
 }
 
 type Held = BuildRow & { lease_holder: string };
 
-/** Read after the look at the queue: a build ends in the database before its lease does. */
-async function stillRunning({ database }: ApiContext, ids: string[]): Promise<BuildRow[]> {
-  if (ids.length === 0) return [];
-  return await database
+async function dealWithUnheld(context: ApiContext, unheld: Running[], redisLost: boolean): Promise<void> {
+  const builds = await stillTheSame(context, unheld);
+  const held = builds.filter((build): build is Held => redisLost && build.lease_holder !== null);
+  await leaseAgain(context, held, leaseMs);
+  for (const build of builds) if (!held.some(({ id }) => id === build.id)) await loseAttempt(context, build);
+}
+
+/**
+ * Those that are under the lease still that they were under before the look at the queue. A runner leases a build before
+ * the database knows of that, and each lease has a name of its own: the queue was asked about this very one.
+ */
+async function stillTheSame({ database }: ApiContext, looked: Running[]): Promise<BuildRow[]> {
+  const builds = await database
     .selectFrom('build')
     .selectAll()
-    .where('id', 'in', ids)
+    .where(
+      'id',
+      'in',
+      looked.map(({ id }) => id),
+    )
     .where('state', 'in', ['starting', 'running'])
     .execute();
+  const before = new Map(looked.map((build) => [build.id, build]));
+  return builds.filter(({ id, attempt, lease_holder }) => {
+    const seen = before.get(id);
+    return seen?.attempt === attempt && seen.lease_holder === lease_holder;
+  });
 }

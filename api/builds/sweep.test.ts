@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
 import { Redis } from 'ioredis';
+import { type KyselyPlugin, sql } from 'kysely';
 import { createRedisQueue } from '../../queue/redis-queue.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import type { ApiContext } from '../context.ts';
+import { newId } from '../db/new-id.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
-import { runSweeper, sweepOnce, type Walk } from './sweep.ts';
+import { endAttempt } from './end-attempt.ts';
+import { newWalk, runSweeper, sweepOnce } from './sweep.ts';
 import { useVm } from './use-vm.ts';
 import { insertWaiting } from './waiting-builds-for-tests.ts';
 
@@ -42,7 +45,7 @@ describeApi('the sweeper', (given) => {
   }
   /** Sweeps as the process does, round after round for as long as there is need for haste. */
   async function sweepUntilCalm(context: ApiContext): Promise<number> {
-    const walk: Walk = { name: 'walk', waitingAfter: '', entriesCursor: undefined };
+    const walk = newWalk('walk');
     let rounds = 1;
     while (await sweepOnce(context, walk)) rounds += 1;
     return rounds;
@@ -70,10 +73,43 @@ describeApi('the sweeper', (given) => {
     assert.equal(await context.queue.claim('r/3', minute), undefined, 'the build that runs counts');
   });
 
+  test('after a loss of Redis as many queries put builds of a hundred projects back as of one', async () => {
+    const { context } = given();
+    const putBack = async (projects: string[]) => {
+      for (const id of projects) await insertWaiting(context, id, 1);
+      await flushRedis();
+      let queries = 0;
+      const count: KyselyPlugin = {
+        transformQuery({ node }) {
+          queries += 1;
+          return node;
+        },
+        transformResult: async ({ result }) => result,
+      };
+      await sweepUntilCalm({ ...context, database: context.database.withPlugin(count) });
+      return queries;
+    };
+    const one = await putBack([project.id]);
+    const many = await putBack(await copyProject(project.id, 100));
+    assert.equal((await context.queue.counts()).waiting, 101);
+    assert.equal(many, one);
+  });
+
+  async function copyProject(id: string, times: number): Promise<string[]> {
+    const ids = Array.from({ length: times }, () => newId('prj', Date.now()));
+    await sql`
+      insert into project
+      select (jsonb_populate_record(project, jsonb_build_object('id', copy, 'name', copy, 'repository', copy))).*
+      from project, unnest(${ids}::text[]) as copies (copy)
+      where project.id = ${id}
+    `.execute(given().context.database);
+    return ids;
+  }
+
   test('when Redis is lost again in the middle of the walk, the walk begins anew', async () => {
     const { context } = given();
     const ids = await insertWaiting(context, project.id, 2_200);
-    const walk: Walk = { name: 'walk', waitingAfter: '', entriesCursor: undefined };
+    const walk = newWalk('walk');
     await sweepOnce(context, walk);
     await flushRedis();
     while (await sweepOnce(context, walk));
@@ -114,7 +150,7 @@ describeApi('the sweeper', (given) => {
     await sweepUntilCalm(context);
     const team = { project: project.id, team: 'team_x' };
     for (const build of ['bld_gone_1', 'bld_gone_2']) await context.queue.enqueue({ build, ...team }, 2);
-    const walk: Walk = { name: 'walk', waitingAfter: '', entriesCursor: undefined };
+    const walk = newWalk('walk');
     let rounds = 0;
     do {
       await sweepOnce(context, walk);
@@ -142,9 +178,72 @@ describeApi('the sweeper', (given) => {
     const id = await runningBuild('r/gone');
     await context.queue.finish(id, 'r/gone');
     await sweepOnce(context);
-    assert.equal((await read(id)).state, 'starting', 'what was claimed a moment ago is left alone');
-    await sweepOnce(later(minute));
     assert.equal((await read(id)).state, 'queued');
+  });
+
+  /** Has another runner begin the build anew, which r/1 gives up. */
+  async function beginAnew(id: string): Promise<void> {
+    const { context } = given();
+    const row = context.database.selectFrom('build').selectAll().where('id', '=', id);
+    const build = await row.executeTakeFirstOrThrow();
+    assert.ok(await endAttempt(context, build, { attempt: 1, outcome: 'lost', reason: 'The VM is gone.' }));
+    assert.equal((await context.queue.claim('r/2', minute))?.build, id);
+    const claimed = await runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: 'r/2' });
+    assert.equal(claimed.status, 200, claimed.text);
+  }
+  /** The attempt that begins while a sweep looks is r/2's, and is left to it. */
+  async function belongsToTheNext(id: string): Promise<void> {
+    const { state, attempt } = await read(id);
+    assert.deepEqual([state, attempt], ['starting', 2]);
+    assert.equal(await given().context.queue.heartbeat(id, 'r/2', minute), 'held');
+  }
+
+  test('an attempt that begins after a look at the builds that run is not taken for the one before', async () => {
+    const { queue } = given().context;
+    await sweepUntilCalm(given().context);
+    const id = await runningBuild('r/1');
+    await queue.requeue(id, 'r/1');
+    let looks = 0;
+    const look: typeof queue.look = async (builds) => {
+      const answer = await queue.look(builds);
+      looks += 1;
+      if (looks === 1) await beginAnew(id);
+      return answer;
+    };
+    await sweepOnce({ ...later(minute), queue: { ...queue, look } });
+    await belongsToTheNext(id);
+  });
+
+  test('an attempt that begins after a look at leases that ran out is not taken for the one before', async () => {
+    const { queue } = given().context;
+    await sweepUntilCalm(given().context);
+    const id = await runningBuild('r/1', 1);
+    while ((await queue.expired()).length === 0);
+    let looks = 0;
+    const expired: typeof queue.expired = async (options) => {
+      const answer = await queue.expired(options);
+      looks += 1;
+      if (looks === 1) await beginAnew(id);
+      return answer;
+    };
+    await sweepOnce({ ...later(minute), queue: { ...queue, expired } });
+    await belongsToTheNext(id);
+  });
+
+  test('what runs goes on when Redis loses everything in the middle of a round', async () => {
+    const { queue } = given().context;
+    await sweepUntilCalm(given().context);
+    const id = await runningBuild('r/1');
+    let looks = 0;
+    const look: typeof queue.look = async (builds) => {
+      if (looks === 0) await flushRedis();
+      looks += 1;
+      return await queue.look(builds);
+    };
+    await sweepUntilCalm({ ...later(minute), queue: { ...queue, look } });
+    const { state, attempt } = await read(id);
+    assert.deepEqual([state, attempt], ['starting', 1]);
+    assert.equal(await queue.heartbeat(id, 'r/1', minute), 'held');
   });
 
   test('a build whose VM is said to be gone is lost, though its runner holds the lease', async () => {
@@ -179,6 +278,25 @@ describeApi('the sweeper', (given) => {
     } finally {
       await queue.close();
     }
+  });
+
+  test('keys of repeated requests are kept for a day, and then forgotten', async () => {
+    const { context } = given();
+    const ids = { 'idempotency-key': 'once-a-day' };
+    const make = async (name: string) =>
+      (await admin.call('POST', '/v1/connections', { name, kind: 'local' }, ids)).status;
+    const kept = async () => {
+      const keys = context.database.selectFrom('idempotency_key').select('key').execute();
+      return (await keys).map(({ key }) => key);
+    };
+    const hour = 60 * minute;
+    assert.equal(await make('first-day'), 201);
+    await sweepOnce(later(23 * hour));
+    assert.deepEqual(await kept(), ['once-a-day']);
+    assert.equal(await make('second-day'), 422, 'with another request');
+    await sweepOnce(later(25 * hour));
+    assert.deepEqual(await kept(), []);
+    assert.equal(await make('second-day'), 201);
   });
 
   test('of several processes one sweeps, and another goes on when it was killed', async () => {

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BuildQueue } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
+import { forgetOldKeys } from '../http/idempotency.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
-import { applyShares } from '../shares/apply-shares.ts';
+import { applyShares, type SharesTold } from '../shares/apply-shares.ts';
 import { loseBuildsWithoutVm } from './lose-builds-without-vm.ts';
 import { sweepEntries } from './sweep-entries.ts';
 import { sweepExpired } from './sweep-expired.ts';
@@ -19,6 +21,7 @@ export interface Walk {
   /** The last build that was looked at; '' at the beginning. */
   waitingAfter: string;
   entriesCursor: string | undefined;
+  sharesTold: SharesTold;
 }
 
 /**
@@ -29,25 +32,50 @@ export interface Walk {
  * Gives whether the next should follow at once: Redis lost something, and not all of it is put back yet.
  */
 export async function sweepOnce(context: ApiContext, walk: Walk = newWalk()): Promise<boolean> {
-  const progress = await context.queue.walk(walk.name, false);
-  if (progress === 'begun') walk.waitingAfter = '';
-  const redisLost = progress !== 'done';
-  await applyShares(context);
-  const allRunning = await sweepRunning(context, { redisLost });
+  const loss = watchForLoss(context.queue, walk);
+  await loss.lookAgain();
+  await applyShares(context, walk.sharesTold);
+  const allRunning = await sweepRunning(context, { redisLost: loss.lookAgain });
   await sweepExpired(context);
+  // No build is enqueued before the shares are told again.
+  if (loss.inTheMiddle) return true;
+  const { redisLost } = loss;
   // Otherwise the walk puts all back, in the order in which they came.
   if (!redisLost) await sweepNewest(context);
   walk.waitingAfter = await sweepWaiting(context, walk.waitingAfter);
   walk.entriesCursor = await sweepEntries(context, walk.entriesCursor);
   await loseBuildsWithoutVm(context);
   await signMissingReceipts(context);
+  await forgetOldKeys(context);
   if (!redisLost) return false;
   const throughAll = walk.waitingAfter === '' && allRunning;
   return !throughAll || (await context.queue.walk(walk.name, true)) !== 'done';
 }
 
-function newWalk(): Walk {
-  return { name: randomUUID(), waitingAfter: '', entriesCursor: undefined };
+/** Asks, as often as in a round it matters, whether Redis lost something; then the walk begins anew. */
+function watchForLoss(queue: Pick<BuildQueue, 'walk'>, walk: Walk) {
+  let looks = 0;
+  const loss = {
+    redisLost: false,
+    /** Whether that was found out when the round had looked at something. */
+    inTheMiddle: false,
+    async lookAgain(): Promise<boolean> {
+      const progress = await queue.walk(walk.name, false);
+      if (progress === 'begun') {
+        walk.waitingAfter = '';
+        walk.sharesTold.clear();
+        loss.inTheMiddle ||= looks > 0;
+      }
+      looks += 1;
+      loss.redisLost ||= progress !== 'done';
+      return loss.redisLost;
+    },
+  };
+  return loss;
+}
+
+export function newWalk(name: string = randomUUID()): Walk {
+  return { name, waitingAfter: '', entriesCursor: undefined, sharesTold: new Map() };
 }
 
 /**

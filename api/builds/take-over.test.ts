@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { before, beforeEach, test } from 'node:test';
+import { parseExposition } from '../../contract/exposition-for-tests.ts';
 import { type ClaimedBuild, claimBuild, startBuild } from '../../test/attacks/runner-for-tests.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
@@ -31,8 +32,16 @@ describeApi('a build that is taken over', (given) => {
     const shared = await first.report('milestones', { milestone: 'checkout_done', at, vm_handle: handle });
     assert.equal(shared.status, 204, shared.text);
   };
-  const takeOver = (holder = `runner-2/${randomUUID()}`, from = [first.holder]) =>
-    runner.call('POST', `/v1/builds/${id}/claim`, { lease_holder: holder, takes_over: from });
+  const takeOver = (holder = `runner-2/${randomUUID()}`, from = [first.holder], handedOver = false) =>
+    runner.call('POST', `/v1/builds/${id}/claim`, {
+      ...{ lease_holder: holder, takes_over: from },
+      ...(handedOver && { handed_over: true }),
+    });
+  const counted = async (reason: string) => {
+    const text = (await given().context.metrics?.registry.metrics()) ?? '';
+    const family = parseExposition(text).get('ebb_build_takeovers_total');
+    return family?.samples.find(({ labels }) => labels.reason === reason)?.value ?? Number.NaN;
+  };
   const log = (token: string, offset: number, text: string, cursor?: string) =>
     send(given(), {
       method: 'POST',
@@ -150,6 +159,37 @@ describeApi('a build that is taken over', (given) => {
       409,
       'it lives after all, too late',
     );
+  });
+
+  test('that was lost with each of four runners, one after the other, takes down no fifth', async () => {
+    await share();
+    const before = await counted('runner_lost');
+    const holders = [first.holder];
+    for (const holder of ['runner-2/a', 'runner-3/b', 'runner-4/c']) {
+      assert.equal((await takeOver(holder, holders)).status, 200);
+      assert.equal((await takeOver(holder, holders)).status, 200, 'the answer may have got lost');
+      holders.push(holder);
+    }
+    const fifth = await takeOver('runner-5/d', holders);
+    assert.deepEqual([fifth.status, fifth.body.code], [409, 'cannot_build']);
+    const { state, reason, vm_handle } = await row();
+    assert.deepEqual([state, vm_handle], ['errored', null]);
+    assert.match(reason ?? '', /^4 runners, one after the other, were lost .* may be what takes them down/);
+    assert.equal((await counted('runner_lost')) - before, 3, 'each once');
+  });
+
+  test('is handed over as often as runners end, and counts none that had nothing of it in its hands', async () => {
+    await share();
+    const before = await counted('handed_over');
+    let last = first.holder;
+    for (let times = 0; times < 6; times += 1) {
+      const holder = `runner/${randomUUID()}`;
+      assert.equal((await takeOver(holder, [last], true)).status, 200);
+      last = `runner/${randomUUID()}`;
+      assert.equal((await takeOver(last, [holder, 'runner/dead'])).status, 200);
+    }
+    assert.equal((await row()).state, 'running');
+    assert.equal((await counted('handed_over')) - before, 6);
   });
 
   test('must have a VM that was shared, and nobody who wants its end', async () => {

@@ -4,6 +4,17 @@ import { json } from '../db/database.ts';
 import { conflict } from '../http/problem-error.ts';
 import type { BuildRow } from './state-machine.ts';
 
+// With the first one, four runners are lost until a build counts as what takes them down.
+const maxTakeovers = 3;
+
+/** From whom a runner takes a build over. */
+export interface TakenOver {
+  /** Names of who may have held the lease until it ran out. */
+  from: string[];
+  /** Whether the last of them gave it away; otherwise its runner is lost. */
+  handedOver: boolean;
+}
+
 /**
  * Gives a running attempt to another lease, when it is still with one that ran out: of two runners that try, one goes
  * on. Who took it over may ask again, for an answer that got lost. Throws 409 `not_to_take_over`. Run it in a transaction.
@@ -12,8 +23,8 @@ export async function takeOver(
   { database }: ApiContext,
   buildId: string,
   leaseHolder: string,
-  takesOver: string[],
-): Promise<BuildRow> {
+  { from, handedOver }: TakenOver,
+): Promise<{ build: BuildRow; repeated: boolean }> {
   const build = await database
     .selectFrom('build')
     .selectAll()
@@ -23,20 +34,37 @@ export async function takeOver(
   if (!build || !mayBeTakenOver(build)) throw refusal(build);
   const [before, last] = build.spent_leases.slice(-2);
   const repeated = last === leaseHolder && build.lease_holder === leaseHolder;
-  if (repeated && takesOver.includes(before ?? '')) return build;
-  if (!takesOver.includes(build.lease_holder ?? '') || build.spent_leases.includes(leaseHolder))
+  if (repeated && from.includes(before ?? '')) return { build, repeated };
+  if (!from.includes(build.lease_holder ?? '') || build.spent_leases.includes(leaseHolder))
     throw refusal(build);
-  return await database
+  // Who took it over and was lost before the API heard of that had nothing of the build in its hands.
+  const lost = !handedOver && from.at(-1) === build.lease_holder;
+  const taken = await database
     .updateTable('build')
-    .set({ lease_holder: leaseHolder, spent_leases: json([...build.spent_leases, leaseHolder]) })
+    .set({
+      lease_holder: leaseHolder,
+      spent_leases: json([...build.spent_leases, leaseHolder]),
+      takeovers: build.takeovers + (lost ? 1 : 0),
+    })
     .where('id', '=', buildId)
     .returningAll()
     .executeTakeFirstOrThrow();
+  return { build: taken, repeated: false };
 }
 
 /** Whether another runner can go on with the attempt: its VM was shared, and nobody wants it to end. */
 export function mayBeTakenOver(build: Pick<BuildRow, 'state' | 'vm_handle' | 'cancel_requested'>): boolean {
   return build.state === 'running' && build.vm_handle !== null && !build.cancel_requested;
+}
+
+/** Why nobody should have the build any more, when too many runners were lost with it. */
+export function whyPoisonous({
+  takeovers,
+  deploy_started,
+}: Pick<BuildRow, 'takeovers' | 'deploy_started'>): string | undefined {
+  if (takeovers <= maxTakeovers) return undefined;
+  const deployed = deploy_started ? ' This happened during the deployment: see how far it got.' : '';
+  return `${takeovers} runners, one after the other, were lost while they had this build.${deployed} Given up, because the build may be what takes them down. Start it again; if this stays, ask whoever operates Ebb.`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Connection } from '../../contract/connection.ts';
 import type { ApiContext } from '../context.ts';
-import { invalidField, ProblemError } from '../http/problem-error.ts';
+import { invalidField, type ProblemError } from '../http/problem-error.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import type { HostConnection } from '../source-hosts/source-hosts.ts';
 
@@ -18,13 +18,6 @@ export async function pinHostKeys(
   const host = context.sourceHosts.of(connection);
   if (!host) throw notServed(context, connection.kind);
   const { hostKeys } = await host.connect(AbortSignal.timeout(hostTimeoutMs)).catch((error) => {
-    if (error instanceof DOMException) {
-      throw new ProblemError(
-        503,
-        'source_host_timeout',
-        'The source host did not answer within 20 s. Try again.',
-      );
-    }
     throw sourceHostProblem(error);
   });
   const pinned = declared ?? hostKeys;

@@ -102,5 +102,5 @@ function isSame(left: string[], right: string[]): boolean {
 function fingerprint(line: string): string {
   const [type = '', blob = ''] = line.split(' ');
   const digest = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64');
-  return `${type} SHA256:${digest.replace(/=+$/, '')}`;
+  return `${type} SHA256:${digest.replace(/={1,2}$/, '')}`;
 }

@@ -26,13 +26,17 @@ export interface Custody {
   connectionKey(connectionId: string): Buffer;
   /** The key that wraps the key of a project's logs, 32 bytes, derived and never stored; the caller wipes it. */
   logWrappingKey(projectId: string): Buffer;
+  /** The key that seals the private half of a key that signs tokens, 32 bytes, derived and never stored; the caller wipes it. */
+  tokenKeySealing(kid: string): Buffer;
   /** The key that seals the link of a mail until it is sent, 32 bytes, derived and never stored; the caller wipes it. */
   mailKey(mailId: string): Buffer;
+  /** The key of the mark by which browsers are known to an address, 32 bytes, derived; the caller wipes it. */
+  knownBrowserKey(): Buffer;
 }
 
 /**
  * @param options.keyWrapper wraps to the key-encryption key, which only runners can unwrap with
- * @param options.hookMasterKey 32 bytes that hook secrets and the keys of connections and logs are derived from (RFC 5869)
+ * @param options.hookMasterKey 32 bytes that hook secrets and the keys of connections, logs, mails and token keys are derived from (RFC 5869)
  */
 export function createCustody(options: { keyWrapper: KeyWrapper; hookMasterKey: Buffer }): Custody {
   const { keyWrapper } = options;
@@ -56,7 +60,18 @@ export function createCustody(options: { keyWrapper: KeyWrapper; hookMasterKey: 
     connectionKey: (id) => derive(`ebb connection credential ${id}`),
     logWrappingKey: (id) => derive(`ebb log key ${id}`),
     mailKey: (id) => derive(`ebb mail link ${id}`),
+    tokenKeySealing: tokenKeySealing(derive),
+    knownBrowserKey: () => derive('ebb known browser'),
   };
+}
+
+/** The same for a command that has no key to wrap with. */
+export function createTokenKeySealing(hookMasterKey: Buffer): Custody['tokenKeySealing'] {
+  return tokenKeySealing(createDerivation(hookMasterKey));
+}
+
+function tokenKeySealing(derive: ReturnType<typeof createDerivation>): Custody['tokenKeySealing'] {
+  return (kid) => derive(`ebb token key ${kid}`);
 }
 
 /** HKDF with SHA-256 for 32 bytes; its first half is done once, since every webhook needs the second (RFC 5869, section 2). */

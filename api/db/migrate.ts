@@ -23,6 +23,10 @@ import { statements as sweepByPage } from './migrations/0021-sweep-by-page.ts';
 import { statements as workloadIdentities } from './migrations/0022-workload-identities.ts';
 import { statements as people } from './migrations/0023-people.ts';
 import { statements as given } from './migrations/0024-what-builds-were-given.ts';
+import { statements as githubSignIn } from './migrations/0025-github-sign-in.ts';
+import { statements as teamsInTerraform } from './migrations/0026-teams-in-terraform.ts';
+import { statements as tokenKeys } from './migrations/0027-token-keys.ts';
+import { statements as fences } from './migrations/0029-fences-of-the-scheduler.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -51,6 +55,10 @@ export const migrations = [
   { name: '0022-workload-identities', statements: workloadIdentities },
   { name: '0023-people', statements: people },
   { name: '0024-what-builds-were-given', statements: given },
+  { name: '0025-github-sign-in', statements: githubSignIn },
+  { name: '0026-teams-in-terraform', statements: teamsInTerraform },
+  { name: '0027-token-keys', statements: tokenKeys },
+  { name: '0029-fences-of-the-scheduler', statements: fences },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

@@ -13,6 +13,7 @@ import type { Obstacle, Revocation } from '../../contract/revocation.ts';
 import type { Role } from '../../contract/role.ts';
 import type { Scope } from '../../contract/token.ts';
 import type { VmExit, VmReport } from '../../contract/vm.ts';
+import type { GithubAccount } from '../people/github/github-account.ts';
 import type { WebhookEvent } from '../source-hosts/webhook-event.ts';
 
 /** What an API key is: one that somebody holds, or what stands for a workload or a member and is ended as keys are. */
@@ -30,8 +31,16 @@ export interface Schema {
     build_limit: Generated<number | null>;
     paused_by_operator: Generated<string | null>;
     paused_by_team: Generated<string | null>;
+    limit_by_team: Generated<number | null>;
+    deletion_protection: Generated<boolean>;
+    share_version: Generated<number>;
   };
-  fleet: { one: Generated<boolean>; build_limit: number | null; drained: Generated<boolean> };
+  fleet: {
+    one: Generated<boolean>;
+    build_limit: number | null;
+    drained: Generated<boolean>;
+    share_version: Generated<number>;
+  };
   api_key: {
     id: string;
     team_id: string;
@@ -220,6 +229,22 @@ export interface Schema {
     created_at: Date;
     expires_at: Date;
     answered_at: Date | null;
+    github: Generated<GithubAccount | null>;
+  };
+  github_account: {
+    person_id: string;
+    site: string;
+    github_id: string;
+    login: string;
+    connected_at: Date;
+  };
+  github_attempt: {
+    id: string;
+    state_hash: Uint8Array;
+    browser_hash: Uint8Array;
+    site: string;
+    session_id: string | null;
+    expires_at: Date;
   };
   address_change: {
     id: string;
@@ -295,6 +320,14 @@ export interface Schema {
     finished_at: Date | null;
   };
   key_release: { project_id: string; digest: string };
+  token_key: {
+    kid: string;
+    x: string;
+    sealed_private_key: Uint8Array | null;
+    published_at: Date;
+    signs_from: Date;
+    signs_until: Date | null;
+  };
   token_end: { id: string; ends_at: Date; forget_at: Date };
   idempotency_key: {
     api_key_id: string;
@@ -355,6 +388,8 @@ interface BuildTable extends MilestoneColumns {
   failed_command: Generated<string | null>;
   exit_code: Generated<number | null>;
   lease_holder: Generated<string | null>;
+  /** Of how many runners that were lost with it another one took it over. */
+  takeovers: Generated<number>;
   /** Every name under which the build was claimed. */
   spent_leases: Generated<string[]>;
   vm: Generated<string | null>;

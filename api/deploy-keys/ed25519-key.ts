@@ -41,7 +41,10 @@ function publicHalf(point: Buffer, comment: string) {
   const blob = Buffer.concat([field(Buffer.from(algorithm)), field(point)]);
   return {
     publicKey: `${algorithm} ${blob.toString('base64')} ${comment}`,
-    fingerprint: `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`,
+    fingerprint: `SHA256:${createHash('sha256')
+      .update(blob)
+      .digest('base64')
+      .replace(/={1,2}$/, '')}`,
   };
 }
 

@@ -1,17 +1,27 @@
 import { sql } from 'kysely';
+import { Type } from 'typebox';
 import type { Routes } from '../http/app-type.ts';
 
 const tags = ['health'];
+const Health = Type.Object({ status: Type.Literal('ok') });
+const Readiness = Type.Object({ database: Type.Boolean(), queue: Type.Boolean() });
 const probeTimeoutMs = 2_000;
 
 export const healthRoutes: Routes = async (app, { context }) => {
-  app.get('/v1/health', { schema: { tags, summary: 'The process runs', security: [] } }, async () => ({
-    status: 'ok',
-  }));
+  app.get(
+    '/v1/health',
+    { schema: { tags, summary: 'The process runs', security: [], response: { 200: Health } } },
+    async () => ({ status: 'ok' }) as const,
+  );
 
   app.get(
     '/v1/ready',
-    { schema: { tags, summary: 'Database and queue answer', security: [] } },
+    {
+      schema: {
+        ...{ tags, summary: 'Database and queue answer', security: [] },
+        response: { 200: Readiness, 503: Readiness },
+      },
+    },
     async (_request, reply) => {
       const [database, queue] = await Promise.all([
         answers(() => sql`select 1`.execute(context.database)),

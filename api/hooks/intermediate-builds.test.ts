@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
+import { parseExposition } from '../../contract/exposition-for-tests.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { sweepOnce } from '../builds/sweep.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
@@ -53,6 +54,20 @@ describeApi('intermediate builds', (given) => {
       .where('id', '=', id);
     return (await build.executeTakeFirstOrThrow()).cancel_requested;
   };
+
+  test('that waited are counted among those that were cancelled, each once', async () => {
+    const cancelled = async () => {
+      const text = (await given().context.metrics?.registry.metrics()) ?? '';
+      const family = parseExposition(text).get('ebb_builds_total');
+      return family?.samples.find(({ labels }) => labels.outcome === 'cancelled')?.value ?? Number.NaN;
+    };
+    const before = await cancelled();
+    const { push } = await declare('waiting');
+    await push();
+    await push();
+    await push();
+    assert.equal((await cancelled()) - before, 2);
+  });
 
   test('are all built where the project declares nothing', async () => {
     const { push } = await declare();

@@ -1,5 +1,5 @@
 import { cancelBuild } from '../builds/cancel-build.ts';
-import { signalCancellations } from '../builds/cancel-intermediate-builds.ts';
+import { type Superseded, signalCancellations } from '../builds/cancel-intermediate-builds.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
 import { insertPushedBuild } from '../builds/insert-pushed-build.ts';
 import { hasRoom } from '../builds/queue-room.ts';
@@ -98,7 +98,7 @@ async function lockNext(transaction: Database): Promise<Waiting | undefined> {
 interface Settled {
   build: BuildRow | undefined;
   /** Builds of the same ref that it cancelled. */
-  cancelled: string[];
+  cancelled: Superseded[];
   /** Builds of the same pull request that nobody has approved and nobody needs to. */
   superseded: string[];
   why: string;
@@ -118,7 +118,7 @@ async function settle(
   const isNewest = event?.event !== 'push' || (await isKnownNewest(transaction, hookId, event));
   if (event?.event === 'push') await noteHead(transaction, waiting, event);
   let build: BuildRow | undefined;
-  let cancelled: string[] = [];
+  let cancelled: Superseded[] = [];
   let number: number | undefined;
   if ('build' in verdict) {
     const wanted = { projectId, teamId, ...verdict.build };

@@ -79,7 +79,10 @@ export const hookRoutes: Routes = async (app, { context }) => {
       {
         // What is accepted stands in the database, what is refused in the audit.
         logLevel: 'warn',
-        schema: { tags: ['hooks'], params: Type.Object({ id: Type.String() }), summary: 'Deliver a webhook' },
+        schema: {
+          ...{ tags: ['hooks'], security: [], params: Type.Object({ id: Type.String() }) },
+          ...{ summary: 'Deliver a webhook', response: { 202: Acceptance } },
+        },
         // Before the body is read: it costs nobody memory that there is no hook for it.
         onRequest: async ({ headers, params }) => {
           const facts = await findFacts(params.id);
@@ -104,10 +107,15 @@ export const hookRoutes: Routes = async (app, { context }) => {
   });
 };
 
-const statuses: Record<Exclude<Storing, 'gone' | 'replayed'>, string> = {
+const Acceptance = Type.Object({
+  status: Type.Enum(['accepted', 'received_before']),
+  delivery: Type.String({ description: "The source host's id of the delivery." }),
+});
+
+const statuses = {
   stored: 'accepted',
   duplicate: 'received_before',
-};
+} as const satisfies Record<Exclude<Storing, 'gone' | 'replayed'>, string>;
 
 /** Under its new name a repository is still the same. */
 function isOfAnother({ repository, repositoryId }: HookFacts, event: WebhookEvent): boolean {

@@ -7,6 +7,23 @@ import { sendRepresentation } from './etag.ts';
 import { ProblemError } from './problem-error.ts';
 
 const staleAfterMs = 60_000;
+// Who repeats a request does so soon; Terraform tries again within the hour.
+const keptForMs = 24 * 60 * 60_000;
+const forgottenAtOnce = 1_000;
+
+/** Forgets keys that came a day ago, the oldest first, a thousand at a time. */
+export async function forgetOldKeys({ database, now }: ApiContext): Promise<void> {
+  const old = database
+    .selectFrom('idempotency_key')
+    .select(['api_key_id', 'key'])
+    .where('created_at', '<', new Date(now().getTime() - keptForMs))
+    .orderBy('created_at')
+    .limit(forgottenAtOnce);
+  await database
+    .deleteFrom('idempotency_key')
+    .where(({ refTuple }) => refTuple('api_key_id', 'key'), 'in', old.$asTuple('api_key_id', 'key'))
+    .execute();
+}
 
 /** Keeps what a repetition is answered. In the transaction that makes it, so that a process that dies then leaves no doubt. */
 export type Remember<T> = (transaction: Database, answer: T) => Promise<void>;
@@ -14,7 +31,7 @@ export type Remember<T> = (transaction: Database, answer: T) => Promise<void>;
 /**
  * Runs a creation once for each `Idempotency-Key` of an API key, and answers 201 with Location and ETag: a repetition is
  * answered as the first request was, but for the members `shownOnce`, which are not kept. A key whose request never came to
- * an end may be used again after a minute.
+ * an end may be used again after a minute, any other after a day.
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
@@ -90,12 +107,17 @@ function fingerprint(context: ApiContext, request: FastifyRequest): string {
 async function reserve(context: ApiContext, use: { owner: string; key: string; requestHash: string }) {
   const now = context.now();
   const stale = new Date(now.getTime() - staleAfterMs);
+  const forgotten = new Date(now.getTime() - keptForMs);
   await context.database
     .deleteFrom('idempotency_key')
     .where('api_key_id', '=', use.owner)
     .where('key', '=', use.key)
-    .where('status', 'is', null)
-    .where('created_at', '<', stale)
+    .where((is) =>
+      is.or([
+        is('created_at', '<', forgotten),
+        is.and([is('status', 'is', null), is('created_at', '<', stale)]),
+      ]),
+    )
     .execute();
   const taken = await context.database
     .insertInto('idempotency_key')

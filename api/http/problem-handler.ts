@@ -10,21 +10,31 @@ import { explainErrors } from './validation.ts';
 export function answerProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) {
   const problem = toProblem(error);
   if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
-  const document: Problem = {
-    type: `urn:ebb:problem:${problem.code}`,
-    title: STATUS_CODES[problem.status] ?? 'Error',
-    status: problem.status,
-    detail: problem.message,
-    code: problem.code,
-    request_id: request.id,
-    ...(problem.errors.length > 0 ? { errors: problem.errors } : {}),
-  };
   return reply
     .code(problem.status)
     .headers(problem.headers)
     .type(problemMediaType)
     .serializer(JSON.stringify)
-    .send(document);
+    .send(documentOf(problem, request.id));
+}
+
+/** Answers a URL that is none, for which Fastify looks for no route and runs no hook: with the headers that all answers have. */
+export function answerNoUrl(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) {
+  const headers = {
+    'x-request-id': request.id,
+    ...{ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+    'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+  };
+  return answerProblem(error, request, reply.headers(headers));
+}
+
+/** The problem document of a request. */
+export function documentOf({ status, code, message, errors }: ProblemError, request_id: string): Problem {
+  return {
+    ...{ type: `urn:ebb:problem:${code}`, title: STATUS_CODES[status] ?? 'Error' },
+    ...{ status, detail: message, code, request_id },
+    ...(errors.length > 0 ? { errors } : {}),
+  };
 }
 
 /** Answers where no route is: 405 with what the path allows, or 404 when it allows nothing. */
@@ -78,6 +88,7 @@ const codes: Record<string, string> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'empty_body',
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_BAD_URL: 'invalid_url',
+  FST_ERR_MAX_PARAM_LENGTH: 'id_too_long',
 };
 
 const messages: Record<string, string> = {
@@ -86,4 +97,5 @@ const messages: Record<string, string> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty. Send a JSON object.',
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not valid JSON. Send a JSON object.',
   FST_ERR_BAD_URL: 'The path is not a valid URL. Check its percent-encoding.',
+  FST_ERR_MAX_PARAM_LENGTH: 'A part of the path is longer than any id or name. Check it.',
 };

@@ -3,7 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import { connectRedis } from '../../queue/redis-connection.ts';
 import { startRedis } from '../../queue/test-redis.ts';
 import { buildApp } from '../app.ts';
-import { addOperator, addTeam, send, signIn } from '../test-client.ts';
+import { addOperator, addTeam, requestToken, send, signIn } from '../test-client.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import type { RateLimits } from './rate-limits.ts';
 
@@ -25,7 +25,8 @@ suite('rate limits', () => {
     send(at, { method: 'GET', url: '/v1/projects', headers: { authorization: 'Bearer x' }, remoteAddress });
 
   test('an API key that asks too much is told when it may go on, whatever token it uses; another goes on', async () => {
-    const at = await processWith({ perKey: 3 });
+    // Two of them are for the tokens.
+    const at = await processWith({ perKey: 5 });
     const key = await addTeam(given, 'eager');
     const [first, second] = [await signIn(at, key), await signIn(at, key)];
     const answers = [];
@@ -43,11 +44,36 @@ suite('rate limits', () => {
     assert.equal(last?.body.code, 'rate_limited');
     assert.match(
       last?.body.detail,
-      /^This API key made more than 3 requests within a minute\. Go on in \d+ s\.$/,
+      /^This API key made more than 5 requests within a minute\. Go on in \d+ s\.$/,
     );
     assert.equal(last?.headers['retry-after'], last?.headers['ratelimit-reset']);
     const other = await signIn(at, await addTeam(given, 'calm'));
     assert.equal((await other.call('GET', '/v1/projects')).status, 200);
+  });
+
+  test('requests for tokens and renewals are counted with the others of their key, an end of a token is not', async () => {
+    const at = await processWith({ perKey: 3 });
+    const key = await addTeam(given, 'forgetful');
+    const post = (path: string, token: string) =>
+      send(at, {
+        ...{ method: 'POST', url: path, payload: new URLSearchParams({ token }).toString() },
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      });
+    const { token } = await signIn(at, key, { renewable: 'true' });
+    await signIn(at, key);
+    assert.equal((await post('/v1/token/renew', token)).status, 200);
+    for (const refused of [
+      await requestToken(at, { client_secret: key }),
+      await post('/v1/token/renew', token),
+    ]) {
+      assert.equal(refused.status, 429);
+      assert.match(refused.body.error_description, /^This API key made more than 3 requests within a minute/);
+      assert.ok(Number(refused.headers['retry-after']) > 0);
+    }
+    assert.equal((await post('/v1/token/revoke', token)).status, 200);
+    const wrong = { client_secret: `ebb_${'x'.repeat(43)}` };
+    for (let count = 0; count < 5; count++) assert.equal((await requestToken(at, wrong)).status, 401);
+    await signIn(at, await addTeam(given, 'thoughtful'));
   });
 
   test('a runner is not counted: one key serves all of them', async () => {
@@ -103,7 +129,7 @@ suite('rate limits', () => {
     const server = await startRedis();
     const redis = await connectRedis({ url: server.url }, { impatient: true });
     t.after(() => redis.disconnect());
-    const [one, two] = [await processWith({ perKey: 2, redis }), await processWith({ perKey: 2, redis })];
+    const [one, two] = [await processWith({ perKey: 4, redis }), await processWith({ perKey: 4, redis })];
     const key = await addTeam(given, 'spread');
     const [here, there] = [await signIn(one, key), await signIn(two, key)];
     const statuses = [];

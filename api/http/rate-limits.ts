@@ -16,19 +16,30 @@ export interface RateLimits {
   redis?: RedisClient | undefined;
 }
 
-interface BlockingOptions extends Pick<RateLimits, 'refusalsPerAddress'> {
+/** What a limit must know of who asks. */
+interface Recognition {
   /** Whether a token is one of Ebb's own. */
   isSigned(token: string): Promise<boolean>;
+  /** Whether somebody signed in to the address in the browser that asks. */
+  isKnownBrowser(request: FastifyRequest, email: string): boolean;
 }
+
+interface BlockingOptions extends Pick<RateLimits, 'refusalsPerAddress'>, Pick<Recognition, 'isSigned'> {}
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** The API key that asks for a token, once it is known to be its holder's. */
+    countedKey: string;
     /** The address that a link is asked for. */
     mailTo: string;
   }
   interface FastifyInstance {
     /** Counts an authenticated request. Throws 429 when its API key made too many. */
     limitKey(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+    /** Counts an attempt to sign in elsewhere. Throws 429 when there were too many from where it comes. */
+    limitSignIn(request: FastifyRequest): Promise<void>;
+    /** Counts a request for a token, of the API key that gives it. Throws 429 as `limitKey` does. */
+    limitToken(request: FastifyRequest, reply: FastifyReply, keyId: string): Promise<void>;
     /** Counts a request for a mail. Throws 429 when there were too many for its address, or from where it comes. */
     limitMail(request: FastifyRequest, email: string): Promise<void>;
   }
@@ -46,61 +57,93 @@ const maxBlocked = 10_000;
 export async function limitRates(
   app: App,
   { perKey, refusalsPerAddress, redis }: RateLimits,
-  isSigned: BlockingOptions['isSigned'],
+  { isSigned, isKnownBrowser }: Recognition,
 ): Promise<void> {
   await app.register(rateLimit, {
     ...{ global: false, timeWindow, skipOnError: true, nameSpace: 'ebb-limit:', cache: maxBlocked },
     ...(redis && { redis }),
   });
   limitKeys(app, perKey);
-  limitMails(app);
+  limitSignIns(app);
+  limitMails(app, isKnownBrowser);
   blockAddresses(app, { refusalsPerAddress, isSigned });
 }
 
 function limitKeys(app: App, max: number): void {
   const count = app.createRateLimit({ max, keyGenerator: whoAsks });
+  const limit = async (request: FastifyRequest, reply: FastifyReply, who: string) => {
+    const counted = await count(request);
+    if (counted.isAllowed) return;
+    reply.header('ratelimit-limit', counted.max);
+    reply.header('ratelimit-remaining', counted.remaining);
+    reply.header('ratelimit-reset', counted.ttlInSeconds);
+    if (!counted.isExceeded) return;
+    const detail = `This ${who} made more than ${max} requests within a minute. Go on in ${counted.ttlInSeconds} s.`;
+    throw tooMany('rate_limited', detail, counted.ttlInSeconds);
+  };
+  app.decorateRequest('countedKey', '');
   app.decorate('limitKey', async (request, reply) => {
     const principal: Principal | undefined = request.principal;
     // One key serves all runners, and a build reports as often as its log grows.
     if (principal?.buildId !== undefined || principal?.scopes.includes('runner')) return;
-    const limit = await count(request);
-    if (limit.isAllowed) return;
-    reply.header('ratelimit-limit', limit.max);
-    reply.header('ratelimit-remaining', limit.remaining);
-    reply.header('ratelimit-reset', limit.ttlInSeconds);
-    if (!limit.isExceeded) return;
-    const detail = `This ${principal ? 'API key' : 'person'} made more than ${max} requests within a minute. Go on in ${limit.ttlInSeconds} s.`;
-    throw tooMany('rate_limited', detail, limit.ttlInSeconds);
+    await limit(request, reply, principal ? 'API key' : 'person');
+  });
+  app.decorate('limitToken', async (request, reply, keyId) => {
+    request.countedKey = keyId;
+    await limit(request, reply, 'API key');
   });
 }
 
 /** A person who asks for no team is counted by itself. */
-function whoAsks({ principal, person }: FastifyRequest): string {
-  return `key:${(principal as Principal | undefined)?.keyId ?? person.personId}`;
+function whoAsks({ countedKey, principal, person }: FastifyRequest): string {
+  return `key:${countedKey || ((principal as Principal | undefined)?.keyId ?? person.personId)}`;
 }
 
 const mailWindow = 15 * 60_000;
-const mailsPerAddress = 5;
+const attemptsPerOrigin = 20;
 const mailsPerOrigin = 20;
+/** To one address, from one place. */
+const mailsFromOne = 5;
+/** To one address, in sum: asked for in browsers that were signed in to it before, and in all others. */
+const mailsForKnown = 10;
+const mailsForOthers = 20;
 
-/** So that nobody's mailbox is filled through Ebb, and nobody tries many addresses. Redis holds no address, but its hash. */
-function limitMails(app: App): void {
-  const settings = { timeWindow: mailWindow, skipOnError: true };
-  const byAddress = app.createRateLimit({
-    ...{ ...settings, max: mailsPerAddress },
-    keyGenerator: ({ mailTo }) => `mail-to:${createHash('sha256').update(mailTo).digest('base64url')}`,
+function limitSignIns(app: App): void {
+  const count = app.createRateLimit({
+    ...{ timeWindow: mailWindow, skipOnError: true, max: attemptsPerOrigin },
+    keyGenerator: ({ ip }) => `sign-in-from:${addressOf(ip)}`,
   });
-  const byOrigin = app.createRateLimit({
-    ...{ ...settings, max: mailsPerOrigin },
-    keyGenerator: ({ ip }) => `mail-from:${addressOf(ip)}`,
+  app.decorate('limitSignIn', async (request) => {
+    const limit = await count(request);
+    if (limit.isAllowed || !limit.isExceeded) return;
+    const detail = `More than ${limit.max} attempts to sign in were begun within a quarter of an hour. Go on in ${limit.ttlInSeconds} s.`;
+    throw tooMany('too_many_attempts', detail, limit.ttlInSeconds);
   });
+}
+
+/**
+ * So that nobody's mailbox is filled through Ebb, and nobody tries many addresses. What a stranger uses up is not the owner's: it is
+ * counted by place, and in browsers that are known to the address apart. What is refused in one count is counted in none that
+ * comes after it. Redis holds no mail address, but its hash.
+ */
+function limitMails(app: App, isKnownBrowser: Recognition['isKnownBrowser']): void {
+  const to = (mailTo: string) => createHash('sha256').update(mailTo).digest('base64url');
+  const counter = (max: number, keyGenerator: (request: FastifyRequest) => string) =>
+    app.createRateLimit({ timeWindow: mailWindow, skipOnError: true, max, keyGenerator });
+  const byOrigin = counter(mailsPerOrigin, ({ ip }) => `mail-from:${addressOf(ip)}`);
+  const fromOne = counter(mailsFromOne, ({ ip, mailTo }) => `mail-from-to:${addressOf(ip)}:${to(mailTo)}`);
+  const forKnown = counter(mailsForKnown, ({ mailTo }) => `mail-to-known:${to(mailTo)}`);
+  const forOthers = counter(mailsForOthers, ({ mailTo }) => `mail-to:${to(mailTo)}`);
   app.decorateRequest('mailTo', '');
   app.decorate('limitMail', async (request, email) => {
     request.mailTo = normalAddress(email);
-    for (const count of [byOrigin, byAddress]) {
+    const isKnown = isKnownBrowser(request, request.mailTo);
+    for (const count of [byOrigin, fromOne, isKnown ? forKnown : forOthers]) {
       const limit = await count(request);
       if (limit.isAllowed || !limit.isExceeded) continue;
-      const detail = `More than ${limit.max} links were asked for within a quarter of an hour. Go on in ${limit.ttlInSeconds} s.`;
+      const elsewhere =
+        count === forOthers ? ' A browser in which you signed in to this address before is not held up.' : '';
+      const detail = `More than ${limit.max} links were asked for within a quarter of an hour. Go on in ${limit.ttlInSeconds} s.${elsewhere}`;
       throw tooMany('too_many_mails', detail, limit.ttlInSeconds);
     }
   });
@@ -108,7 +151,12 @@ function limitMails(app: App): void {
 
 // Hooks: source hosts send those of all teams from the same addresses, and one team's wrong secret must not stop the others'.
 // Tokens: who has a good key is not told from others before it is looked up. Probes carry nothing.
-const neverBlocked = new Set(['/v1/hooks/:id', '/v1/token', '/v1/health', '/v1/ready']);
+export const neverBlocked: ReadonlySet<string> = new Set([
+  '/v1/hooks/:id',
+  '/v1/token',
+  '/v1/health',
+  '/v1/ready',
+]);
 
 /**
  * An address that was refused too often is not listened to until its minute is over, but for who brings a session or a token

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { App } from './app-type.ts';
+import { describeAnswers } from './describe-answers.ts';
 
 /** The OpenAPI 3.1 document of the routes that are added after it, at /v1/openapi.json, and a page of it at /docs. */
 export async function serveReference(app: App): Promise<void> {
@@ -23,6 +24,7 @@ export async function serveReference(app: App): Promise<void> {
       },
       security: [{ token: [] }, { session: [] }],
     },
+    transformObject: (document) => describeAnswers('openapiObject' in document ? document.openapiObject : {}),
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());

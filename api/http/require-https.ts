@@ -2,7 +2,7 @@ import type { App } from './app-type.ts';
 import { ProblemError } from './problem-error.ts';
 
 /** What a router asks for by itself, over plain HTTP, to see whether the process is well. */
-const probes = new Set(['/v1/health', '/v1/ready']);
+export const probes: ReadonlySet<string> = new Set(['/v1/health', '/v1/ready']);
 
 // A year, as https://hstspreload.org asks at least.
 const strictTransport = 'max-age=31536000';

@@ -4,6 +4,8 @@ import { openChunk } from './log-chunk.ts';
 import { findLogKey } from './log-key.ts';
 
 const chunksAtOnce = 50;
+// A watcher that does not read holds as much as is read at once: this and one chunk.
+const bytesAtOnce = 256 * 1024;
 
 /**
  * The log from an offset on, as much as there is, in chunks. Offsets count the bytes as they were written. Nothing when
@@ -31,14 +33,7 @@ async function* readChunks(
 ) {
   let offset = from;
   for (;;) {
-    const rows = await database
-      .selectFrom('build_log')
-      .select(['position', 'data'])
-      .where('build_id', '=', build.id)
-      .where('position', '>=', await firstPosition(database, build.id, offset))
-      .orderBy('position')
-      .limit(chunksAtOnce)
-      .execute();
+    const rows = await inTurn(database, () => nextRows(database, build.id, offset));
     let moved = false;
     for (const { position, data: sealed } of rows) {
       if (position > offset)
@@ -52,6 +47,31 @@ async function* readChunks(
     }
     if (!moved) return;
   }
+}
+
+async function nextRows(database: Database, buildId: string, offset: number) {
+  const first = await firstPosition(database, buildId, offset);
+  return await database
+    .selectFrom('build_log')
+    .select(['position', 'data'])
+    .where('build_id', '=', buildId)
+    .where('position', '>=', first)
+    .where('position', '<', first + bytesAtOnce)
+    .orderBy('position')
+    .limit(chunksAtOnce)
+    .execute();
+}
+
+const last = new WeakMap<Database, Promise<unknown>>();
+
+/** One part of a log at a time: many who read would else keep everybody's connections to the database busy with large answers. */
+async function inTurn<T>(database: Database, read: () => Promise<T>): Promise<T> {
+  const mine = (last.get(database) ?? Promise.resolve()).then(read, read);
+  last.set(
+    database,
+    mine.catch(() => undefined),
+  );
+  return await mine;
 }
 
 /** Where the chunk begins that holds this offset. */

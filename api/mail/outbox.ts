@@ -11,7 +11,7 @@ export async function queueMails(
     recipients,
     subject,
     body,
-  }: { teamId: string; recipients: string[]; subject: string; body: string },
+  }: { teamId?: string; recipients: string[]; subject: string; body: string },
   now: Date,
 ): Promise<void> {
   await transaction
@@ -19,7 +19,7 @@ export async function queueMails(
     .values(
       recipients.map((recipient) => ({
         id: newId('mail', now.getTime()),
-        team_id: teamId,
+        team_id: teamId ?? null,
         ...{ recipient, subject, body },
         created_at: now,
         due_at: now,

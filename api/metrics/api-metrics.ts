@@ -7,6 +7,10 @@ import { watchQueue } from './queue-metrics.ts';
 export const repairKinds = ['enqueued', 'leased_again', 'forgotten', 'requeued', 'lost', 'vm_gone'] as const;
 export type RepairKind = (typeof repairKinds)[number];
 
+/** Why another runner went on with a build. */
+const takeoverReasons = ['handed_over', 'runner_lost'] as const;
+type TakeoverReason = (typeof takeoverReasons)[number];
+
 /** What a process of the API counts. Labels are from short lists: no team, project, build or name can be in one. */
 export interface ApiMetrics {
   registry: Registry;
@@ -14,6 +18,7 @@ export interface ApiMetrics {
   /** From acceptance to the first claim. */
   buildWaited(seconds: number): void;
   attemptLost(): void;
+  takenOver(reason: TakeoverReason): void;
   repaired(kind: RepairKind, count?: number): void;
 }
 
@@ -39,6 +44,12 @@ export function createApiMetrics(queue: Pick<BuildQueue, 'depth' | 'counts'>): A
     help: 'Attempts whose VM or runner was lost.',
     registers,
   });
+  const takeovers = new Counter({
+    name: 'ebb_build_takeovers_total',
+    help: 'Builds that another runner went on with, by why.',
+    labelNames: ['reason'],
+    registers,
+  });
   const repairs = new Counter({
     name: 'ebb_sweeper_repairs_total',
     help: 'What the sweeper put right between database, queue and VMs.',
@@ -47,12 +58,14 @@ export function createApiMetrics(queue: Pick<BuildQueue, 'depth' | 'counts'>): A
   });
   // Series that are there from the start have a rate from the first event on.
   for (const outcome of finalStates) ended.inc({ outcome }, 0);
+  for (const reason of takeoverReasons) takeovers.inc({ reason }, 0);
   for (const kind of repairKinds) repairs.inc({ kind }, 0);
   return {
     registry,
     buildEnded: (outcome) => ended.inc({ outcome }),
     buildWaited: (seconds) => waited.observe(Math.max(0, seconds)),
     attemptLost: () => lost.inc(),
+    takenOver: (reason) => takeovers.inc({ reason }),
     repaired: (kind, count = 1) => repairs.inc({ kind }, count),
   };
 }

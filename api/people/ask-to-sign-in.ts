@@ -1,9 +1,12 @@
+import type { Selectable } from 'kysely';
 import { normalAddress } from '../../contract/mail-address.ts';
 import { hashSecret } from '../auth/hash-secret.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
+import type { Schema } from '../db/schema.ts';
 import { queueLink } from '../mail/outbox.ts';
+import type { GithubAccount } from './github/github-account.ts';
 import { makeToken } from './one-time-token.ts';
 import { maySignIn } from './sign-up.ts';
 
@@ -13,11 +16,13 @@ const atOnce = 50;
 
 /**
  * Notes that a browser asks to be signed in; gives the token for its cookie, without which the link opens nothing. All that
- * depends on the address is done later and elsewhere, so that the answer tells nothing of it, its time neither.
+ * depends on the address is done later and elsewhere, so that the answer tells nothing of it, its time neither. The link
+ * connects `github`, when it is given.
  */
 export async function askToSignIn(
   { database, now }: Pick<ApiContext, 'database' | 'now'>,
   email: string,
+  github?: GithubAccount,
 ): Promise<string> {
   const browser = makeToken();
   const at = now();
@@ -29,6 +34,7 @@ export async function askToSignIn(
         email: normalAddress(email),
         browser_hash: hashSecret(browser),
         token_hash: null,
+        ...(github && { github: { site: github.site, id: github.id, login: github.login } }),
       },
       ...{ created_at: at, expires_at: new Date(at.getTime() + signInSeconds * 1000), answered_at: null },
     })
@@ -42,7 +48,7 @@ export async function mailSignInLinks(context: ApiContext): Promise<number> {
   return await context.database.transaction().execute(async (transaction) => {
     const asked = await transaction
       .selectFrom('sign_in')
-      .select(['id', 'email', 'expires_at'])
+      .select(['id', 'email', 'expires_at', 'github'])
       .where('answered_at', 'is', null)
       .orderBy('id')
       .limit(atOnce)
@@ -58,7 +64,12 @@ export async function mailSignInLinks(context: ApiContext): Promise<number> {
 async function answer(
   context: ApiContext,
   transaction: Database,
-  { id, email, expires_at }: { id: string; email: string; expires_at: Date },
+  {
+    id,
+    email,
+    expires_at,
+    github,
+  }: Pick<Selectable<Schema['sign_in']>, 'id' | 'email' | 'expires_at' | 'github'>,
 ): Promise<boolean> {
   const isMailed = await maySignIn({ ...context, database: transaction }, email);
   const token = makeToken();
@@ -69,9 +80,13 @@ async function answer(
   await queueLink(context, transaction, {
     recipient: email,
     subject: `Sign in to Ebb at ${host}`,
-    body: `Somebody, you we hope, asked to sign in to Ebb at ${host} with this address.\n\nOpen the link in the browser in which you asked, within a quarter of an hour. It works once. Whoever did not ask can leave it: it opens nothing elsewhere.`,
+    body: `Somebody, you we hope, asked to sign in to Ebb at ${host} with this address.${github ? connects(github) : ''}\n\nOpen the link in the browser in which you asked, within a quarter of an hour. It works once. Whoever did not ask can leave it: it opens nothing elsewhere.`,
     link: `${context.publicUrl}/sign-in#token=${token}`,
     expiresAt: expires_at,
   });
   return true;
+}
+
+function connects({ site, login }: GithubAccount): string {
+  return ` It is the primary address of ${login} at ${site}, who signs in to the same account from then on, without a mail.`;
 }

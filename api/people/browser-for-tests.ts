@@ -45,7 +45,7 @@ export async function mailedToken(test: TestContext, email: string): Promise<str
   const before = test.mails.length;
   await mailSignInLinks(test.context);
   while ((await sendMails(test.context, new AbortController().signal)) > 0);
-  const mail = test.mails.slice(before).findLast(({ to }) => to === email);
+  const mail = test.mails.slice(before).findLast(({ to, link }) => to === email && link);
   return mail?.link?.split('#token=')[1];
 }
 

@@ -9,6 +9,7 @@ import { queueLink } from '../mail/outbox.ts';
 import { membershipsOf } from '../teams/member-store.ts';
 import { makeToken } from './one-time-token.ts';
 import type { SignedIn } from './require-person.ts';
+import { endOtherSessions } from './session-store.ts';
 
 const linkMs = 3_600_000;
 /** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -78,8 +79,9 @@ export async function confirmAddress(
   });
 }
 
-async function setAddress(inside: ApiContext, { personId, sessionId, email: old }: SignedIn, email: string) {
+async function setAddress(inside: ApiContext, person: SignedIn, email: string) {
   const { database } = inside;
+  const { personId, email: old } = person;
   await database
     .updateTable('person')
     .set({ email })
@@ -90,11 +92,7 @@ async function setAddress(inside: ApiContext, { personId, sessionId, email: old 
     });
   await database.deleteFrom('address_change').where('person_id', '=', personId).execute();
   await database.deleteFrom('sign_in').where('email', '=', old).execute();
-  await database
-    .deleteFrom('session')
-    .where('person_id', '=', personId)
-    .where('id', '<>', sessionId)
-    .execute();
+  await endOtherSessions(database, person);
   for (const { id, team_id: teamId } of await membershipsOf(database, personId)) {
     const about = { teamId, action: 'team_member.address_changed', actor: id, subject: id };
     await recordAudit(inside, { ...about, detail: { email, before: old } });

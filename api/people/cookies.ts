@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { ApiContext } from '../context.ts';
 
-type CookieName = 'session' | 'sign_in';
+type CookieName = 'session' | 'sign_in' | 'github' | 'known';
 type PublicUrl = Pick<ApiContext, 'publicUrl'>;
 
 const form = /^[A-Za-z0-9_-]{43}$/;

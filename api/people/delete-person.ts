@@ -4,6 +4,7 @@ import { transact } from '../db/transact.ts';
 import { lastOwner } from '../teams/change-member.ts';
 import { endMember, isLastOwner, lockMembers, membershipsOf } from '../teams/member-store.ts';
 import { teamName } from '../teams/team-name.ts';
+import { deleteAccountOf } from './github/account-store.ts';
 import { requireLivePerson } from './require-live-person.ts';
 import type { SignedIn } from './require-person.ts';
 import { endSessions } from './session-store.ts';
@@ -20,13 +21,14 @@ export async function deletePerson(context: ApiContext, { personId, email }: Sig
     const memberships = await membershipsOf(database, personId);
     const ownerless: string[] = [];
     for (const member of memberships) {
-      const isLive = await lockMembers(database, member.team_id);
-      if (isLive && (await isLastOwner(database, member)))
+      const team = await lockMembers(database, member.team_id);
+      if (team === 'live' && (await isLastOwner(database, member)))
         ownerless.push(await teamName(database, member.team_id));
     }
     if (ownerless.length > 0) throw lastOwner(ownerless.join(' and '));
     for (const { id } of memberships) await endMember(database, id, now);
     await endSessions(database, personId);
+    await deleteAccountOf(database, personId);
     await database.deleteFrom('address_change').where('person_id', '=', personId).execute();
     await database.deleteFrom('sign_in').where('email', '=', email).execute();
     await database

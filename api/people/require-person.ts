@@ -10,7 +10,6 @@ export interface SignedIn {
   personId: string;
   sessionId: string;
   email: string;
-  signedUpAt: Date;
 }
 
 declare module 'fastify' {
@@ -19,7 +18,7 @@ declare module 'fastify' {
   }
 }
 
-/** A preHandler that lets a person through who is signed in, and puts the person on the request. */
+/** A hook that lets a person through who is signed in, and puts the person on the request. */
 export function requirePerson(context: ApiContext) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const person = await findPerson(context, request);
@@ -39,6 +38,6 @@ export async function findPerson(
   requireSameOrigin(request, context.publicUrl);
   const session = await useSession(context, token);
   if (!session) return undefined;
-  const { id, person_id, email, signed_up_at } = session;
-  return { personId: person_id, sessionId: id, email, signedUpAt: signed_up_at };
+  const { id, person_id, email } = session;
+  return { personId: person_id, sessionId: id, email };
 }

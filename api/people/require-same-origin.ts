@@ -24,3 +24,10 @@ export function requireSameOrigin({ method, headers }: FastifyRequest, publicUrl
   if (type !== undefined && !/^application\/(merge-patch\+)?json\s*(;|$)/i.test(type))
     throw new ProblemError(415, 'unsupported_media_type', 'With a cookie, a body must be application/json.');
 }
+
+/** 403 for a navigation to an address that only our own pages, and who types it, may lead to. */
+export function refuseOtherSites({ headers }: FastifyRequest, publicUrl: string): void {
+  const site = headers['sec-fetch-site'];
+  if (site === undefined || site === 'same-origin' || site === 'none') return;
+  throw new ProblemError(403, 'wrong_origin', `Another site led here. Begin at ${publicUrl}/sign-in.`);
+}

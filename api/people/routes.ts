@@ -2,11 +2,14 @@ import { Type } from 'typebox';
 import { normalAddress } from '../../contract/mail-address.ts';
 import { LinkUse, Notice, Person, Session, SignInRequest } from '../../contract/person.ts';
 import type { Routes } from '../http/app-type.ts';
-import { conflict, invalidField, notFound } from '../http/problem-error.ts';
+import { invalidField, notFound } from '../http/problem-error.ts';
 import { askToSignIn, signInSeconds } from './ask-to-sign-in.ts';
 import { askForAddress, confirmAddress } from './change-address.ts';
 import { readCookie, setCookie } from './cookies.ts';
 import { deletePerson } from './delete-person.ts';
+import { rememberBrowser } from './known-browser.ts';
+import { readPerson } from './read-person.ts';
+import { requireMailer } from './require-mailer.ts';
 import { requireSameOrigin } from './require-same-origin.ts';
 import { endSessions, listSessions, sessionCookieSeconds, toSession } from './session-store.ts';
 import { signIn } from './sign-in.ts';
@@ -29,11 +32,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       requireSameOrigin(request, context.publicUrl);
-      if (!context.mailer)
-        throw conflict(
-          'mail_not_configured',
-          'This Ebb cannot send e-mail, so nobody signs in by it. Whoever operates it must set EBB_SMTP_URL and EBB_MAIL_FROM.',
-        );
+      requireMailer(context);
       await app.limitMail(request, request.body.email);
       const value = await askToSignIn(context, request.body.email);
       setCookie(context, reply, 'sign_in', { value, maxAgeSeconds: signInSeconds });
@@ -59,6 +58,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
       });
       setCookie(context, reply, 'sign_in', { value: '', maxAgeSeconds: 0 });
       setCookie(context, reply, 'session', { value: session, maxAgeSeconds: sessionCookieSeconds });
+      rememberBrowser(context, reply, who.email);
       return reply.code(201).send(who);
     },
   );
@@ -76,9 +76,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/person',
     { schema: { tags, security, response: { 200: Person } } },
-    async ({ person: { personId, email, signedUpAt } }) => ({
-      ...{ id: personId, email, created_at: signedUpAt.toISOString() },
-    }),
+    async ({ person: { personId } }) => await readPerson(context.database, personId),
   );
 
   app.delete(

@@ -22,7 +22,7 @@ export function endOfSession({ created_at, seen_at }: Pick<SessionRow, 'created_
 }
 
 /** A new session; its token is given here and its hash kept. */
-export async function beginSession({ database, now }: Context, personId: string): Promise<string> {
+async function beginSession({ database, now }: Context, personId: string): Promise<string> {
   const at = now();
   const token = makeToken();
   const row = { id: newId('ses'), person_id: personId, token_hash: hashSecret(token) };
@@ -33,13 +33,24 @@ export async function beginSession({ database, now }: Context, personId: string)
   return token;
 }
 
+/** A session of a person who showed to be that person; the one that the browser had before ends. Gives the new one's token. */
+export async function replaceSession(
+  context: Context,
+  personId: string,
+  earlier: string | undefined,
+): Promise<string> {
+  if (earlier !== undefined)
+    await context.database.deleteFrom('session').where('token_hash', '=', hashSecret(earlier)).execute();
+  return await beginSession(context, personId);
+}
+
 /** The session of a cookie with its person, while it is good; that it was used is written down once a minute. */
 export async function useSession({ database, now }: Context, token: string) {
   const found = await database
     .selectFrom('session')
     .innerJoin('person', 'person.id', 'session.person_id')
     .selectAll('session')
-    .select(['person.email', 'person.created_at as signed_up_at'])
+    .select('person.email')
     .where('token_hash', '=', hashSecret(token))
     .executeTakeFirst();
   const at = now();
@@ -68,6 +79,18 @@ export async function endSessions(database: Database, personId: string, id?: str
     .$if(id !== undefined, (query) => query.where('id', '=', id ?? ''))
     .executeTakeFirst();
   return numDeletedRows > 0n;
+}
+
+/** Ends all sessions of a person but this one. */
+export async function endOtherSessions(
+  database: Database,
+  { personId, sessionId }: { personId: string; sessionId: string },
+): Promise<void> {
+  await database
+    .deleteFrom('session')
+    .where('person_id', '=', personId)
+    .where('id', '<>', sessionId)
+    .execute();
 }
 
 /** Deletes sessions that have ended by themselves, and changes of address that nobody finished. */

@@ -5,7 +5,10 @@ import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import { beginSession } from './session-store.ts';
+import { connectAccount } from './github/connect-account.ts';
+import { readPerson } from './read-person.ts';
+import { requireLivePerson } from './require-live-person.ts';
+import { replaceSession } from './session-store.ts';
 
 /**
  * Signs a person in by the link of a mail, in the browser that asked for it, and signs the person up the first time. A session
@@ -23,17 +26,19 @@ export async function signIn(
       .where('token_hash', '=', hashSecret(token))
       .where('browser_hash', '=', hashSecret(browser ?? ''))
       .where('expires_at', '>', now)
-      .returning('email')
+      .returning(['email', 'github'])
       .executeTakeFirst();
     if (!used) throw linkNotGood();
-    const person = await findOrSignUp(database, used.email, now);
-    if (earlier !== undefined)
-      await database.deleteFrom('session').where('token_hash', '=', hashSecret(earlier)).execute();
-    return { session: await beginSession(inside, person.id), person };
+    const personId = await findOrSignUp(database, used.email, now);
+    // Its row is locked before the session refers to it, and the teams' trails last.
+    if (used.github) await requireLivePerson(database, personId);
+    const session = await replaceSession(inside, personId, earlier);
+    if (used.github) await connectAccount(inside, { personId, email: used.email }, used.github);
+    return { session, person: await readPerson(database, personId) };
   });
 }
 
-async function findOrSignUp(database: Database, email: string, now: Date): Promise<Person> {
+async function findOrSignUp(database: Database, email: string, now: Date): Promise<string> {
   await database
     .insertInto('person')
     .values({ id: newId('per'), email, created_at: now })
@@ -41,10 +46,10 @@ async function findOrSignUp(database: Database, email: string, now: Date): Promi
     .execute();
   const row = await database
     .selectFrom('person')
-    .select(['id', 'created_at'])
+    .select('id')
     .where('email', '=', email)
     .executeTakeFirstOrThrow();
-  return { id: row.id, email, created_at: row.created_at.toISOString() };
+  return row.id;
 }
 
 function linkNotGood(): ProblemError {

@@ -7,7 +7,7 @@ import type { ApiContext } from '../context.ts';
 import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { howToImport } from '../http/how-to-import.ts';
-import { conflict, invalidField, ProblemError } from '../http/problem-error.ts';
+import { conflict, invalidField, type ProblemError } from '../http/problem-error.ts';
 import { SourceHostError } from '../source-hosts/errors.ts';
 import { sourceHostProblem } from '../source-hosts/source-host-problem.ts';
 import { teamName } from '../teams/team-name.ts';
@@ -71,13 +71,6 @@ async function checkRepository(
   } catch (error) {
     if (error instanceof SourceHostError && error.code === 'repository_not_found')
       throw invalidField('repository', error.message);
-    if (error instanceof DOMException) {
-      throw new ProblemError(
-        503,
-        'source_host_timeout',
-        'The source host did not answer within 10 s. Try again.',
-      );
-    }
     throw sourceHostProblem(error);
   }
 }

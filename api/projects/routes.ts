@@ -79,11 +79,17 @@ export const projectRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.delete('/v1/projects/:id', { schema: { tags, params: IdParams } }, async (request, reply) => {
-    const { id } = await find(request.principal, request.params.id);
-    const asked = { kind: 'project', subject: id, by: request.principal.keyId } as const;
-    const revocation = await askToRevoke(context, asked, deleteAnswersAfterMs);
-    if (!revocation.receipt_id) return reply.code(202).header('retry-after', '2').send();
-    return reply.code(204).header('ebb-receipt', revocation.receipt_id).send();
-  });
+  const nothing = Type.Unsafe<void>({ type: 'null' });
+  const ended = { 202: nothing, 204: nothing };
+  app.delete(
+    '/v1/projects/:id',
+    { schema: { tags, params: IdParams, response: ended } },
+    async (request, reply) => {
+      const { id } = await find(request.principal, request.params.id);
+      const asked = { kind: 'project', subject: id, by: request.principal.keyId } as const;
+      const revocation = await askToRevoke(context, asked, deleteAnswersAfterMs);
+      if (!revocation.receipt_id) return reply.code(202).header('retry-after', '2').send();
+      return reply.code(204).header('ebb-receipt', revocation.receipt_id).send();
+    },
+  );
 };

@@ -51,8 +51,8 @@ test('a team is not revoked by a name that is not its own', async () => {
     assert.match(body.errors[0].pointer, /name/);
   }
   assert.equal((await setting.call(team.token, 'GET', `/v1/projects/${projects[0]}`)).status, 200);
-  const narrow = await setting.context.signer.signToken(
-    { sub: team.keyId, team: team.id, project: projects[0], scope: 'team:revoke' },
+  const narrow = await setting.context.tokens.sign(
+    { sub: team.keyId, team: team.id, project: projects[0] ?? '', scope: 'team:revoke' },
     60,
   );
   assert.equal((await setting.call(narrow, 'POST', '/v1/team/revoke', { name: team.name })).status, 403);
@@ -137,7 +137,7 @@ test('a key that could not read receipts reads those of the revocation it asked 
   const { team } = await addTeam();
   const scope = 'team:revoke';
   const claims = { sub: team.keyId, team: team.id, scope };
-  const narrow = { ...team, token: await setting.context.signer.signToken(claims, 600) };
+  const narrow = { ...team, token: await setting.context.tokens.sign(claims, 600) };
   const { status, body } = await revoke(narrow);
   assert.equal(status, 200, body.detail);
   assert.match((await told(narrow, body.receipt_id))[0] ?? '', /^Revocation of the team/);

@@ -21,6 +21,8 @@ import { localKind } from '../source-hosts/local/local-kind.ts';
 import { startLocalSourceHost } from '../source-hosts/local/start-local-source-host.ts';
 import type { SourceHost } from '../source-hosts/source-host.ts';
 import { createSourceHosts } from '../source-hosts/source-hosts.ts';
+import { ensureTokenKey } from '../token-keys/rotate-token-key.ts';
+import { createTokenSigner } from '../token-keys/token-signer.ts';
 
 const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
 
@@ -38,11 +40,9 @@ export async function openSetting() {
     hookMasterKey: randomBytes(32),
   });
   const database = await openDatabase({ folder: 'memory://', loadFrom: await pgliteTemplate() });
-  const signer = createSigner({
-    tokenKey: privateJwk(),
-    receiptKey: privateJwk(),
-    issuer: 'http://ebb.test',
-  });
+  const signer = createSigner({ receiptKey: privateJwk() });
+  const tokenKeys = { database, sealing: custody.tokenKeySealing, now: () => new Date() };
+  await ensureTokenKey(tokenKeys, privateJwk());
   const context: ApiContext = {
     signUp: 'closed',
     database,
@@ -52,6 +52,7 @@ export async function openSetting() {
     custody,
     fetch: globalThis.fetch,
     signer,
+    tokens: createTokenSigner({ ...tokenKeys, issuer: 'http://ebb.test' }),
     stopping: new AbortController().signal,
     publicUrl: 'http://ebb.test',
     now: () => new Date(),
@@ -144,7 +145,7 @@ async function addKey(context: ApiContext, { id, name }: { id: string; name: str
     .where('secret_hash', '=', createHash('sha256').update(secret).digest())
     .executeTakeFirstOrThrow();
   const claims = { sub: key.id, team: id, scope: scopes.join(' ') };
-  return { keyId: key.id, token: await context.signer.signToken(claims, 600) };
+  return { keyId: key.id, token: await context.tokens.sign(claims, 600) };
 }
 
 async function addProject(context: ApiContext, teamId: string, name: string): Promise<string> {

@@ -4,9 +4,9 @@ import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
 import { transact } from '../db/transact.ts';
 import { applyFleetAtOnce, applyTeamShare } from './apply-shares.ts';
-import { readFleet, type ShareRow, selectShares } from './share-store.ts';
+import { nextShareVersion, readFleet, type ShareRow, selectShares } from './share-store.ts';
 
-type Columns = Partial<Omit<ShareRow, 'id'>>;
+type Columns = Partial<Omit<ShareRow, 'id' | 'share_version'>>;
 
 /** Changes what a team gets, as who operates Ebb says; the team's audit trail tells it. */
 export async function changeTeamShare(
@@ -43,7 +43,11 @@ async function change(
     const wanted = { ...before, ...columns };
     const changed = changedFields(before, wanted);
     if (changed.length === 0) return before;
-    await inside.database.updateTable('team').set(columns).where('id', '=', teamId).execute();
+    await inside.database
+      .updateTable('team')
+      .set({ ...columns, share_version: nextShareVersion })
+      .where('id', '=', teamId)
+      .execute();
     const detail = Object.fromEntries(changed.map((name) => [name, wanted[name as keyof ShareRow]]));
     await recordAudit(inside, { teamId, action, actor, subject: teamId, detail });
     return wanted;
@@ -64,7 +68,10 @@ export async function changeFleet(
     const wanted = { ...before, ...change };
     if (changedFields(before, wanted).length === 0) return before;
     const { limit, drained } = wanted;
-    await inside.database.updateTable('fleet').set({ build_limit: limit, drained }).execute();
+    await inside.database
+      .updateTable('fleet')
+      .set({ build_limit: limit, drained, share_version: nextShareVersion })
+      .execute();
     const subject = 'fleet';
     await recordAudit(inside, { teamId, action: 'fleet.changed', actor, subject, detail: { ...wanted } });
     return wanted;

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Fleet, OwnShare, TeamShare } from '../../contract/share.ts';
 import type { Database } from '../db/database.ts';
 import type { PageRequest } from '../http/page.ts';
@@ -7,15 +8,22 @@ export interface ShareRow {
   id: string;
   weight: number;
   build_limit: number | null;
+  limit_by_team: number | null;
   paused_by_operator: string | null;
   paused_by_team: string | null;
+  /** Counts the changes; 0 when nothing was ever set. */
+  share_version: number;
 }
+
+/** What each change of a share sets `share_version` to. */
+export const nextShareVersion = sql<number>`share_version + 1`;
 
 /** Of teams that are not revoked and that may have builds. */
 export function selectShares(database: Database) {
   return database
     .selectFrom('team')
-    .select(['id', 'weight', 'build_limit', 'paused_by_operator', 'paused_by_team'])
+    .select(['id', 'weight', 'build_limit', 'limit_by_team', 'paused_by_operator', 'paused_by_team'])
+    .select('share_version')
     .where('name', '<>', operators)
     .where('revoked_at', 'is', null);
 }
@@ -40,17 +48,19 @@ export function toTeamShare({
   id,
   weight,
   build_limit,
+  limit_by_team,
   paused_by_operator,
   paused_by_team,
 }: ShareRow): TeamShare {
   return {
-    ...{ id, weight, limit: build_limit, paused_by_operator },
+    ...{ id, weight, limit: build_limit, limit_by_team, paused_by_operator },
     paused_by_team: paused_by_team !== null,
   };
 }
 
-export function toOwnShare({ weight, build_limit, paused_by_operator, paused_by_team }: ShareRow): OwnShare {
-  return { weight, limit: build_limit, paused_by_operator, paused_by_team };
+export function toOwnShare({ weight, build_limit, ...others }: ShareRow): OwnShare {
+  const { limit_by_team, paused_by_operator, paused_by_team } = others;
+  return { weight, limit: build_limit, limit_by_team, paused_by_operator, paused_by_team };
 }
 
 export async function readFleet(database: Database): Promise<Fleet> {

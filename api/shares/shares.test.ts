@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
+import { Redis } from 'ioredis';
 import { createRedisQueue } from '../../queue/redis-queue.ts';
 import { describeApi } from '../../test/describe-api.ts';
-import { sweepOnce } from '../builds/sweep.ts';
+import { newWalk, sweepOnce } from '../builds/sweep.ts';
 import {
   addOperator,
   addTeam,
@@ -132,13 +133,62 @@ describeApi('shares of teams', (given) => {
   test('a change that Redis did not hear of counts after the next sweep', async () => {
     const { context } = given();
     const [build] = await waiting(1);
-    await context.database
-      .updateTable('team')
-      .set({ paused_by_team: 'Wait.' })
-      .where('name', '=', 'acme')
-      .execute();
+    const { setTeam } = context.queue;
+    context.queue.setTeam = () => Promise.reject(new Error('Redis is away.'));
+    await admin.call('PUT', '/v1/team/pause', { reason: 'Wait.' });
+    context.queue.setTeam = setTeam;
+    assert.equal((await context.queue.place(build ?? ''))?.waitsFor, 'turn');
     await sweepOnce(context);
     assert.equal((await context.queue.place(build ?? ''))?.waitsFor, 'team_paused');
+  });
+
+  test('a sweep that read before a pause and a drain undoes neither', async () => {
+    const { context } = given();
+    const { queue } = context;
+    const [build = ''] = await waiting(1);
+    await set({ limit: 9 });
+    const late = {
+      async setFleet(fleet: object) {
+        await operator.call('PATCH', '/v1/operator/fleet', { drained: true });
+        await queue.setFleet(fleet);
+      },
+      async setTeam(team: string, share: object) {
+        await admin.call('PUT', '/v1/team/pause', { reason: 'Wait.' });
+        await queue.setTeam(team, share);
+      },
+    };
+    await sweepOnce({ ...context, queue: { ...queue, ...late } });
+    assert.equal((await queue.place(build))?.waitsFor, 'team_paused');
+    await admin.call('DELETE', '/v1/team/pause');
+    assert.equal((await queue.place(build))?.waitsFor, 'drained');
+  });
+
+  test('a sweep tells what has changed since the one before, and all when Redis was lost', async () => {
+    const { context } = given();
+    const walk = newWalk();
+    const told: string[] = [];
+    const setTeam: typeof context.queue.setTeam = async (team, share) => {
+      told.push(team);
+      await context.queue.setTeam(team, share);
+    };
+    const sweep = async () => {
+      told.length = 0;
+      while (await sweepOnce({ ...context, queue: { ...context.queue, setTeam } }, walk));
+      return told.length;
+    };
+    const other = `other-${crypto.randomUUID().slice(0, 8)}`;
+    await addTeam(given(), other);
+    await set({ limit: 9 });
+    await set({ limit: 8 }, other);
+    const all = await sweep();
+    assert.ok(all >= 2);
+    assert.equal(await sweep(), 0);
+    await set({ limit: null }, other);
+    assert.equal(await sweep(), 1);
+    const redis = new Redis(given().redisUrl);
+    await redis.flushall();
+    redis.disconnect();
+    assert.equal(await sweep(), all);
   });
 
   test('asking again for what is so changes nothing and leaves no second entry', async () => {

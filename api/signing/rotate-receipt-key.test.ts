@@ -19,8 +19,7 @@ describe('a new receipt key', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   /** An API process that starts now. */
-  const start = async () =>
-    createSigner({ ...(await loadOrCreateApiKeys(folder)), issuer: 'http://ebb.test' });
+  const start = async () => createSigner(await loadOrCreateApiKeys(folder));
   const signAt = (signer: Awaited<ReturnType<typeof start>>, at: Date) => {
     const { runDetails } = provenance;
     const ebb_build = { ...runDetails.metadata.ebb_build, signedOn: at.toISOString() };

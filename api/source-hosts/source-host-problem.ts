@@ -12,8 +12,18 @@ const statuses: Record<SourceHostErrorCode, number> = {
   timeout: 503,
 };
 
+const late = new ProblemError(
+  503,
+  'source_host_timeout',
+  'The source host did not answer in time. Try again.',
+  {
+    headers: { 'retry-after': '30' },
+  },
+);
+
 /** What the caller of the API is told when a source host fails; other errors pass through. */
 export function sourceHostProblem(error: unknown): unknown {
+  if (error instanceof DOMException && error.name === 'TimeoutError') return late;
   if (!(error instanceof SourceHostError)) return error;
   const status = statuses[error.code];
   const code =

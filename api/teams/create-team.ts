@@ -5,7 +5,7 @@ import { newId } from '../db/new-id.ts';
 import { transact } from '../db/transact.ts';
 import { conflict, invalidField } from '../http/problem-error.ts';
 import { requireLivePerson } from '../people/require-live-person.ts';
-import { insertMember, membershipsOf } from './member-store.ts';
+import { countTeams, insertMember } from './member-store.ts';
 
 const mostTeams = 20;
 /** Names that would be taken for those of who runs this Ebb. */
@@ -23,7 +23,7 @@ export async function createTeam(
     const { database } = inside;
     const now = inside.now();
     await requireLivePerson(database, personId);
-    if ((await membershipsOf(database, personId)).length >= mostTeams)
+    if ((await countTeams(database, personId)) >= mostTeams)
       throw conflict('too_many_teams', `You are in ${mostTeams} teams, which is the most. Leave one first.`);
     const team = await database
       .insertInto('team')

@@ -1,5 +1,5 @@
-import type { Selectable } from 'kysely';
-import type { Invitation } from '../../contract/team.ts';
+import type { Insertable, Selectable } from 'kysely';
+import type { Invitation } from '../../contract/invitation.ts';
 import type { Database } from '../db/database.ts';
 import type { Schema } from '../db/schema.ts';
 import type { PageRequest } from '../http/page.ts';
@@ -44,6 +44,31 @@ export async function findInvitation(
     .executeTakeFirst();
 }
 
+/** The one of an address that may still be accepted. */
+export async function findOpenInvitation(
+  database: Database,
+  { teamId, email, now }: { teamId: string; email: string; now: Date },
+): Promise<InvitationRow | undefined> {
+  return await openInvitations(database, now)
+    .where('invitation.team_id', '=', teamId)
+    .where('invitation.email', '=', email)
+    .executeTakeFirst();
+}
+
+/** Writes a new one, or one that is made anew under its id; the link of before opens nothing then. */
+export async function putInvitation(
+  transaction: Database,
+  row: Omit<Insertable<Schema['invitation']>, 'accepted_at' | 'revoked_at'>,
+): Promise<InvitationRow> {
+  const open = { accepted_at: null, revoked_at: null };
+  return await transaction
+    .insertInto('invitation')
+    .values({ ...row, ...open })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet({ ...row, ...open }))
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
 /** Oldest first, those that are over too. */
 export async function listInvitations(
   database: Database,
@@ -58,6 +83,25 @@ export async function listInvitations(
     .orderBy('id')
     .limit(limit + 1)
     .execute();
+}
+
+/** Closes what nobody can accept any more of an address. */
+export async function endOverInvitations(
+  transaction: Database,
+  { teamId, email, now }: { teamId: string; email: string; now: Date },
+): Promise<void> {
+  await transaction
+    .updateTable('invitation')
+    .set({ revoked_at: now })
+    .where('team_id', '=', teamId)
+    .where('email', '=', email)
+    .where('accepted_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .execute();
+}
+
+export async function endInvitation(transaction: Database, id: string, now: Date): Promise<void> {
+  await transaction.updateTable('invitation').set({ revoked_at: now }).where('id', '=', id).execute();
 }
 
 /** Takes back what a member, or the holder of a key, invited to and what nobody has accepted yet. */

@@ -1,81 +1,93 @@
 import { Type } from 'typebox';
 import { Page, PageQuery } from '../../contract/page.ts';
-import { Invitation, InvitationCreation, TeamMember, TeamMemberChange } from '../../contract/team.ts';
+import { teamMember } from '../../contract/team-member.ts';
+import type { Principal } from '../auth/principal.ts';
 import type { Routes } from '../http/app-type.ts';
+import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
+import { applyPatch } from '../http/merge-patch.ts';
+import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { conflict, notFound } from '../http/problem-error.ts';
 import { changeRole, removeMember } from './change-member.ts';
-import { findInvitation, listInvitations, toInvitation } from './invitation-store.ts';
+import { declareMember } from './declare-member.ts';
 import { invite, takeBack } from './invite.ts';
-import { listMembers, toMember } from './member-store.ts';
+import { invitationIdOf } from './member-id.ts';
+import { requireMailer } from './require-mailer.ts';
+import { listRoster, readMember, toTeamMember } from './roster.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
-const Query = Type.Pick(PageQuery, ['limit', 'cursor'], { additionalProperties: false });
+const Query = Type.Omit(PageQuery, ['project_id'], { additionalProperties: false });
 const tags = ['teams'];
 
-/** Who is in a team, and who is invited to it. */
+/** /v1/team/members: who is in a team or invited to it. */
 export const memberRoutes: Routes = async (app, { context }) => {
   const { database } = context;
+  const find = ({ teamId }: Principal, id: string) =>
+    readMember(database, { teamId, id, now: context.now() });
+
+  app.post(
+    '/v1/team/members',
+    { schema: { tags, body: teamMember.creation, response: { 201: teamMember.representation } } },
+    async (request, reply) => {
+      const { principal, body } = request;
+      requireMailer(context);
+      await app.limitMail(request, body.email);
+      return await once(context, request, reply, (remember) =>
+        declareMember(context, principal, body, remember),
+      );
+    },
+  );
 
   app.get(
     '/v1/team/members',
-    { schema: { tags, querystring: Query, response: { 200: Page(TeamMember) } } },
-    async ({ principal, query }) => {
+    { schema: { tags, querystring: Query, response: { 200: Page(teamMember.representation) } } },
+    async ({ principal: { teamId }, query }) => {
       const page = pageRequest(query);
-      return pageOf(await listMembers(database, principal.teamId, page), page, toMember);
+      const natural = splitNaturalId(query.natural_id, ['team', 'email']);
+      const rows = await listRoster(database, { teamId, now: context.now() }, page, natural);
+      return pageOf(rows, page, toTeamMember);
     },
+  );
+
+  app.get(
+    '/v1/team/members/:id',
+    { schema: { tags, params: IdParams, response: { 200: teamMember.representation } } },
+    async ({ principal, params }, reply) =>
+      sendRepresentation(reply, toTeamMember(await find(principal, params.id))),
   );
 
   app.patch(
     '/v1/team/members/:id',
     {
-      schema: { tags, params: IdParams, body: TeamMemberChange, response: { 200: TeamMember } },
+      schema: {
+        ...{ tags, params: IdParams, body: teamMember.change },
+        response: { 200: teamMember.representation },
+      },
     },
-    async ({ principal, params: { id }, body: { role } }) => {
-      return await changeRole(context, principal, { id, role });
+    async (request, reply) => {
+      const { principal, params } = request;
+      const row = await find(principal, params.id);
+      const before = toTeamMember(row);
+      requireMatch(request, before);
+      const { role } = applyPatch(teamMember.changeable, before, request.body);
+      if (row.expires_at === null) await changeRole(context, principal, { id: row.id, role });
+      else if (role !== row.role) {
+        // The mail of before tells another role.
+        requireMailer(context);
+        await app.limitMail(request, row.email);
+        await invite(context, principal, { email: row.email, role });
+      }
+      return sendRepresentation(reply, toTeamMember(await find(principal, row.id)));
     },
   );
 
   app.delete(
     '/v1/team/members/:id',
     { schema: { tags, params: IdParams } },
-    async ({ principal, params: { id } }, reply) => {
-      await removeMember(context, principal, id);
-      return reply.code(204).send();
-    },
-  );
-
-  app.post(
-    '/v1/team/invitations',
-    { schema: { tags, body: InvitationCreation, response: { 201: Invitation } } },
-    async (request, reply) => {
-      if (!context.mailer)
-        throw conflict(
-          'mail_not_configured',
-          'This Ebb cannot send e-mail, so nobody would get the invitation. Whoever operates it must set EBB_SMTP_URL and EBB_MAIL_FROM.',
-        );
-      await app.limitMail(request, request.body.email);
-      return await once(context, request, reply, () => invite(context, request.principal, request.body));
-    },
-  );
-
-  app.get(
-    '/v1/team/invitations',
-    { schema: { tags, querystring: Query, response: { 200: Page(Invitation) } } },
-    async ({ principal, query }) => {
-      const page = pageRequest(query);
-      return pageOf(await listInvitations(database, principal.teamId, page), page, toInvitation);
-    },
-  );
-
-  app.delete(
-    '/v1/team/invitations/:id',
-    { schema: { tags, params: IdParams } },
-    async ({ principal, params: { id } }, reply) => {
-      const row = await findInvitation(database, principal.teamId, id);
-      if (!row) throw notFound('invitation', id);
-      await takeBack(context, principal, id);
+    async ({ principal, params }, reply) => {
+      const { id, expires_at } = await find(principal, params.id);
+      if (expires_at === null) await removeMember(context, principal, id);
+      else await takeBack(context, principal, invitationIdOf(id));
       return reply.code(204).send();
     },
   );

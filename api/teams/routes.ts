@@ -2,8 +2,9 @@ import { Type } from 'typebox';
 import { LinkUse } from '../../contract/person.ts';
 import { OwnTeam, TeamCreation } from '../../contract/team.ts';
 import type { Routes } from '../http/app-type.ts';
+import { accept } from './accept-invitation.ts';
 import { createTeam } from './create-team.ts';
-import { accept } from './invite.ts';
+
 import { teamsOf } from './member-store.ts';
 
 const tags = ['teams'];
@@ -16,7 +17,7 @@ export const teamRoutes: Routes = async (app, { context }) => {
     {
       schema: { tags, security, response: { 200: Type.Object({ items: Type.Array(OwnTeam) }) } },
     },
-    async ({ person }) => ({ items: await teamsOf(context.database, person.personId) }),
+    async ({ person }) => ({ items: await teamsOf(context.database, person.personId, context.now()) }),
   );
 
   app.post(

@@ -284,17 +284,20 @@ describeApi('people in teams', (given) => {
   test('a stream under way ends when its member is removed', async () => {
     const member = await join(owner, 'crew', 'viewer');
     const { sessionId, keyId } = await rowsOf(member.memberId);
-    const mayGoOn = stillGood(given().context, { keyId, sessionId });
+    const { id: teamId } = await given()
+      .context.database.selectFrom('team')
+      .select('id')
+      .where('name', '=', 'crew')
+      .executeTakeFirstOrThrow();
+    const stillReads = (asks: { keyId: string; sessionId?: string }) =>
+      stillGood(given().context, { ...asks, teamId, scopes: ['logs:read'] }, 'logs:read');
+    const mayGoOn = stillReads({ keyId, sessionId });
     assert.equal(await mayGoOn(), true);
-    assert.equal(
-      await stillGood(given().context, { keyId })(),
-      false,
-      'a membership is good with a session alone',
-    );
+    assert.equal(await stillReads({ keyId })(), false, 'a membership is good with a session alone');
     await owner.call('DELETE', `/v1/team/members/${member.memberId}`, undefined, ofTeam('crew'));
     assert.equal(await mayGoOn(), false);
     const other = await join(owner, 'crew', 'viewer');
-    const goesOn = stillGood(given().context, await rowsOf(other.memberId));
+    const goesOn = stillReads(await rowsOf(other.memberId));
     assert.equal(await goesOn(), true);
     await other.browser.call('DELETE', '/v1/session');
     assert.equal(await goesOn(), false, 'signed out');

@@ -1,4 +1,5 @@
 import { accessTokenType, type TokenResponse } from '../../contract/token.ts';
+import type { ApiKeyRow } from '../auth/api-key.ts';
 import { refusalsAudited } from '../auth/audit-token-refusal.ts';
 import { issueToken } from '../auth/issue-token.ts';
 import { OAuthError } from '../auth/oauth-error.ts';
@@ -18,13 +19,14 @@ export interface Exchange {
 }
 
 /**
- * Gives a token for one of an issuer that a team trusts. Throws an OAuthError; what is refused is audited for the team.
+ * Gives a token for one of an issuer that a team trusts; `counted` is told of the key that gives it and may reject. Throws an
+ * OAuthError; what is refused is audited for the team.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8693
  */
 export async function exchangeToken(
   context: ApiContext,
-  findKeys: FindIssuerKeys,
+  { findKeys, counted }: { findKeys: FindIssuerKeys; counted(key: ApiKeyRow): Promise<void> },
   asked: Exchange,
 ): Promise<TokenResponse> {
   const { client_id, subject_token, subject_token_type } = asked;
@@ -43,6 +45,8 @@ export async function exchangeToken(
   return await refusalsAudited(context, key, async () => {
     if (!workload) throw new OAuthError('invalid_client', 'client_id is the id of no workload identity.');
     await verifyWorkload(findKeys, workload, subject_token, context.now());
+    // Not before: anybody may know the id of a workload identity.
+    if (key) await counted(key);
     const given = await issueToken(context, key, { ...asked, ...limitOf(workload, asked) });
     return { ...given, issued_token_type: accessTokenType };
   });

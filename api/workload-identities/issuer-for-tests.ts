@@ -14,6 +14,8 @@ export interface IssuerForTests {
   rollOver(): Promise<void>;
   /** Answers every request so, until it is undefined again. */
   answer: { status: number; body: string } | undefined;
+  /** The same of requests for its keys. */
+  keysAnswer: { status: number; body: string } | undefined;
   close(): void;
 }
 
@@ -28,7 +30,8 @@ export async function startIssuer(): Promise<IssuerForTests> {
   const server = createServer((request, response) => {
     const keysAt = '/keys';
     if (request.url === keysAt) asked += 1;
-    if (running.answer) return response.writeHead(running.answer.status).end(running.answer.body);
+    const answer = running.answer ?? (request.url === keysAt ? running.keysAnswer : undefined);
+    if (answer) return response.writeHead(answer.status).end(answer.body);
     if (request.url === keysAt)
       return void exportJWK(key.publicKey).then((jwk) =>
         response.end(JSON.stringify({ keys: [{ ...jwk, kid: key.kid, alg: 'ES256', use: 'sig' }] })),
@@ -43,6 +46,7 @@ export async function startIssuer(): Promise<IssuerForTests> {
     issuer,
     asked: () => asked,
     answer: undefined,
+    keysAnswer: undefined,
     token: async (payload = {}, header = {}) => {
       const now = Math.floor(Date.now() / 1000);
       const usual = {

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { causeCode, TooLargeError } from '../source-hosts/rest/bounded-body.ts';
 import { AddressNotAllowedError } from '../source-hosts/rest/guarded-fetch.ts';
 import { boundedFetch } from './bounded-fetch.ts';
@@ -8,6 +8,8 @@ const keptMs = 10 * 60_000;
 const maxIssuers = 1_000;
 // A token with a key that nobody knows makes Ebb ask for keys anew, at most this often.
 const cooldownMs = 5_000;
+// An issuer that fails is asked again after this time, however many tokens of it are shown meanwhile.
+const failedMs = 5_000;
 
 /** What an issuer says of itself cannot be used; the message is for who shows its token. */
 export class IssuerError extends Error {
@@ -37,8 +39,9 @@ export function createIssuers(fetch: typeof globalThis.fetch): FindIssuerKeys {
     const keys = discover(issuer, bounded);
     if (known.size >= maxIssuers) known.delete(known.keys().next().value ?? '');
     known.set(issuer, { keys, until: now + keptMs });
-    // What failed is not remembered: the issuer may be well a moment later.
-    keys.catch(() => known.delete(issuer));
+    keys.catch(() => {
+      if (known.get(issuer)?.keys === keys) known.set(issuer, { keys, until: Date.now() + failedMs });
+    });
     return await keys;
   };
 }
@@ -55,10 +58,28 @@ async function discover(issuer: string, fetch: typeof globalThis.fetch): Promise
   const keys = typeof address === 'string' && URL.canParse(address) ? new URL(address) : undefined;
   if (keys?.protocol !== 'https:' && keys?.origin !== new URL(issuer).origin)
     throw new IssuerError(`${url} names no place for its keys (jwks_uri) that is reached by https.`);
-  return createRemoteJWKSet(keys, {
-    ...{ timeoutDuration: timeoutMs, cacheMaxAge: keptMs, cooldownDuration: cooldownMs },
-    [customFetch]: fetch,
-  });
+  return pausedByFailure(
+    createRemoteJWKSet(keys, {
+      ...{ timeoutDuration: timeoutMs, cacheMaxAge: keptMs, cooldownDuration: cooldownMs },
+      [customFetch]: fetch,
+    }),
+  );
+}
+
+/** After a failure it says the same for a while, without asking. That there is no such key is none. */
+function pausedByFailure(find: JWTVerifyGetKey): JWTVerifyGetKey {
+  let failed: { error: unknown; until: number } | undefined;
+  return async (...token) => {
+    if (failed && failed.until > Date.now()) throw failed.error;
+    try {
+      return await find(...token);
+    } catch (error) {
+      const isOfToken =
+        error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
+      if (!isOfToken) failed = { error, until: Date.now() + failedMs };
+      throw error;
+    }
+  };
 }
 
 /** Such as `ECONNREFUSED`, without the address: a stranger would learn what listens in the operator's network. */

@@ -23,6 +23,7 @@ import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { conflict, invalidField, notFound } from '../http/problem-error.ts';
 import { lockLiveProject, noLiveProject } from '../projects/lock-live-project.ts';
+import { endInvitationsBy } from '../teams/invitation-store.ts';
 import { teamName } from '../teams/team-name.ts';
 import {
   deleteWorkloadIdentity,
@@ -131,6 +132,9 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
         const next = { ...row, issuer, audience, claims, scopes, api_key_id };
         if (!(await updateWorkloadIdentity(inside.database, next))) throw changedMeanwhile();
         if (!isTrustKept) await endKey(inside.database, row.api_key_id, context.now());
+        // Nobody joins by what it might not give any more.
+        if (row.scopes.some((scope) => !scopes.includes(scope as (typeof scopes)[number])))
+          await endInvitationsBy(inside.database, row.api_key_id, context.now());
         const detail = {
           ...{ name: row.name, changed: changedFields(before, after) },
           ...{ issuer, audience, claims, scopes },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { SignJWT } from 'jose';
-import { tokenExchange } from '../../contract/token.ts';
+import { teamScopes, tokenExchange } from '../../contract/token.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { addTeam, type Client, created, declareProject, requestToken, send, signIn } from '../test-client.ts';
 import { type IssuerForTests, startIssuer } from './issuer-for-tests.ts';
@@ -107,23 +107,41 @@ describeApi('workload identities', (given) => {
   });
 
   test('an issuer that is away, says that it is another or answers too much is told of, and asked again later', async () => {
-    const other = await startIssuer();
-    const made = await created(admin, '/v1/workload-identities', {
-      ...trust(),
-      ...{ name: 'strange', issuer: other.issuer },
-    });
-    const with_ = { client_id: made.id };
-    for (const [answer, expected] of [
-      [{ status: 503, body: '' }, /answered 503 and does not say that it is/],
-      [{ status: 200, body: JSON.stringify({ issuer: 'https://else' }) }, /does not say that it is/],
-      [{ status: 200, body: JSON.stringify({ issuer: other.issuer }) }, /names no place for its keys/],
-      [{ status: 200, body: 'x'.repeat(300_000) }, /larger than 256 KiB/],
-    ] as const) {
-      other.answer = answer;
-      assert.match((await refusal(await other.token(), with_))[2], expected);
+    const strange = async (name: string, body: (issuer: string) => string, status = 200) => {
+      const other = await startIssuer();
+      const declared = { ...trust(), name, issuer: other.issuer };
+      const { id: client_id } = await created(admin, '/v1/workload-identities', declared);
+      other.answer = { status, body: body(other.issuer) };
+      const why = async () => (await refusal(await other.token(), { client_id }))[2];
+      return { other, client_id, why };
+    };
+    const cases = [
+      [await strange('away-503', () => '', 503), /answered 503 and does not say that it is/],
+      [await strange('else', () => '{"issuer":"https://else"}'), /does not say that it is/],
+      [await strange('placeless', (it) => JSON.stringify({ issuer: it })), /names no place for its keys/],
+      [await strange('huge', () => 'x'.repeat(300_000)), /larger than 256 KiB/],
+    ] as const;
+    for (const [{ why }, expected] of cases) assert.match(await why(), expected);
+    for (const [{ other }] of cases) other.answer = undefined;
+    for (const [{ why }, expected] of cases) assert.match(await why(), expected, 'not asked again at once');
+    await new Promise((resolve) => setTimeout(resolve, 5_100));
+    for (const [{ other, client_id }] of cases) {
+      assert.equal((await exchange(await other.token(), { client_id })).status, 200);
+      other.close();
     }
-    other.answer = undefined;
-    assert.equal((await exchange(await other.token(), with_)).status, 200);
+  });
+
+  test('an issuer whose keys cannot be fetched is asked for them once in five seconds', async () => {
+    const other = await startIssuer();
+    const declared = { ...trust(), name: 'keyless', issuer: other.issuer };
+    const { id: client_id } = await created(admin, '/v1/workload-identities', declared);
+    other.keysAnswer = { status: 500, body: 'broken' };
+    for (let count = 0; count < 10; count += 1)
+      assert.equal((await exchange(await other.token(), { client_id })).status, 400);
+    assert.equal(other.asked(), 1);
+    other.keysAnswer = undefined;
+    await new Promise((resolve) => setTimeout(resolve, 5_100));
+    assert.equal((await exchange(await other.token(), { client_id })).status, 200);
     other.close();
   });
 
@@ -157,6 +175,26 @@ describeApi('workload identities', (given) => {
       'invalid_client',
     ]);
     assert.equal((await admin.call('GET', path)).status, 404);
+  });
+
+  test('who was invited by it does not join once it could not invite him any more', async () => {
+    const scopes = [...teamScopes];
+    const made = await created(admin, '/v1/workload-identities', { ...trust(), name: 'inviter', scopes });
+    const { body } = await exchange(await issuer.token(), { client_id: made.id });
+    const invited = await send(given(), {
+      ...{
+        method: 'POST',
+        url: '/v1/team/members',
+        headers: { authorization: `Bearer ${body.access_token}` },
+      },
+      payload: { email: 'eve@example.com', role: 'owner' },
+    });
+    assert.equal(invited.status, 201, invited.text);
+    const path = `/v1/team/members/${invited.body.id}`;
+    assert.equal((await admin.call('GET', path)).status, 200);
+    const fewer = { scopes: scopes.filter((scope) => scope !== 'owners:write') };
+    await admin.call('PATCH', `/v1/workload-identities/${made.id}`, fewer);
+    assert.equal((await admin.call('GET', path)).body.code, 'invitation_over');
   });
 
   test('another trust ends the tokens that were got by the one before, and none can be renewed', async () => {

@@ -8,6 +8,7 @@ import { operators } from '../../api/teams/operators.ts';
 import { operatorScopes, type Scope, teamScopes } from '../../contract/token.ts';
 import { CliError } from '../cli-error.ts';
 import { operator, withOperatorContext } from '../operator-context.ts';
+import { printable } from '../printable.ts';
 
 /** `ebb api-key`: for who operates Ebb, straight in the database. With PGlite the API must be stopped meanwhile. */
 export function apiKeyCommand(): Command {
@@ -57,7 +58,7 @@ export function apiKeyCommand(): Command {
       withDatabase(async (database) => {
         for (const key of await listApiKeys(database)) {
           const { id, team, name, created_at } = key;
-          console.log([id, team, created_at.toISOString(), key.scopes.join(','), name].join('  '));
+          console.log(printable([id, team, created_at.toISOString(), key.scopes.join(','), name].join('  ')));
         }
       }),
     );

@@ -3,6 +3,7 @@ import { type Build, priorities } from '../../contract/build.ts';
 import { type Client, clientFromEnvironment } from '../client.ts';
 import { findProject } from '../find-by-name.ts';
 import { followBuild } from '../follow-build.ts';
+import { createTerminalLog, printable } from '../printable.ts';
 
 interface Options {
   branch?: string;
@@ -40,9 +41,17 @@ function toPriority(text: string): number {
   throw new InvalidArgumentError(`It must be a whole number from ${lowest} to ${highest}.`);
 }
 
-/** Prints the log as it comes. Resolves with the exit code that tells how the build ended. */
-export async function showBuild(client: Client, id: string): Promise<number> {
-  const log = (text: string) => void process.stdout.write(text);
+/**
+ * Prints the log as it comes: to a terminal what cannot steer it, to a file or pipe as it was written. Resolves with the
+ * exit code that tells how the build ended.
+ */
+export async function showBuild(
+  client: Client,
+  id: string,
+  output: Pick<NodeJS.WriteStream, 'isTTY' | 'write'> = process.stdout,
+): Promise<number> {
+  const terminal = output.isTTY ? createTerminalLog() : undefined;
+  const log = (text: string) => void output.write(terminal ? terminal.write(text) : text);
   let told = '';
   const build = await followBuild(
     client,
@@ -53,11 +62,14 @@ export async function showBuild(client: Client, id: string): Promise<number> {
         // Once a runner has it, its log says what it waits for.
         if (state !== 'queued' || reason === null || reason === told) return;
         told = reason;
-        console.error(`ebb: ${reason}`);
+        console.error(`ebb: ${printable(reason)}`);
       },
     },
     AbortSignal.timeout(24 * 3_600_000),
   );
-  console.error(`ebb: build ${build.number} ${build.state}${build.reason ? `: ${build.reason}` : ''}`);
+  if (terminal) output.write(terminal.end());
+  console.error(
+    printable(`ebb: build ${build.number} ${build.state}${build.reason ? `: ${build.reason}` : ''}`),
+  );
   return build.state === 'passed' ? 0 : 1;
 }

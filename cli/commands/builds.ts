@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { BuildState } from '../../contract/build.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { findProject, lastBuilds } from '../find-by-name.ts';
+import { printable } from '../printable.ts';
 
 const waitingStates: readonly BuildState[] = ['queued', 'starting'];
 
@@ -18,7 +19,7 @@ export function buildsCommand(): Command {
       for (const { id: build, number, state, reason, trigger, branch, commit, message } of builds) {
         const columns = [build, `#${number}`, state, trigger, branch, commit.slice(0, 12), message];
         if (reason !== null && waitingStates.includes(state)) columns.push(reason);
-        console.log(columns.join('  ').trimEnd());
+        console.log(printable(columns.join('  ').trimEnd()));
       }
       if (builds.length === 0) console.error(`ebb: ${name} has no build yet`);
     });

@@ -28,7 +28,7 @@ test('ebb member invites, lists and removes', async () => {
   const email = 'ada@example.com';
   assert.match(await ebb('invite', email, '--role', 'viewer'), /ada@example\.com is invited as viewer/);
   const token = await mailedToken(given, email);
-  assert.match(await ebb('list'), /^inv_\w+ {2}viewer {2}ada@example\.com {2}\(invited\)$/m);
+  assert.match(await ebb('list'), /^mem_\w+ {2}viewer {2}ada@example\.com {2}\(invited\)$/m);
   const browser = await browserOf(given, email);
   await browser.call('POST', '/v1/invitations/accept', { token });
   const listed = await ebb('list');

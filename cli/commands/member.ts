@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander';
+import type { Invitation } from '../../contract/invitation.ts';
 import { roles } from '../../contract/role.ts';
-import type { Invitation, TeamMember } from '../../contract/team.ts';
+import type { TeamMember } from '../../contract/team-member.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { everyItem } from '../every-page.ts';
+import { printable } from '../printable.ts';
 
 /** `ebb member`: who is in a team, by the API and with the rights of EBB_API_KEY. */
 export function memberCommand(): Command {
@@ -24,11 +26,8 @@ export function memberCommand(): Command {
     .description('Show the members, and who is invited.')
     .action(async () => {
       const client = clientFromEnvironment(process.env);
-      for await (const { id, role, email } of everyItem<TeamMember>(client, '/v1/team/members'))
-        console.log([id, role, email].join('  '));
-      for await (const invitation of everyItem<Invitation>(client, '/v1/team/invitations'))
-        if (isOpen(invitation))
-          console.log([invitation.id, invitation.role, invitation.email, '(invited)'].join('  '));
+      for await (const { id, role, email, status } of everyItem<TeamMember>(client, '/v1/team/members'))
+        console.log(printable([id, role, email, ...(status === 'invited' ? ['(invited)'] : [])].join('  ')));
     });
   command
     .command('remove')
@@ -40,8 +39,4 @@ export function memberCommand(): Command {
       console.log(`ebb: ${id} is removed`);
     });
   return command;
-}
-
-function isOpen({ accepted_at, revoked_at, expires_at }: Invitation): boolean {
-  return accepted_at === null && revoked_at === null && expires_at > new Date().toISOString();
 }

@@ -3,6 +3,7 @@ import type { Fleet, FleetChange, TeamShare, TeamShareChange } from '../../contr
 import { CliError } from '../cli-error.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { everyItem } from '../every-page.ts';
+import { printable } from '../printable.ts';
 
 interface TeamOptions {
   weight?: number;
@@ -28,7 +29,7 @@ export function operatorCommand(): Command {
     .action(async () => {
       const client = clientFromEnvironment(process.env);
       for await (const share of everyItem<TeamShare>(client, '/v1/operator/teams'))
-        console.log(describeTeam(share));
+        console.log(printable(describeTeam(share)));
     });
   command
     .command('team')
@@ -47,7 +48,7 @@ export function operatorCommand(): Command {
         ...(resume ? { paused_by_operator: null } : {}),
       };
       const path = `/v1/operator/teams/${encodeURIComponent(team)}`;
-      console.log(describeTeam(await seeOrChange<TeamShare>(path, change)));
+      console.log(printable(describeTeam(await seeOrChange<TeamShare>(path, change))));
     });
   command
     .command('fleet')
@@ -75,12 +76,14 @@ async function seeOrChange<T>(path: string, change: object): Promise<T> {
     : await client.change<T>('PATCH', path, change);
 }
 
-function describeTeam({ id, weight, limit, paused_by_operator, paused_by_team }: TeamShare): string {
+function describeTeam({ id, weight, limit, limit_by_team, ...pause }: TeamShare): string {
+  const { paused_by_operator, paused_by_team } = pause;
+  const own = limit_by_team === null ? [] : [`its own limit ${limit_by_team}`];
   const pauses = [
     ...(paused_by_operator === null ? [] : [`paused by the operator: ${paused_by_operator}`]),
     ...(paused_by_team ? ['paused by the team'] : []),
   ];
-  return [id, `weight ${weight}`, `limit ${limit ?? 'none'}`, ...pauses].join('  ');
+  return [id, `weight ${weight}`, `limit ${limit ?? 'none'}`, ...own, ...pauses].join('  ');
 }
 
 function toWeight(text: string): number {

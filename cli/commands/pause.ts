@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { OwnShare } from '../../contract/share.ts';
 import { clientFromEnvironment } from '../client.ts';
+import { printable } from '../printable.ts';
 
 /** `ebb pause REASON`: the team's builds wait; those that run go on. */
 export function pauseCommand(): Command {
@@ -23,7 +24,8 @@ export function resumeCommand(): Command {
 }
 
 function tell({ paused_by_operator, paused_by_team }: OwnShare): void {
-  if (paused_by_team !== null) console.log(`The team is paused by itself: ${paused_by_team}`);
-  if (paused_by_operator !== null) console.log(`The team is paused by the operator: ${paused_by_operator}`);
+  if (paused_by_team !== null) console.log(printable(`The team is paused by itself: ${paused_by_team}`));
+  if (paused_by_operator !== null)
+    console.log(printable(`The team is paused by the operator: ${paused_by_operator}`));
   if (paused_by_team === null && paused_by_operator === null) console.log('The team is not paused.');
 }

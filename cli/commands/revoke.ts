@@ -6,6 +6,7 @@ import type { Revocation } from '../../contract/revocation.ts';
 import { CliError } from '../cli-error.ts';
 import { type Client, clientFromEnvironment } from '../client.ts';
 import { findId } from '../find-by-name.ts';
+import { printable } from '../printable.ts';
 
 interface Options {
   removedByHand?: true;
@@ -53,7 +54,7 @@ function add(
       const client = clientFromEnvironment(process.env);
       const body = options.removedByHand ? { removed_by_hand: true } : {};
       const finished = await follow(client, await ask(client, name, body));
-      console.log(`The ${kind} ${finished.name} is revoked. Receipt: ${finished.receipt_id}`);
+      console.log(printable(`The ${kind} ${finished.name} is revoked. Receipt: ${finished.receipt_id}`));
       if (options.output) await storeReceipt(client, finished, options.output);
     });
 }
@@ -63,7 +64,7 @@ async function follow(client: Client, begun: Revocation): Promise<Revocation> {
   let told = 0;
   for (let now = begun; ; now = await client.get<Revocation>(`/v1/revocations/${begun.id}`)) {
     for (const { step, detail, took_ms } of now.steps.slice(told)) {
-      console.log(`${step.replaceAll('_', ' ')} (${took_ms} ms): ${detail}`);
+      console.log(printable(`${step.replaceAll('_', ' ')} (${took_ms} ms): ${detail}`));
     }
     told = now.steps.length;
     if (now.state === 'finished') return now;

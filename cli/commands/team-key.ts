@@ -3,6 +3,7 @@ import type { ApiKey, CreatedApiKey } from '../../contract/api-key.ts';
 import { clientFromEnvironment } from '../client.ts';
 import { everyItem } from '../every-page.ts';
 import { findId } from '../find-by-name.ts';
+import { printable } from '../printable.ts';
 
 interface CreateOptions {
   scopes: string;
@@ -38,7 +39,7 @@ export function teamKeyCommand(): Command {
     .description('Show the API keys that are good, without what they are.')
     .action(async () => {
       const keys = everyItem<ApiKey>(clientFromEnvironment(process.env), '/v1/api-keys');
-      for await (const key of keys) if (isGood(key)) console.log(lineOf(key));
+      for await (const key of keys) if (isGood(key)) console.log(printable(lineOf(key)));
     });
   command
     .command('revoke')

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
+import { printable } from '../printable.ts';
 import { readPublicKeys } from '../public-keys.ts';
 import { type FileVerdict, verifyFile } from '../verify/verify-file.ts';
 import { verifyAuditCommand } from './verify-audit.ts';
@@ -48,7 +49,7 @@ export function verifyCommand(): Command {
 function show({ ok, findings }: FileVerdict): void {
   const width = Math.max(...findings.flatMap(({ checks }) => checks.map(({ name }) => name.length)));
   for (const { title, checks, says } of findings) {
-    console.log(title);
+    console.log(printable(title));
     for (const check of checks)
       console.log(`  ${check.ok ? '✔' : '✖'} ${check.name.padEnd(width)}  ${printable(check.detail)}`);
     for (const line of says) console.log(`    ${printable(line)}`);
@@ -63,11 +64,6 @@ function conclusion(findings: FileVerdict['findings']): string {
   return told.some((line) => line.includes('NOT CONFIRMED'))
     ? 'Everything holds, but for what is NOT CONFIRMED: nobody saw that.'
     : 'Everything holds.';
-}
-
-/** What others wrote must not steer a terminal. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
 }
 
 async function readText(path: string): Promise<string> {

@@ -8,7 +8,7 @@ import { codesOf, folderFor } from './doctor-for-tests.ts';
 
 const configured = (values: Partial<ApiConfiguration>) =>
   ({
-    EBB_LISTEN: '127.0.0.1:4800',
+    EBB_LISTEN: '0.0.0.0:4800',
     EBB_PUBLIC_URL: 'https://ebb.example.com',
     ...values,
   }) as ApiConfiguration;
@@ -32,6 +32,14 @@ test('that a router is believed is told where others than it could reach the por
     codesOf(addressFindings(configured({ EBB_LISTEN, EBB_BEHIND_TLS_ROUTER: true }), now));
   assert.deepEqual(routed('0.0.0.0:4800'), ['router_is_trusted']);
   assert.deepEqual(routed('127.0.0.1:4800'), []);
+});
+
+test('a proxy on this machine that the API does not know of is told by the address that people use', () => {
+  const at = (values: Partial<ApiConfiguration>) =>
+    codesOf(addressFindings(configured({ EBB_LISTEN: '127.0.0.1:4800', ...values }), now));
+  assert.deepEqual(at({}), ['proxy_not_declared']);
+  assert.deepEqual(at({ EBB_BEHIND_TLS_ROUTER: true }), []);
+  assert.deepEqual(at({ EBB_PUBLIC_URL: 'http://127.0.0.1:4800' }), []);
 });
 
 test('a certificate that ends soon, or is for another name, is found', async (t) => {

@@ -11,6 +11,7 @@ export function addressFindings(configuration: ApiConfiguration, now: Date): Fin
   return [
     ...(protocol === 'http:' && !isLoopback(hostname) ? [plainText(hostname)] : []),
     ...routerFindings(configuration),
+    ...(certificate ? [] : proxyFindings(configuration)),
     ...(certificate ? certificateFindings(certificate, hostname, now) : []),
   ];
 }
@@ -31,6 +32,21 @@ function routerFindings({ EBB_BEHIND_TLS_ROUTER: routed, EBB_LISTEN: listen }: A
       what: `The API listens on ${listen} and believes what X-Forwarded-For and -Proto say.`,
       why: 'Who reaches that port without the router speaks plain text and chooses the address that limits and audit see.',
       fix: 'Let the network take connections to that port from the router alone.',
+    },
+  ];
+}
+
+/** People use another address than this machine's, which alone reaches the port: something on it passes them on. */
+function proxyFindings(configuration: ApiConfiguration): Finding[] {
+  const { EBB_BEHIND_TLS_ROUTER: routed, EBB_LISTEN: listen, EBB_PUBLIC_URL: url } = configuration;
+  const isInside = isLoopback(splitHostPort(listen).host) && !isLoopback(new URL(url).hostname);
+  if (routed || !isInside) return [];
+  return [
+    {
+      ...{ code: 'proxy_not_declared', severity: 'medium' },
+      what: `People reach ${url}, but the API listens on ${listen} and does not know of a proxy there.`,
+      why: 'Everybody who comes through the proxy is one address: one who fails to sign in too often, or asks for too many links, holds up all.',
+      fix: 'Set EBB_BEHIND_TLS_ROUTER=true and let the proxy set X-Forwarded-For and X-Forwarded-Proto.',
     },
   ];
 }

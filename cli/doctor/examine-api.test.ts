@@ -48,7 +48,8 @@ test("a first admin's key that is still configured is found", async (t) => {
 test('the worst comes first', async (t) => {
   const environment = await apiOf(t, { EBB_PUBLIC_URL: 'http://ebb.example.com' });
   const found = await examineApi(environment, { machine: { ...soundMachine, userId: 0 } });
-  assert.deepEqual(codesOf(found), ['public_url_is_http', 'runs_as_root', 'database_is_embedded']);
+  const expected = ['public_url_is_http', 'runs_as_root', 'proxy_not_declared', 'database_is_embedded'];
+  assert.deepEqual(codesOf(found), expected);
   for (const { what, why, fix } of found) for (const text of [what, why, fix]) assert.ok(text.length > 10);
 });
 

@@ -6,12 +6,14 @@ import { readForFindings } from './configuration-findings.ts';
 import { databaseFindings } from './database-findings.ts';
 import { firstAdminKeyLeft, keysFolderFindings, secretFindings } from './file-findings.ts';
 import { bySeverity, type Finding } from './finding.ts';
+import { githubFindings } from './github-findings.ts';
 import { type Machine, machineFindings, thisMachine } from './machine-findings.ts';
 import { redisFindings } from './redis-findings.ts';
 
 const secrets = [
   ...['EBB_TLS_KEY', 'EBB_DATABASE_URL', 'EBB_REDIS_URL', 'EBB_TOKEN_KEY', 'EBB_RECEIPT_KEY'],
   ...['EBB_HOOK_MASTER_KEY', 'EBB_SMTP_URL', 'EBB_FIRST_ADMIN_KEY', 'EBB_FIRST_RUNNER_KEY'],
+  'EBB_GITHUB_CLIENT_SECRET',
 ];
 
 /** What is left open where `ebb api` would run with this environment. Changes nothing; shows no value of a secret. */
@@ -37,6 +39,7 @@ async function configuredFindings(configuration: ApiConfiguration, now: () => Da
     databaseFindings(databaseLocation(configuration), { migrates, now }),
     keys ? keysFolderFindings(keys) : [],
     configuration.EBB_FIRST_ADMIN_KEY ? [firstAdminKeyLeft('EBB_FIRST_ADMIN_KEY')] : [],
+    githubFindings(configuration),
     configuration.EBB_KMS_KEY ? [] : [keyInFile],
     configuration.EBB_SMTP_URL || configuration.EBB_MAIL_TO_LOG ? [] : [withoutMail],
   ]);
@@ -53,6 +56,6 @@ const keyInFile: Finding = {
 const withoutMail: Finding = {
   ...{ code: 'no_mail_server', severity: 'info' },
   what: 'There is no mail server (EBB_SMTP_URL).',
-  why: 'Teams cannot give access grants, since they could not be told of each use.',
-  fix: 'Set EBB_SMTP_URL and EBB_MAIL_FROM when teams are to get support.',
+  why: 'Nobody can sign in by a link, and teams cannot give access grants, since they could not be told of each use.',
+  fix: 'Set EBB_SMTP_URL and EBB_MAIL_FROM when people are to sign in or teams to get support.',
 };

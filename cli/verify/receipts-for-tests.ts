@@ -13,7 +13,7 @@ import { proofWithoutDisk } from '../../runner/vm/ramdisk-proof-for-tests.ts';
 
 export const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
 export const newSigner = (options: Partial<Parameters<typeof createSigner>[0]> = {}) =>
-  createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test', ...options });
+  createSigner({ receiptKey: privateJwk(), ...options });
 
 export const minute = (count: number) => new Date(Date.UTC(2026, 10, 23, 12, count)).toISOString();
 const named = { project: { id: 'prj_1', name: 'shop' }, team: { id: 'team_1', name: 'acme' } };

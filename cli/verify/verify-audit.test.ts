@@ -15,8 +15,7 @@ import { verifyAudit } from './verify-audit.ts';
 import { verifyReceipt } from './verify-receipt.ts';
 
 const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-const newSigner = () =>
-  createSigner({ tokenKey: privateJwk(), receiptKey: privateJwk(), issuer: 'http://ebb.test' });
+const newSigner = () => createSigner({ receiptKey: privateJwk() });
 const signer = newSigner();
 const jwks = signer.jwks();
 const team = `team_${'0'.repeat(26)}`;

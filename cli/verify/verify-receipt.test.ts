@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { publish } from '../../api/signing/published-key.ts';
 import type { DsseEnvelope } from '../../contract/receipt.ts';
 import {
   type About,
@@ -70,7 +71,7 @@ test('a receipt with somebody else’s signature under a known key id does not h
 test('a receipt that the key of access tokens signed does not hold', () => {
   const tokenKey = privateJwk();
   const wrong = newSigner({ receiptKey: tokenKey });
-  const keys = newSigner({ tokenKey }).jwks();
+  const keys = { keys: [publish(tokenKey, 'token')] };
   assert.match(problemOf(sign({ ramdisk }, wrong), keys), /^key: The key .* is for tokens, not for receipts/);
 });
 

@@ -10,7 +10,7 @@ export interface RetryParts {
   random?: () => number;
 }
 
-/** `earlier_attempt`: one of the same is still at work. `limit`: the source host takes fewer requests a minute. */
+/** `earlier_attempt`: one of the same is still at work. `limit`: the source host takes fewer requests a minute, or Ebb sends fewer mails. */
 export type WaitsFor = 'earlier_attempt' | 'limit';
 
 /** An attempt that failed, with what the server said of the next one. */

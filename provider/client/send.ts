@@ -70,6 +70,7 @@ const needsAPerson = 'source_host_refused';
 const waits: Record<string, WaitsFor> = {
   '409 request_in_progress': 'earlier_attempt',
   '503 source_host_rate_limited': 'limit',
+  '429 too_many_mails': 'limit',
 };
 
 async function answerTo({ isAnswer, signal, stop, ...request }: HttpRequest) {

@@ -1,5 +1,8 @@
 import { FunctionFailure, type ProviderFunction } from '../plugin/provider.ts';
 
+// Of an address, as browsers take it.
+const maxLength = 2_000;
+
 /** Where a repository is, from the URL that people copy from their source host. */
 export const parseRepositoryUrl: ProviderFunction = {
   summary: 'Parse the URL of a repository',
@@ -9,11 +12,11 @@ export const parseRepositoryUrl: ProviderFunction = {
   returns: ['object', { host: 'string', repository: 'string', name: 'string' }],
   call(url) {
     const text = String(url).trim();
-    const found = fromUrl(text) ?? fromScpForm(text);
+    const found = text.length > maxLength ? undefined : (fromUrl(text) ?? fromScpForm(text));
     const repository = found?.path.replace(/^\/+|\/+$/g, '').replace(/\.git$/, '');
     if (!found || !repository || !/^[\w.-]+(\/[\w.-]+)*$/.test(repository)) {
       throw new FunctionFailure(
-        `"${withoutUser(text)}" is no URL of a repository: write it like https://github.com/acme/shop or git@github.com:acme/shop.git.`,
+        `"${withoutUser(text.slice(0, maxLength))}" is no URL of a repository: write it like https://github.com/acme/shop or git@github.com:acme/shop.git.`,
         0,
       );
     }

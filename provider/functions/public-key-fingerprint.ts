@@ -25,6 +25,9 @@ export const publicKeyFingerprint: ProviderFunction = {
         0,
       );
     }
-    return `SHA256:${createHash('sha256').update(bytes).digest('base64').replace(/=+$/, '')}`;
+    return `SHA256:${createHash('sha256')
+      .update(bytes)
+      .digest('base64')
+      .replace(/={1,2}$/, '')}`;
   },
 };

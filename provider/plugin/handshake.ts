@@ -41,6 +41,6 @@ export function readHandshake(environment: { readonly [name: string]: string | u
 
 /** The line that tells Terraform where the plugin listens and which certificate it shows. */
 export function handshakeLine(network: 'unix' | 'tcp', address: string, certificate: Buffer): string {
-  const base64 = certificate.toString('base64').replace(/=+$/, '');
+  const base64 = certificate.toString('base64').replace(/={1,2}$/, '');
   return `1|${protocolVersion}|${network}|${address}|grpc|${base64}\n`;
 }

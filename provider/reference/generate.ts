@@ -18,7 +18,7 @@ import { ctyInWords, exampleOf, page, schemaSections } from './markdown.ts';
  * @see https://developer.hashicorp.com/terraform/registry/providers/docs
  */
 
-const exampleFiles = ['hcl', 'support-access/hcl', 'token/hcl', 'workload-identity/hcl'].map(
+const exampleFiles = ['hcl', 'support-access/hcl', 'token/hcl', 'workload-identity/hcl', 'team/hcl'].map(
   (name) => new URL(`../../examples/${name}/main.tf`, import.meta.url),
 );
 const provider = ebbProvider({});

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Resource } from '../../contract/resource.ts';
-import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import { hasNoBody } from '../client/send.ts';
 import { type Diagnostic, failure } from '../plugin/diagnostic.ts';
-import { itemPath } from './find.ts';
+import { isGone, itemPath } from './find.ts';
 import { spoken } from './words.ts';
 
 const pollMilliseconds = 1000;
@@ -40,7 +39,7 @@ export async function deleteResource({
       await sleep(pollMilliseconds, undefined, { signal });
     }
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return [];
+    if (isGone(error)) return [];
     throw error;
   }
   const detail = `Ebb accepted to delete the ${spoken(resource)} ${id}, but it is still there after ${Math.round(longestMs / 60_000)} minutes. Run terraform destroy again to go on waiting, or raise timeouts.delete.`;

@@ -30,6 +30,10 @@ export async function* eachFound(
   query: Record<string, string>,
   attributes: Attributes,
 ): AsyncIterable<ValueMap> {
+  if (resource.isSingle) {
+    yield (await getSingle(client, resource, attributes)).state;
+    return;
+  }
   for (let cursor: string | null = ''; cursor !== null; ) {
     const words = new URLSearchParams({ limit: '200', ...query, ...(cursor !== '' && { cursor }) });
     const { text } = await client.request({
@@ -45,6 +49,12 @@ function stateFromJson(json: ExactJson, attributes: Attributes): ValueMap {
   return valueFromJson(json, objectType(attributes)) as ValueMap;
 }
 
+/** The only one that there is. */
+export async function getSingle(client: Client, resource: Resource, attributes: Attributes): Promise<Found> {
+  const isAnswer = isRepresentation(resource);
+  return representation(await client.request({ method: 'GET', path: resource.path, isAnswer }), attributes);
+}
+
 /** GET by id; null when there is none. */
 export async function getById(
   client: Client,
@@ -56,11 +66,19 @@ export async function getById(
     const answer = await client.request({
       ...{ method: 'GET', path: itemPath(resource, id), isAnswer: isRepresentation(resource) },
     });
-    return representation(answer, attributes);
+    const found = representation(answer, attributes);
+    // Of a single one the path does not say which.
+    return found.state.id === id ? found : null;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
+    if (isGone(error)) return null;
     throw error;
   }
+}
+
+/** Whether the API says that something is not there, or went with its team. */
+export function isGone(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  return error.status === 404 || error.problem.code === 'team_revoked';
 }
 
 /** The id behind a natural id such as `acme/shop`; null when nothing has that name. */
@@ -69,6 +87,13 @@ export async function idOfNaturalId(
   resource: Resource,
   name: string,
 ): Promise<string | null> {
+  if (resource.isSingle) {
+    const { text } = await client.request({
+      ...{ method: 'GET', path: resource.path, isAnswer: isRepresentation(resource) },
+    });
+    const own = JSON.parse(text) as { id: string; name: string };
+    return own.name === name ? own.id : null;
+  }
   const path = `${resource.path}?natural_id=${encodeURIComponent(name)}`;
   const answer = await client.request({ method: 'GET', path, isAnswer: hasMember('items') });
   const page = JSON.parse(answer.text) as { items: { id: string }[] };
@@ -76,5 +101,5 @@ export async function idOfNaturalId(
 }
 
 export function itemPath(resource: Resource, id: string): string {
-  return `${resource.path}/${encodeURIComponent(id)}`;
+  return resource.isSingle ? resource.path : `${resource.path}/${encodeURIComponent(id)}`;
 }

@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts';
 import type { Identity, ResourceType, Stored } from '../plugin/provider.ts';
 import type { Schema } from '../plugin/schema.ts';
 import type { ValueMap } from '../plugin/value.ts';
+import { adopt } from './adopt.ts';
 import { inTerraformsWords } from './api-diagnostics.ts';
 import { describe, resourceAttributes, versionName } from './attributes.ts';
 import { createOnce } from './create.ts';
@@ -40,6 +41,8 @@ export function resourceTypeFor(resource: Resource): ResourceType<Client> {
     create: ({ config, planned, ...context }) =>
       told('create', () =>
         inTime({ ...context, ...bounds('create', planned) }, async ({ client }) => {
+          if (resource.isSingle)
+            return stored(resource, await adopt(client, resource, { config, planned }, attributes), planned);
           const body = creationBody(resource, planned, config);
           const isAnswer = isRepresentation(resource);
           const creationOf = `${resource.path} ${creationBody(resource, planned, {})}`;

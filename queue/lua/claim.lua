@@ -1,7 +1,7 @@
--- ARGV, of each claim in turn: holder, lease in milliseconds, place ('' for none), a build that its holder is done with, and that
--- holder ('' for none). Ends those leases, then gives each holder a build whose VM is reached from the place, or else the first
--- build of the project that is due first in the team that is: build, project, team, and of the former who held it since it was
--- claimed, a line each; false when there is none.
+-- ARGV, of each claim in turn: holder, lease in milliseconds, place ('' for none), '1' for none that waits, else '', a build that its
+-- holder is done with, and that holder ('' for none). Ends those leases, then gives each holder a build whose VM is reached from the
+-- place, or else the first build of the project that is due first in the team that is: build, project, team, and of the former who
+-- held it since it was claimed, a line each, and 1 when the last of them handed it over, else 0; false when there is none.
 -- One whose lease ran out, unless it is to be cancelled. It was leased and stays so: no count changes. Written at once: the next
 -- must not take it over, too.
 local function take_over(holder, milliseconds, place)
@@ -10,9 +10,10 @@ local function take_over(holder, milliseconds, place)
     if entry and entry.place == place and not entry.cancel then
       -- Who took it over and died before the API heard of that is no holder there.
       entry.before = entry.before and (entry.before .. '\n' .. entry.holder) or entry.holder
-      entry.holder = holder
+      local handed = entry.handed and 1 or 0
+      entry.holder, entry.handed = holder, nil
       call('ZADD', leases, now() + milliseconds, build)
-      return { build, entry.project, entry.team, entry.before }
+      return { build, entry.project, entry.team, entry.before, handed }
     end
   end
 end
@@ -39,14 +40,15 @@ local function claim(holder, milliseconds)
 end
 
 local done, done_by = {}, {}
-for at = 1, #ARGV, 5 do
-  if ARGV[at + 3] ~= '' then done[#done + 1], done_by[#done_by + 1] = ARGV[at + 3], ARGV[at + 4] end
+for at = 1, #ARGV, 6 do
+  if ARGV[at + 4] ~= '' then done[#done + 1], done_by[#done_by + 1] = ARGV[at + 4], ARGV[at + 5] end
 end
 if #done > 0 then finish(done, done_by) end
 local answers = {}
-for at = 1, #ARGV, 5 do
+for at = 1, #ARGV, 6 do
   local holder, milliseconds, place = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
-  answers[#answers + 1] = place ~= '' and take_over(holder, milliseconds, place) or claim(holder, milliseconds)
+  local taken = place ~= '' and take_over(holder, milliseconds, place)
+  answers[#answers + 1] = taken or ARGV[at + 3] == '' and claim(holder, milliseconds)
 end
 write()
 return answers

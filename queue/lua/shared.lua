@@ -1,17 +1,20 @@
 -- Put before each script. All keys share the hash tag of the prefix, so that they live in one slot of a cluster.
 --   state        hash of packed values (MessagePack, one after the other):
---     fleet        limit, paused, leased, waiting, clock (virtual time among teams), order (of the last that came)
+--     fleet        limit, paused, leased, waiting, clock (virtual time among teams), order (of the last that came), version (of
+--                  limit and paused)
 --     team:T       weight, limit, paused, leased, next (virtual time from which it is due), clock (virtual time among its
---                  projects), ready (how many projects are in ready:T)
+--                  projects), ready (how many projects are in ready:T), version (of weight, limit and paused)
 --     project:P    team, limit (how many may be leased at once), leased, waiting, next
 --     build:B      project, team, priority, expected (seconds), order; while leased also holder, place (from where its VM can be
---                  taken over), before (who it was taken from, a line each), cancel, since
+--                  taken over), before (who it was taken from, a line each), cancel, since, handed (over by its holder)
 --   line:P       sorted set: builds of a project that wait, by priority and order of arrival
 --   ready:T      sorted set: projects of a team that have work and room, by virtual start
 --   ready        sorted set: teams that have such projects and room, by virtual start
 --   leases       sorted set: leased builds, by the deadline of the lease in milliseconds
 --   lines        set: projects with builds that wait
 --   idle         sorted set: projects without builds, by the milliseconds since when
+--   over:B       there for a minute when a leased build was forgotten
+--   held-back    there while a runner that would take a build has no VM for it
 --   sweeper      who sweeps
 --   walked       the run of Redis in which the sweeper has been through everything, or the walk that is under way
 --
@@ -62,14 +65,23 @@ end
 
 local function may_lease(one) return not one.paused and one.leased < (one.limit or no_limit) end
 
+-- Whether a later version of a team's or the fleet's share is known; else this one is, from now on.
+local function is_outdated(one, version)
+  version = tonumber(version)
+  if not version then return false end
+  if one.version and one.version > version then return true end
+  one.version = version
+  return false
+end
+
 local function fleet_of_all()
   local fleet = fleets[1]
   if fleet then return fleet end
-  local value, limit, paused, leased, waiting, clock, order = value_of('fleet')
-  if value then limit, paused, leased, waiting, clock, order = decode(value) end
+  local value, limit, paused, leased, waiting, clock, order, version = value_of('fleet')
+  if value then limit, paused, leased, waiting, clock, order, version = decode(value) end
   fleet = {
     limit = limit, paused = paused, leased = leased or 0, waiting = waiting or 0, clock = clock or 0, order = order or 0,
-    had_room = false,
+    version = version, had_room = false,
   }
   fleet.had_room = may_lease(fleet)
   fleets[1] = fleet
@@ -80,11 +92,11 @@ local function team_of(id)
   local team = teams[id]
   if team then return team end
   local field = 'team:' .. id
-  local value, weight, limit, paused, leased, next, clock, projects = value_of(field)
-  if value then weight, limit, paused, leased, next, clock, projects = decode(value) end
+  local value, weight, limit, paused, leased, next, clock, projects, version = value_of(field)
+  if value then weight, limit, paused, leased, next, clock, projects, version = decode(value) end
   team = {
     field = field, weight = weight or 1, limit = limit, paused = paused, leased = leased or 0,
-    next = next or 0, clock = clock or 0, ready = projects or 0,
+    next = next or 0, clock = clock or 0, ready = projects or 0, version = version,
     is_ready = false, was_ready = false, placed = next,
   }
   team.was_ready = team.ready > 0 and may_lease(team)
@@ -117,10 +129,10 @@ local function entry_of(build)
   local field = 'build:' .. build
   local value = value_of(field)
   if not value then return nil end
-  local project, team, priority, expected, order, holder, place, before, cancel, since = decode(value)
+  local project, team, priority, expected, order, holder, place, before, cancel, since, handed = decode(value)
   entry = {
     field = field, project = project, team = team, priority = priority, expected = expected, order = order,
-    holder = holder, place = place, before = before, cancel = cancel, since = since,
+    holder = holder, place = place, before = before, cancel = cancel, since = since, handed = handed,
   }
   entries[build] = entry
   return entry
@@ -128,7 +140,7 @@ end
 
 local function encode_entry(e)
   if not e.holder and not e.cancel then return encode(e.project, e.team, e.priority, e.expected, e.order) end
-  return encode(e.project, e.team, e.priority, e.expected, e.order, e.holder, e.place, e.before, e.cancel, e.since)
+  return encode(e.project, e.team, e.priority, e.expected, e.order, e.holder, e.place, e.before, e.cancel, e.since, e.handed)
 end
 
 local function add(list, a, b)
@@ -145,11 +157,11 @@ local function write()
   end
   local fleet = fleets[1]
   if fleet then
-    change('fleet', encode(fleet.limit, fleet.paused, fleet.leased, fleet.waiting, fleet.clock, fleet.order))
+    change('fleet', encode(fleet.limit, fleet.paused, fleet.leased, fleet.waiting, fleet.clock, fleet.order, fleet.version))
     wake = not fleet.had_room and may_lease(fleet)
   end
   for _, team in pairs(teams) do
-    change(team.field, encode(team.weight, team.limit, team.paused, team.leased, team.next, team.clock, team.ready))
+    change(team.field, encode(team.weight, team.limit, team.paused, team.leased, team.next, team.clock, team.ready, team.version))
     wake = wake or team.is_ready and not team.was_ready
   end
   for _, project in pairs(projects) do

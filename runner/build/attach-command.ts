@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SshSession } from '../ssh/connection.ts';
 import { lost } from './build-end.ts';
 import { createFrameReader, type Frame } from './frames.ts';
@@ -33,14 +34,24 @@ export interface Attachment {
   signal: AbortSignal;
 }
 
-/** Starts a command of the VM, or takes up one that was started, and gives its output from an offset on. */
+// Longer than it takes to be told by a heartbeat that another runner has the build: only who has it comes back.
+const backAfterMs = 2_000;
+// One after the other, without output in between.
+const mostReturns = 5;
+// What `step` ends with when the command cannot be reached.
+const unreachable = 125;
+
+/**
+ * Starts a command of the VM, or takes up one that was started, and gives its output from an offset on. Who is thrown off,
+ * because another one asks for the command, comes back after a while and goes on where it was, until `signal` aborts.
+ */
 export function attachCommand(session: SshSession, attachment: Attachment): AttachedCommand {
   const { number, from, input = Buffer.alloc(0), onOutput, signal } = attachment;
   const ended = Promise.withResolvers<CommandEnd>();
-  const readFrames = createFrameReader();
   let offset = from;
-  let complaint = '';
+  let acknowledged = 0;
   let told = false;
+  let stdin = new PassThrough();
 
   const take = async ({ kind, payload }: Frame) => {
     if (kind === 'f') offset = Number(payload.toString());
@@ -52,26 +63,40 @@ export function attachCommand(session: SshSession, attachment: Attachment): Atta
     offset += payload.length;
     await onOutput(payload, offset);
   };
-  const stdin = new PassThrough();
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(input.length);
-  stdin.write(length);
-  if (input.length > 0) stdin.write(input);
-  const run = session.exec(`/usr/lib/ebb/step ${number} ${from}`, {
-    stdin,
-    onStdout: async (chunk) => {
-      for (const frame of readFrames(chunk)) await take(frame);
-    },
-    onStderr: (chunk) => {
-      complaint = (complaint + chunk.toString()).slice(-500);
-    },
-    signal,
-  });
-  const over = run.then(
-    () => {
-      ended.reject(lost(`A command was lost from sight in its VM. ${complaint}`.trim()));
-      return told;
-    },
+  const attachOnce = async () => {
+    const readFrames = createFrameReader();
+    let complaint = '';
+    stdin = new PassThrough();
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(input.length);
+    stdin.write(length);
+    if (input.length > 0) stdin.write(input);
+    if (acknowledged > 0) stdin.write(`${acknowledged}\n`);
+    const { code } = await session.exec(`/usr/lib/ebb/step ${number} ${offset}`, {
+      stdin,
+      onStdout: async (chunk) => {
+        for (const frame of readFrames(chunk)) await take(frame);
+      },
+      onStderr: (chunk) => {
+        complaint = (complaint + chunk.toString()).slice(-500);
+      },
+      signal,
+    });
+    return { code, complaint };
+  };
+  const attach = async (): Promise<void> => {
+    for (let returns = 0; ; returns += 1) {
+      const begun = offset;
+      const { code, complaint } = await attachOnce();
+      if (told) return;
+      if (offset > begun) returns = 0;
+      if (code === unreachable || returns === mostReturns)
+        throw lost(`A command was lost from sight in its VM. ${complaint}`.trim());
+      await delay(backAfterMs, undefined, { signal });
+    }
+  };
+  const over = attach().then(
+    () => true,
     (error) => {
       ended.reject(error);
       return false;
@@ -82,6 +107,7 @@ export function attachCommand(session: SshSession, attachment: Attachment): Atta
     ended: ended.promise,
     over,
     acknowledge(upTo) {
+      acknowledged = upTo;
       if (!stdin.destroyed) stdin.write(`${upTo}\n`);
     },
   };

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import { isLoopback } from '../../contract/transport-security.ts';
 import type { ProjectVault } from '../custody/open.ts';
@@ -8,23 +9,52 @@ import type { CustodyLog } from './custody-log.ts';
 import { lendDeployKey } from './lend-deploy-key.ts';
 
 const checkoutTimeoutMs = 10 * 60_000;
+const unreachable = 10;
+// A source host that restarts, or fails over, is back by then.
+const defaultPausesMs = [5_000, 20_000, 40_000];
 
 export interface CheckoutOptions {
   vm: LiveVm;
   specification: BuildSpecification;
   vault: ProjectVault;
   onOutput(chunk: Buffer): Promise<void>;
+  /** Told in a sentence for the team each time when the source host is away and will be tried again. */
+  onWait(reason: string): void;
+  /** Before each further try of a source host that is away; about a minute in all when absent. */
+  pausesMs?: readonly number[] | undefined;
   custody: CustodyLog;
   signal: AbortSignal;
 }
 
 /**
- * Puts the commit into the VM with the deploy key that is lent to it for this alone. Throws BuildEnd with a sentence for
- * the team.
+ * Puts the commit into the VM with the deploy key that is lent to it for this alone, anew for each try. Throws BuildEnd
+ * with a sentence for the team.
  */
 export async function checkout(options: CheckoutOptions): Promise<void> {
+  const { vm, specification, signal, onWait, pausesMs = defaultPausesMs } = options;
+  let fetched = await fetchOnce(options);
+  for (const pauseMs of pausesMs) {
+    if (fetched.code !== unreachable) break;
+    onWait(`the source host could not be reached; trying again in ${pauseMs / 1000} s`);
+    await delay(pauseMs, undefined, { signal });
+    fetched = await fetchOnce(options);
+  }
+  if (fetched.code !== 0)
+    throw new BuildEnd({ outcome: 'errored', reason: explain(fetched.code, specification, fetched.said) });
+  const handover = await vm.connection.exec('/usr/lib/ebb/handover', { signal });
+  if (handover.code !== 0)
+    throw errored('The source could not be handed over inside the VM. Report this to Ebb.');
+}
+
+/** How the image's `checkout` ended, and what it said last. */
+interface Fetched {
+  code: number | null;
+  said: string;
+}
+
+async function fetchOnce(options: CheckoutOptions): Promise<Fetched> {
   const { vm } = options;
-  await lendDeployKey(options, async (agent, revoke) => {
+  return await lendDeployKey(options, async (agent, revoke) => {
     // A connection of its own: on this one every command could reach the agent.
     const session = await connect({
       host: vm.vm.host,
@@ -37,21 +67,18 @@ export async function checkout(options: CheckoutOptions): Promise<void> {
       timeoutMs: 30_000,
     });
     try {
-      await fetchSource(session, options);
+      return await fetchSource(session, options);
     } finally {
       revoke();
       await session.close();
     }
   });
-  const handover = await vm.connection.exec('/usr/lib/ebb/handover', { signal: options.signal });
-  if (handover.code !== 0)
-    throw errored('The source could not be handed over inside the VM. Report this to Ebb.');
 }
 
 async function fetchSource(
   session: Awaited<ReturnType<typeof connect>>,
   options: CheckoutOptions,
-): Promise<void> {
+): Promise<Fetched> {
   const { specification, vm } = options;
   const { clone } = specification;
   // A host beside the runner, on the machine's loopback, is one that the VM knows by another address.
@@ -79,8 +106,7 @@ async function fetchSource(
         'The checkout took longer than 10 minutes. Is the repository very large, or its host very slow?',
       );
     });
-  if (ended.code !== 0)
-    throw new BuildEnd({ outcome: 'errored', reason: explain(ended.code, specification, said) });
+  return { code: ended.code, said };
 }
 
 /** What the exit codes of the image's `checkout` mean, and what to do. */
@@ -89,7 +115,7 @@ function explain(code: number | null, specification: BuildSpecification, said: s
   const where = `${clone.host}:${clone.port}`;
   const last = said.trim().split('\n').at(-1) ?? '';
   switch (code) {
-    case 10:
+    case unreachable:
       return `The source host ${where} could not be reached from the VM. Check that it is up, then start the build again.`;
     case 11:
       return `The source host ${where} showed another host key than the one pinned in the connection. If the host changed its key, make the connection anew; if not, somebody may be in between.`;

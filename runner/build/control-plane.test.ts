@@ -53,10 +53,14 @@ describe('the API as a runner calls it', () => {
 
   test('a claim names who had the build before, and bytes of the log come with where they end', async () => {
     answers = [json(200, { access_token: 't', expires_in: 60 }), json(200, specification), ok];
-    await controlPlane.claim('bld_1', 'runner-2/b', signal(), ['runner-1/a']);
+    await controlPlane.claim('bld_1', 'runner-2/b', signal(), {
+      takenFrom: ['runner-1/a'],
+      handedOver: true,
+    });
     assert.deepEqual(JSON.parse(requests[1]?.body ?? ''), {
       lease_holder: 'runner-2/b',
       takes_over: ['runner-1/a'],
+      handed_over: true,
     });
     await reports().appendLog(5, Buffer.from('x'), signal(), '{"command":1}');
     const { searchParams } = new URL(requests[2]?.url ?? '', 'http://api');

@@ -22,15 +22,18 @@ export class ControlPlaneError extends Error {
   }
 }
 
+/** How a lease came to a runner that takes a build over. */
+export interface Taken {
+  /** Who may have had it before, one after the other. */
+  takenFrom: string[];
+  /** Whether the last of them gave it away; otherwise that one is lost. */
+  handedOver: boolean;
+}
+
 /** The API as a runner sees it. Every call is safe to repeat, and is repeated until it is answered. */
 export interface ControlPlane {
-  /** `takenFrom` names who may have had the lease before, for a build that is under way. */
-  claim(
-    build: string,
-    leaseHolder: string,
-    signal: AbortSignal,
-    takenFrom?: string[],
-  ): Promise<BuildSpecification>;
+  /** `taken` says from whom, for a build that is under way. */
+  claim(build: string, leaseHolder: string, signal: AbortSignal, taken?: Taken): Promise<BuildSpecification>;
   /** Any other call, as the runner itself; a body goes and comes as JSON. */
   request<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: unknown, signal: AbortSignal): Promise<T>;
   /** Reports on one build, with the token that is good for this build only. */
@@ -86,10 +89,11 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
     });
 
   return {
-    async claim(build, leaseHolder, signal, takenFrom) {
+    async claim(build, leaseHolder, signal, taken) {
       const body = {
         lease_holder: leaseHolder,
-        ...(takenFrom && { takes_over: takenFrom.slice(-maxTakenFrom) }),
+        ...(taken && { takes_over: taken.takenFrom.slice(-maxTakenFrom) }),
+        ...(taken?.handedOver && { handed_over: true }),
       };
       const answer = await post(`${build}/claim`, await runnerToken(signal), body, signal);
       return (await answer.json()) as BuildSpecification;

@@ -107,7 +107,11 @@ describe('a build', () => {
       signal: new AbortController().signal,
     };
     const { patienceMs = 10_000, signal = new AbortController().signal } = options;
-    await runBuild(context, specification, reports, signal, { vmMs: patienceMs, apiMs: 10_000 });
+    await runBuild(context, specification, reports, signal, {
+      vmMs: patienceMs,
+      apiMs: 10_000,
+      pausesMs: [1, 2],
+    });
     assert.equal(driver.alive.size, 0, 'the VM is gone');
     assert.equal(told.ends.length, 1);
     return told.ends[0] ?? assert.fail();
@@ -269,6 +273,28 @@ describe('a build', () => {
       assert.equal(outcome, 'errored');
       assert.match(reason ?? '', sentence);
     }
+  });
+
+  test('tries a source host that is away again, and lends the key anew for each try', async () => {
+    let tries = 0;
+    program('checkout', async () => {
+      tries += 1;
+      return tries < 3 ? 10 : 0;
+    });
+    assert.equal((await run()).outcome, 'passed');
+    assert.equal(tries, 3);
+    assert.equal(told.log.match(/the source host could not be reached; trying again/g)?.length, 2);
+    const key = told.custody.map(({ action }) => action).filter((action) => action.startsWith('deploy_key'));
+    assert.deepEqual(key, Array(3).fill(['deploy_key.opened', 'deploy_key.closed']).flat());
+  });
+
+  test('does not wait for a source host that is away when it is cancelled', async () => {
+    const cancel = new AbortController();
+    program('checkout', async () => {
+      cancel.abort(new BuildEnd({ outcome: 'cancelled' }));
+      return 10;
+    });
+    assert.equal((await run({ signal: cancel.signal })).outcome, 'cancelled');
   });
 
   test('checks out on a connection of its own as a user of its own', async () => {

@@ -20,6 +20,8 @@ import { type BuildLeft, type Patience, windUp } from './wind-up.ts';
 
 interface RunBuildOptions extends Partial<Patience> {
   onShared?: (place: string) => Promise<void>;
+  /** See `CheckoutOptions`. */
+  pausesMs?: readonly number[];
 }
 
 /**
@@ -54,7 +56,7 @@ async function attemptBuild(
   specification: BuildSpecification,
   reports: BuildReports,
   { signal, timeUp, over }: { signal: AbortSignal; timeUp: AbortSignal; over: AbortSignal },
-  { onShared = async () => {}, ...patience }: RunBuildOptions,
+  { onShared = async () => {}, pausesMs, ...patience }: RunBuildOptions,
 ): Promise<BuildLeft> {
   const { resume } = specification;
   const inTime = AbortSignal.any([signal, timeUp, over]);
@@ -81,7 +83,7 @@ async function attemptBuild(
     else {
       vm = await bootVm(attempt);
       await prove(attempt, vm);
-      await checkOut(attempt, vm);
+      await checkOut(attempt, vm, pausesMs);
       const place = await shareVm(attempt, vm);
       shared = place !== undefined;
       if (place) await onShared(place);
@@ -136,7 +138,11 @@ async function prove({ context, reports, log, signal }: Attempt, vm: LiveVm): Pr
   log.note(`VM ${vm.vm.id} is fresh and has no disk; ${inWords(measuredBoot)}`);
 }
 
-async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
+async function checkOut(
+  attempt: Attempt,
+  vm: LiveVm,
+  pausesMs: readonly number[] | undefined,
+): Promise<void> {
   const { specification, reports, vault, custody, log, signal } = attempt;
   await reports.phase('checkout', signal);
   log.note(`checkout of ${specification.commit.slice(0, 12)} on ${specification.branch}`);
@@ -145,6 +151,8 @@ async function checkOut(attempt: Attempt, vm: LiveVm): Promise<void> {
     specification,
     vault,
     onOutput: (chunk) => log.output(chunk),
+    onWait: log.note,
+    pausesMs,
     custody,
     signal,
   });

@@ -3,6 +3,7 @@ import type { BuildQueue } from '../../queue/build-queue.ts';
 import type { Keyring } from '../custody/keyring.ts';
 import type { RunnerMetrics } from '../metrics/runner-metrics.ts';
 import type { VmDriver } from '../vm/driver.ts';
+import type { LiveVm } from '../vm/live-vm.ts';
 import type { VmPool } from '../vm/pool.ts';
 import type { ControlPlane } from './control-plane.ts';
 
@@ -15,6 +16,8 @@ export interface RunnerContext {
   pool: VmPool;
   /** The pool's; takes VMs over. */
   driver: Pick<VmDriver, 'name' | 'place' | 'adopt'>;
+  /** Keeps account of a VM that was taken over, as the pool does of those that it hands out. */
+  track?: (live: LiveVm) => LiveVm;
   /** Unwraps projects' keys. */
   keyring: Keyring;
   /** Whether the machine may have swap, to which memory of VMs could be written; false when absent. */

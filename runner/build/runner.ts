@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BesideClaim, Claimed } from '../../queue/build-queue.ts';
+import { mayGive } from '../vm/pool/status.ts';
 import { ControlPlaneError } from './control-plane.ts';
 import { holdLease, leaseMs } from './hold-lease.ts';
 import { runBuild } from './run-build.ts';
@@ -14,7 +15,7 @@ export async function runRunner(context: RunnerContext, stop: AbortSignal): Prom
 }
 
 async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<void> {
-  const { queue, driver, log } = context;
+  const { queue, driver, pool, log } = context;
   // The queue hears of the end of a build with the claim of the next.
   let finished: BesideClaim['finished'];
   while (!stop.aborted) {
@@ -22,9 +23,12 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
       // A name for this lease alone: another slot may have the build's next attempt while this one still winds up.
       const holder = `${context.name}/${randomUUID()}`;
       const place = await driver.place?.();
-      const claimed = await queue.claim(holder, leaseMs, { place, finished });
+      // To go on with a build takes no VM that boots.
+      const takeOverOnly = !mayGive(pool.status());
+      const claimed = await queue.claim(holder, leaseMs, { place, takeOverOnly, finished });
       finished = claimed && (await serve(context, { ...claimed, place }, holder));
-      if (!claimed) await queue.waitForWork(idlePollMs, stop);
+      if (!claimed && takeOverOnly) await holdBack(context, stop);
+      else if (!claimed) await queue.waitForWork(idlePollMs, stop);
     } catch (error) {
       log.warn({ error: String(error) }, 'no build could be claimed; trying again');
       await delay(idlePollMs, undefined, { signal: stop }).catch(() => undefined);
@@ -33,24 +37,31 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
   if (finished) await queue.finish(finished.build, finished.holder).catch(() => undefined);
 }
 
+/** Waits until a VM may come up, and has builds that wait tell so. */
+async function holdBack({ queue }: RunnerContext, stop: AbortSignal): Promise<void> {
+  await queue.holdBack(3 * idlePollMs);
+  await delay(idlePollMs, undefined, { signal: stop }).catch(() => undefined);
+}
+
 /** Runs a claimed build under its lease. Gives the lease if it is to end now; else it is lost, or runs out for another runner. */
 async function serve(
   context: RunnerContext,
-  { build, takenFrom, place }: Claimed & { place: string | undefined },
+  { build, takenFrom, handedOver = false, place }: Claimed & { place: string | undefined },
   holder: string,
 ): Promise<BesideClaim['finished']> {
   const { queue, controlPlane, log } = context;
+  const taken = takenFrom && { takenFrom, handedOver };
   const ended = new AbortController();
-  let sharedAt = takenFrom && place;
+  let sharedAt = taken && place;
   const lease = holdLease(context, { build, holder, sharedAt: () => sharedAt }, ended.signal);
   // A signal that has listeners lives as long as what it follows, and the runner's own go on.
   const over = new AbortController();
   const signal = AbortSignal.any([lease.signal, context.handOver, context.signal, over.signal]);
-  let end: 'finish' | 'hand over' | 'run out' = takenFrom ? 'run out' : 'finish';
+  let end: 'finish' | 'hand over' | 'run out' = taken ? 'run out' : 'finish';
   try {
-    const specification = await controlPlane.claim(build, holder, signal, takenFrom);
+    const specification = await controlPlane.claim(build, holder, signal, taken);
     end = 'finish';
-    log.info({ build, attempt: specification.attempt, takenFrom }, 'build claimed');
+    log.info({ build, attempt: specification.attempt, takenFrom: taken?.takenFrom }, 'build claimed');
     const reports = controlPlane.build(specification);
     const onShared = async (place: string) => {
       sharedAt = place;
@@ -60,7 +71,7 @@ async function serve(
           log.warn({ build, error: String(error) }, 'no other runner can take this build over'),
         );
     };
-    if (takenFrom && place !== undefined) await onShared(place);
+    if (taken && place !== undefined) await onShared(place);
     if ((await runBuild(context, specification, reports, signal, { onShared })) === 'left') end = 'hand over';
     log.info({ build }, end === 'finish' ? 'build done' : 'build left to another runner');
   } catch (error) {

@@ -39,7 +39,12 @@ function base64Forms(bytes: Buffer): string[] {
   const forms = [whole, ...inside];
   return [
     ...forms,
-    ...forms.map((form) => form.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')),
+    ...forms.map((form) =>
+      form
+        .replaceAll('+', '-')
+        .replaceAll('/', '_')
+        .replace(/={1,2}$/, ''),
+    ),
     // coreutils breaks lines at 76, OpenSSL and PEM at 64.
     ...[64, 76].flatMap((width) =>
       whole.length > width ? (whole.match(RegExp(`.{1,${width}}`, 'g')) ?? []) : [],

@@ -48,7 +48,8 @@ export async function takeVmOver({ context, vault, signal }: Attempt, sealedHand
   try {
     const opened = await vault.open(sealedHandle, 'vm-handle');
     try {
-      return await adoptLiveVm(context.driver, opened.use(decodeVmHandle), signal);
+      const live = await adoptLiveVm(context.driver, opened.use(decodeVmHandle), signal);
+      return context.track?.(live) ?? live;
     } finally {
       opened.wipe();
     }

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
 import type { BuildSpecification } from '../../contract/runner.ts';
 import type { BuildQueue } from '../../queue/build-queue.ts';
 import { makeKeyEncryptionKeyForTests } from '../custody/key-encryption-key-for-tests.ts';
-import { VmError } from '../vm/driver.ts';
+import { connect } from '../ssh/connection.ts';
+import { type Vm, VmError } from '../vm/driver.ts';
 import { type Command, createDriverForTests, type DriverForTests } from '../vm/driver-for-tests.ts';
 import { createVmPool, type VmPool } from '../vm/pool.ts';
+import { trackVms } from '../vm/vms-in-use.ts';
 import { LetGo } from './build-end.ts';
 import { type BuildReports, type ControlPlane, ControlPlaneError } from './control-plane.ts';
 import { runBuild } from './run-build.ts';
@@ -19,6 +22,7 @@ describe('a build that outlives its runner', () => {
   const key = makeKeyEncryptionKeyForTests();
   let driver: DriverForTests;
   let pool: VmPool;
+  let vms: ReturnType<typeof trackVms>;
   let specification: BuildSpecification;
   /** What the API has of the build. */
   let kept: {
@@ -47,7 +51,8 @@ describe('a build that outlives its runner', () => {
 
   beforeEach(async () => {
     driver = createDriverForTests();
-    pool = createVmPool({ driver, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 });
+    vms = trackVms(createVmPool({ driver, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 60_000 }));
+    pool = vms.pool;
     program('ramdisk-proof', async ({ print }) => {
       print(JSON.stringify(cleanProof));
       return 0;
@@ -111,6 +116,7 @@ describe('a build that outlives its runner', () => {
         queue: {} as BuildQueue,
         controlPlane: {} as ControlPlane,
         pool,
+        track: vms.track,
         driver,
         slots: 1,
       },
@@ -194,8 +200,13 @@ describe('a build that outlives its runner', () => {
     assert.equal(await run({ signal: stop.signal, onShared }), 'left');
     assert.deepEqual([places, kept.ends, driver.alive.size], [['tests:here'], [], 1]);
     assert.equal(kept.phases.at(-1), 'deploy');
+    assert.equal(vms.inUse.size, 0, 'it is for the next runner to ask about');
+    const goneOn = run({ resume: true });
+    while (vms.inUse.size === 0) await delay(5);
+    assert.deepEqual([...vms.inUse.keys()], driver.launched, 'it may be found to be without a build');
     goOn();
-    assert.equal(await run({ resume: true }), 'over');
+    assert.equal(await goneOn, 'over');
+    assert.equal(vms.inUse.size, 0);
     assert.deepEqual(driver.adopted, driver.launched);
     assert.deepEqual(started, ['npm ci', 'npm test', 'npm run lint', './deploy']);
     assert.deepEqual(kept.log.match(/^\.\/deploy .*$/gm), ['./deploy begins', './deploy ends']);
@@ -329,6 +340,46 @@ describe('a build that outlives its runner', () => {
     assert.equal(await run({ reports: reports(refused) }), 'left');
     assert.deepEqual([kept.ends, driver.alive.size], [[], 1]);
   });
+
+  test('comes back to its command when a runner that slept threw it off, without a line lost or doubled', async () => {
+    const goOn = Promise.withResolvers<void>();
+    const launch = driver.launch;
+    driver.launch = async (given) => {
+      const vm = await launch(given);
+      program('step', async ({ stdin, print }) => {
+        const command = (await stdin).split('\0').at(-2) ?? '';
+        started.push(command);
+        print(`${command} begins\n`);
+        if (command === 'npm test') {
+          void throwOff(vm, started.length - 1).then(goOn.resolve);
+          await goOn.promise;
+        }
+        print(`${command} ends\n`);
+        return 0;
+      });
+      return vm;
+    };
+    assert.equal(await run({}), 'over');
+    assert.deepEqual(kept.ends, ['passed']);
+    assert.deepEqual(started, ['npm ci', 'npm test', 'npm run lint', './deploy']);
+    assert.deepEqual(kept.log.match(/^npm test .*$/gm), ['npm test begins', 'npm test ends']);
+  });
+
+  /** Asks for a command as another runner does, sees it begin, and is gone. */
+  async function throwOff(vm: Vm, number: number): Promise<void> {
+    // The first runner has it by then.
+    while (!kept.log.includes('npm test begins')) await delay(5);
+    const { host, port, hostKey, clientKey: privateKey } = vm;
+    const session = await connect({ host, port, hostKey, privateKey, username: 'root', timeoutMs: 60_000 });
+    const seen = Promise.withResolvers<void>();
+    const stdin = new PassThrough();
+    stdin.write(Buffer.alloc(4));
+    session
+      .exec(`/usr/lib/ebb/step ${number} 0`, { stdin, onStdout: () => seen.resolve() })
+      .catch(() => undefined);
+    await seen.promise;
+    await session.close();
+  }
 
   test('has what another runner needs sealed, so that only who may open its secrets opens its VM', async () => {
     await run({});

@@ -11,6 +11,8 @@ interface Supervised {
   open: number;
   /** Called when there is more to tell. */
   changed(): void;
+  /** Throws off who has its output. */
+  leave(): void;
 }
 
 /**
@@ -44,7 +46,7 @@ export function createSupervisorForTests(): (options: {
 }
 
 function launch(input: string, start: Start): Supervised {
-  const command: Supervised = { kept: Buffer.alloc(0), base: 0, open: 0, changed: () => {} };
+  const command: Supervised = { kept: Buffer.alloc(0), base: 0, open: 0, changed() {}, leave() {} };
   const print = (text: string) => {
     command.kept = Buffer.concat([command.kept, Buffer.from(text)]);
     command.changed();
@@ -79,7 +81,11 @@ function attach(channel: ssh2.ServerChannel, command: Supervised, from: number) 
     if (command.end === undefined) return;
     if (!told) tell('e', Buffer.from(command.end));
     told = true;
-    if (command.kept.length > 0 || command.open > 0) return;
+    if (command.kept.length === 0 && command.open === 0) command.leave();
+  };
+  command.leave();
+  command.leave = () => {
+    if (channel.destroyed) return;
     channel.exit(0);
     channel.end();
   };

@@ -1,11 +1,17 @@
 import type { LiveVm } from './live-vm.ts';
 import type { VmPool } from './pool.ts';
 
-/** Keeps account of the VMs that a pool handed out, from then until they are ended. */
-export function trackVms(pool: VmPool): { pool: VmPool; inUse: Map<string, LiveVm> } {
+/**
+ * Keeps account of the VMs that a pool handed out and of those that `track` is given, as when they are taken over, from then
+ * until they are ended or left to another runner.
+ */
+export function trackVms(pool: VmPool): {
+  pool: VmPool;
+  track: (live: LiveVm) => LiveVm;
+  inUse: Map<string, LiveVm>;
+} {
   const inUse = new Map<string, LiveVm>();
-  const take: VmPool['take'] = async (wanted) => {
-    const live = await pool.take(wanted);
+  const track = (live: LiveVm): LiveVm => {
     const tracked = {
       ...live,
       async end() {
@@ -20,5 +26,6 @@ export function trackVms(pool: VmPool): { pool: VmPool; inUse: Map<string, LiveV
     inUse.set(live.vm.id, tracked);
     return tracked;
   };
-  return { pool: { ...pool, take }, inUse };
+  const take: VmPool['take'] = async (wanted) => track(await pool.take(wanted));
+  return { pool: { ...pool, take }, track, inUse };
 }

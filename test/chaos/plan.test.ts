@@ -21,6 +21,8 @@ test('a long plan has every kind of fault, and all builds in the order they come
     'kill_postgres',
     'kill_redis',
     'kill_runner',
+    'kill_vm',
+    'replace_runner',
   ]);
   assert.equal(builds.length, wanted.builds);
   assert.ok(builds.every(({ at }, index) => at >= (builds[index - 1]?.at ?? 0)));

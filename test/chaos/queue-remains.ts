@@ -1,4 +1,5 @@
-import { connectRedis } from '../../queue/redis-connection.ts';
+import { connectRedis, type RedisClient } from '../../queue/redis-connection.ts';
+import { createRedisQueue } from '../../queue/redis-queue.ts';
 
 /** What is packed in `state`, each field with a list of its values; those that are not there are left out. */
 const unpacked = `
@@ -19,28 +20,58 @@ const counters: { [kind: string]: { leased: number; waiting?: number } } = {
 };
 
 /**
- * What the queue holds although no build waits or runs: entries, leases, places in line, and counters that do not say
- * zero. Empty when all is well. See `queue/lua/shared.lua` for the keys.
+ * What Redis holds although no build waits or runs: keys or values that name a build, whatever the layout, lines and
+ * leases, and counters of builds that wait or are leased and do not say zero. Empty when all is well. See
+ * `queue/lua/shared.lua` for the keys.
  */
 export async function queueRemains(url: string): Promise<string[]> {
   const redis = await connectRedis({ url });
+  const queue = await createRedisQueue({ url });
   const remains: string[] = [];
   try {
-    for (const key of await redis.keys('{ebb-3}:*')) {
-      const [, kind = ''] = key.split(':');
-      if (['line', 'lines', 'ready', 'leases'].includes(kind)) remains.push(key);
-    }
-    const fields = JSON.parse(String(await redis.eval(unpacked, 1, '{ebb-3}:state'))) as {
-      [field: string]: { [place: string]: unknown };
-    };
-    for (const [field, values] of Object.entries(fields)) {
-      const [kind = ''] = field.split(':');
-      if (kind === 'build') remains.push(field);
-      for (const [name, place] of Object.entries(counters[kind] ?? {}))
-        if (Number(values[place]) !== 0) remains.push(`${field} has ${values[place]} ${name}`);
+    for (const [kind, many] of Object.entries(await queue.counts()))
+      if (many !== 0) remains.push(`the queue counts ${many} ${kind}`);
+    const keys = await redis.keys('*');
+    if (keys.length === 0) remains.push('Redis is empty: nobody has swept since it forgot all');
+    for (const key of keys) {
+      const words = [key, ...(await wordsOf(redis, key))];
+      const build = words.find((word) => /\bbld_\w+/.test(word));
+      if (build !== undefined) remains.push(`${key} names a build: ${build}`);
+      if (/:(line|lines|ready|leases)(:|$)/.test(key)) remains.push(`${key} is there`);
+      if (key.endsWith(':state')) remains.push(...(await countersLeft(redis, key)));
     }
   } finally {
     redis.disconnect();
+    await queue.close();
   }
   return remains.sort();
+}
+
+async function countersLeft(redis: RedisClient, key: string): Promise<string[]> {
+  const fields = JSON.parse(String(await redis.eval(unpacked, 1, key))) as {
+    [field: string]: { [place: string]: unknown };
+  };
+  return Object.entries(fields).flatMap(([field, values]) =>
+    Object.entries(counters[field.split(':')[0] ?? ''] ?? {})
+      .filter(([, place]) => Number(values[place]) !== 0)
+      .map(([name, place]) => `${field} has ${values[place]} ${name}`),
+  );
+}
+
+/** All that a key holds; of a hash its fields and their values in turn. */
+async function wordsOf(redis: RedisClient, key: string): Promise<string[]> {
+  switch (await redis.type(key)) {
+    case 'string':
+      return [(await redis.get(key)) ?? ''];
+    case 'hash':
+      return Object.entries(await redis.hgetall(key)).flat();
+    case 'zset':
+      return await redis.zrange(key, '0', '-1');
+    case 'set':
+      return await redis.smembers(key);
+    case 'none':
+      return [];
+    default:
+      throw new Error(`${key} is of a kind that nobody looks at here.`);
+  }
 }

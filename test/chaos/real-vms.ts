@@ -4,19 +4,23 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startEbbProcess } from '../../cli/dev/child-process.ts';
-import { isAlive, type ProcessIdentity } from '../../contract/process-identity.ts';
-import type { VmNetwork } from './cause-chaos.ts';
+import { endProcess, isAlive, type ProcessIdentity } from '../../contract/process-identity.ts';
+import type { VmsAtRisk } from './cause-chaos.ts';
 import type { RunnerProcess } from './runners.ts';
 import type { RunnerSetting } from './world.ts';
 
 /** VMs of QEMU, by `ebb runner` as people run it, as the test sees them. */
-export interface RealVms extends VmNetwork {
+export interface RealVms extends VmsAtRisk {
+  /** How many of a runner wait for builds at most. */
+  idleOfRunner: number;
   startRunner(setting: RunnerSetting): Promise<RunnerProcess>;
   /** Where VMs say that they deploy. */
   ledgerPort: number;
   census(): Promise<{ running: string[]; ownerless: string[] }>;
   close(): Promise<void>;
 }
+
+const idleOfRunner = 2;
 
 interface Owner {
   runner: ProcessIdentity;
@@ -45,29 +49,30 @@ export async function startRealVms(folder: string, ledger: string): Promise<Real
     );
     return found.flat();
   };
+  const kill = async (part: number) => {
+    const all = await owners();
+    const victim = all[Math.floor(part * all.length)];
+    if (victim) await endProcess(victim.qemu);
+  };
   const signalAll = async (signal: NodeJS.Signals) => {
     for (const { qemu } of await owners()) if (await isAlive(qemu)) process.kill(qemu.pid, signal);
   };
   return {
+    idleOfRunner,
     ledgerPort: (server.address() as AddressInfo).port,
-    startRunner: ({ name, apiUrl, redisUrl, keyFile, folder: logs }) =>
+    startRunner: ({ environment, logFile }) =>
       startRunner(
         {
-          EBB_RUNNER_NAME: name,
-          EBB_API_URL: apiUrl,
-          EBB_REDIS_URL: redisUrl,
-          EBB_RUNNER_KEY_FILE: join(logs, 'runner', 'runner.key'),
-          EBB_KEY_ENCRYPTION_KEY_FILE: keyFile,
+          ...environment,
+          EBB_POOL_MAX: String(idleOfRunner),
           EBB_CACHE_DIR: resolve('.ebb/cache'),
           EBB_RUNTIME_DIR: runtimeDir,
         },
-        join(logs, `${name}.log`),
+        logFile,
       ),
     /** A connection to a VM is as good as the VM: what breaks here is the VM itself. */
-    cut: async () => {
-      const [first] = await owners();
-      if (first) process.kill(first.qemu.pid, 'SIGKILL');
-    },
+    cut: () => kill(0),
+    kill,
     delay: (milliseconds) => signalAll(milliseconds > 0 ? 'SIGSTOP' : 'SIGCONT'),
     async census() {
       const all = await owners();

@@ -8,13 +8,24 @@ export interface RunnerProcess {
   stop(): Promise<void>;
 }
 
+/** `insisted`: it was asked to stop and did not in time. */
+export type Fate = 'killed' | 'replaced' | 'insisted' | 'frozen';
+
+// As whoever deploys waits.
+const patienceMs = 30_000;
+
 /** Keeps a number of runners at work, whatever is done to them. */
 export interface Runners {
   readonly count: number;
+  nameOf(index: number): string;
   killAndRestart(index: number, backAfterMs: number): Promise<void>;
+  /** Asks it to stop, as a deployment does, and starts another one when it is gone. */
+  replace(index: number): Promise<void>;
   /** Stops it in its tracks for so long. */
   freeze(index: number, milliseconds: number): Promise<void>;
-  /** Runners that ended although nobody killed them. */
+  /** What was done to runners, by their names, in the order in which it was done. */
+  readonly fates: ReadonlyMap<string, Fate[]>;
+  /** Runners that ended although nobody had them end. */
   readonly crashes: string[];
   stop(): Promise<void>;
 }
@@ -24,10 +35,11 @@ export async function superviseRunners(
   count: number,
   start: (name: string) => Promise<RunnerProcess>,
 ): Promise<Runners> {
-  let started = 0;
+  let names = 0;
   const crashes: string[] = [];
-  const meant = new Set<RunnerProcess>();
-  const ended = new Set<RunnerProcess>();
+  const fates = new Map<string, Fate[]>();
+  const meant = new Set<NamedRunner>();
+  const ended = new Set<NamedRunner>();
   const underWay = new Set<Promise<void>>();
   let stopped = false;
   /** So that `stop` waits for it. */
@@ -35,12 +47,13 @@ export async function superviseRunners(
     underWay.add(work);
     return work.finally(() => underWay.delete(work));
   };
-  const startUntilUp = async (): Promise<RunnerProcess | undefined> => {
+  const startUntilUp = async (): Promise<NamedRunner | undefined> => {
     while (!stopped) {
-      started += 1;
-      const name = `runner-${started}`;
-      const runner = await start(name).catch(() => undefined);
-      if (runner) {
+      names += 1;
+      const name = `runner-${names}`;
+      const started = await start(name).catch(() => undefined);
+      if (started) {
+        const runner = { ...started, name };
         void runner.gone.then(() => {
           ended.add(runner);
           if (!meant.has(runner)) crashes.push(name);
@@ -52,30 +65,48 @@ export async function superviseRunners(
     return undefined;
   };
   const runners = await Promise.all(Array.from({ length: count }, startUntilUp));
-  const signalTo = (index: number, signal: NodeJS.Signals) => {
+  const runnerAt = (index: number): NamedRunner => {
     const runner = runners[index];
     if (!runner) throw new Error(`There is no runner ${index}.`);
-    if (signal === 'SIGKILL') meant.add(runner);
-    if (!ended.has(runner)) process.kill(runner.pid, signal);
     return runner;
   };
+  const inflict = (runner: NamedRunner, fate: Fate, signal: NodeJS.Signals) => {
+    if (ended.has(runner)) return;
+    fates.set(runner.name, [...(fates.get(runner.name) ?? []), fate]);
+    if (fate !== 'frozen') meant.add(runner);
+    process.kill(runner.pid, signal);
+  };
   return {
-    count,
-    crashes,
+    ...{ count, fates, crashes },
+    nameOf: (index) => runnerAt(index).name,
     killAndRestart: (index, backAfterMs) =>
       track(
         (async () => {
-          await signalTo(index, 'SIGKILL').gone;
+          const runner = runnerAt(index);
+          inflict(runner, 'killed', 'SIGKILL');
+          await runner.gone;
           await sleep(backAfterMs);
+          runners[index] = await startUntilUp();
+        })(),
+      ),
+    replace: (index) =>
+      track(
+        (async () => {
+          const runner = runnerAt(index);
+          inflict(runner, 'replaced', 'SIGTERM');
+          const insist = setTimeout(() => inflict(runner, 'insisted', 'SIGKILL'), patienceMs);
+          await runner.gone;
+          clearTimeout(insist);
           runners[index] = await startUntilUp();
         })(),
       ),
     freeze: (index, milliseconds) =>
       track(
         (async () => {
-          signalTo(index, 'SIGSTOP');
+          const runner = runnerAt(index);
+          inflict(runner, 'frozen', 'SIGSTOP');
           await sleep(milliseconds);
-          signalTo(index, 'SIGCONT');
+          if (!ended.has(runner)) process.kill(runner.pid, 'SIGCONT');
         })(),
       ),
     async stop() {
@@ -86,4 +117,8 @@ export async function superviseRunners(
       await Promise.all(left.map((runner) => runner.stop()));
     },
   };
+}
+
+interface NamedRunner extends RunnerProcess {
+  name: string;
 }

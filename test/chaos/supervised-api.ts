@@ -4,6 +4,8 @@ import type { ApiForTests } from '../api-for-tests.ts';
 /** An API that is started again until it is up, as a supervisor of processes does. */
 export interface SupervisedApi {
   killAndRestart(backAfterMs: number): Promise<void>;
+  /** For how long it has been away; 0 while it is up. */
+  awayMs(): number;
   /** How often it ended although nobody killed it. */
   crashes(): number;
   stop(): Promise<void>;
@@ -12,7 +14,7 @@ export interface SupervisedApi {
 export function superviseApi(api: ApiForTests): SupervisedApi {
   let crashes = 0;
   let meant = false;
-  let isUp = true;
+  let awaySince: number | undefined;
   let stopped = false;
   let last: Promise<void> = Promise.resolve();
   const inTurn = (work: () => Promise<void>) => {
@@ -22,18 +24,18 @@ export function superviseApi(api: ApiForTests): SupervisedApi {
   // One that finds PostgreSQL or Redis away ends at its start.
   const untilUp = async (start: Promise<void>) => {
     for (let up = start; !(await succeeds(up)) && !stopped; up = api.startAgain()) await sleep(500);
-    isUp = true;
+    awaySince = undefined;
     watch();
   };
   const watch = () => {
     meant = false;
     void api.gone().then(async () => {
-      isUp = false;
+      awaySince = performance.now();
       if (meant) return;
       crashes += 1;
       // Whoever was to kill it may have had it started by then.
       await inTurn(async () => {
-        if (!isUp && !stopped) await untilUp(api.startAgain());
+        if (awaySince !== undefined && !stopped) await untilUp(api.startAgain());
       });
     });
   };
@@ -44,6 +46,7 @@ export function superviseApi(api: ApiForTests): SupervisedApi {
         meant = true;
         await untilUp(api.killAndRestart(() => sleep(backAfterMs)));
       }),
+    awayMs: () => (awaySince === undefined ? 0 : performance.now() - awaySince),
     crashes: () => crashes,
     async stop() {
       stopped = true;

@@ -19,6 +19,8 @@ export interface ProjectUnderTest {
   prints: { name: string; lines: number }[];
   fails: boolean;
   deploys: boolean;
+  /** How many of its builds may run at once. */
+  concurrency: number;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function declareTeams(options: {
       const project = await client.post<{ id: string }>('/v1/projects', {
         ...declared,
         ...commandsOf(about, commands),
-        concurrency: 1 + (index % 4),
+        concurrency: about.concurrency,
       });
       await client.post('/v1/deploy-keys', { project_id: project.id });
       projects.push({ id: project.id, ...about });
@@ -60,22 +62,24 @@ export async function declareTeams(options: {
   return projects;
 }
 
-function describe(index: number): Pick<ProjectUnderTest, 'prints' | 'fails' | 'deploys'> {
+function describe(index: number): Pick<ProjectUnderTest, 'prints' | 'fails' | 'deploys' | 'concurrency'> {
   const fails = index % 5 === 3;
   const deploys = !fails && index % 2 === 0;
   const prints = [
-    { name: 'setup', lines: 5 },
-    { name: 'test', lines: 10 + (index % 3) * 15 },
+    { name: 'install', lines: 5 },
+    { name: 'compile', lines: 5 },
+    { name: 'test', lines: 15 + (index % 3) * 15 },
     ...(deploys ? [{ name: 'deploy', lines: 10 }] : []),
   ];
-  return { prints, fails, deploys };
+  return { prints, fails, deploys, concurrency: 1 + (index % 4) };
 }
 
 function commandsOf({ prints, fails, deploys }: ReturnType<typeof describe>, commands: Commands) {
-  const [setup, test, deploy] = prints;
-  if (!setup || !test) throw new Error('A project prints in its setup and its test.');
+  const [install, compile, test, deploy] = prints;
+  if (!install || !compile || !test) throw new Error('A project prints in its setup and its test.');
   return {
-    setup: [commands.print(setup.name, setup.lines)],
+    // Two in a phase: from one to the next a runner asks nobody.
+    setup: [install, compile].map(({ name, lines }) => commands.print(name, lines)),
     test: [commands.print(test.name, test.lines, fails ? 3 : 0)],
     deploy:
       deploys && deploy ? [{ branch: 'main', commands: [commands.deploy(deploy.name, deploy.lines)] }] : [],

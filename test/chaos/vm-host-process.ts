@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import type { ProcessIdentity } from '../../contract/process-identity.ts';
 import { type StandInLaunch, VmHost } from './vm-host.ts';
 
 /* A process that runs stand-ins for VMs for runners and for the test, by HTTP on loopback. It says its port over IPC. */
@@ -11,9 +12,12 @@ const host = new VmHost(process.argv[2] ?? '');
 const calls: Record<string, (request: IncomingMessage, id: string) => unknown> = {
   launch: async (request) => host.launch((await json(request)) as StandInLaunch),
   gone: (_, id) => host.gone(id),
-  destroy: (_, id) => host.destroy(id),
+  share: async (request, id) => host.share(id, (await json(request)) as ProcessIdentity),
+  adopt: async (request, id) => host.adopt(id, (await json(request)) as ProcessIdentity),
+  destroy: async (request, id) => host.destroy(id, (await json(request)) as ProcessIdentity),
   reap: () => host.reap(),
   census: () => host.census(),
+  kill: (_, part) => host.cutPower(Number(part)),
   cut: () => host.cutConnections(),
   delay: (_, milliseconds) => host.delayConnections(Number(milliseconds)),
 };

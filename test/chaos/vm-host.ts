@@ -19,11 +19,15 @@ interface StandIn {
   vm: Vm;
   proxy: TcpProxy;
   runner: ProcessIdentity;
+  shared: boolean;
 }
 
 const bootMs = 200;
-// Shorter than the longest time that a runner is stopped for, so that both orders of things happen.
-const deadmanMs = 15_000;
+// Longer than a lease, so that there is time to take a VM over, and shorter than the longest time that a runner of a long
+// plan is stopped for.
+const deadmanMs = 45_000;
+// A longer call could be given up by who makes it.
+const goneCallMs = 20_000;
 
 /** Runs stand-ins for VMs, which outlive the runners that launched them; the network to them can be disturbed. */
 export class VmHost {
@@ -45,7 +49,7 @@ export class VmHost {
     });
     const vm = await driver.launch({ id, memoryMib, cpus, signal: new AbortController().signal });
     const proxy = await startTcpProxy(vm.port);
-    this.#vms.set(id, { vm, proxy, runner });
+    this.#vms.set(id, { vm, proxy, runner, shared: false });
     void vm.exited.then(() => {
       this.#vms.delete(id);
       return proxy.close();
@@ -69,20 +73,48 @@ export class VmHost {
     }
   }
 
-  /** Resolves when the VM is gone. */
-  async gone(id: string): Promise<void> {
-    await this.#vms.get(id)?.vm.exited;
+  /** Whether the VM is gone; answers when it is, or after some time. */
+  async gone(id: string): Promise<boolean> {
+    const exited = this.#vms.get(id)?.vm.exited.then(() => true) ?? true;
+    return await Promise.race([exited, sleep(goneCallMs, false, { ref: false })]);
   }
 
-  async destroy(id: string): Promise<void> {
-    await this.#vms.get(id)?.vm.destroy();
+  /** From now on another runner may adopt it. Does nothing for who does not own it. */
+  async share(id: string, runner: ProcessIdentity): Promise<void> {
+    const found = this.#ofRunner(id, runner);
+    if (found) found.shared = true;
   }
 
-  /** Ends the VMs of runners that are dead, and gives their ids. */
+  /** Makes this runner the owner of a VM that was shared. False when it is not there any more. */
+  async adopt(id: string, runner: ProcessIdentity): Promise<boolean> {
+    const found = this.#vms.get(id);
+    if (!found?.shared) return false;
+    found.runner = runner;
+    return true;
+  }
+
+  /** Ends a VM, but not one that another runner has adopted. Gives whether it did. */
+  async destroy(id: string, runner: ProcessIdentity): Promise<boolean> {
+    const found = this.#ofRunner(id, runner);
+    await found?.vm.destroy();
+    return found !== undefined;
+  }
+
+  #ofRunner(id: string, { pid, startedAt }: ProcessIdentity): StandIn | undefined {
+    const found = this.#vms.get(id);
+    return found?.runner.pid === pid && found.runner.startedAt === startedAt ? found : undefined;
+  }
+
+  /** Ends the VMs of runners that are dead, but for those that may be adopted still, and gives their ids. */
   async reap(): Promise<string[]> {
-    const reaped = await this.#ofDeadRunners();
-    await Promise.all(reaped.map((id) => this.destroy(id)));
+    const reaped = (await this.#ofDeadRunners()).filter((id) => !this.#vms.get(id)?.shared);
+    await Promise.all(reaped.map((id) => this.#vms.get(id)?.vm.destroy()));
     return reaped;
+  }
+
+  /** Cuts the power of the VM at this part of their row, from 0 to 1. */
+  async cutPower(part: number): Promise<void> {
+    await [...this.#vms.values()][Math.floor(part * this.#vms.size)]?.vm.destroy();
   }
 
   /** All VMs that run, and those among them that no living runner owns. */

@@ -12,16 +12,16 @@ import type { Link } from './plan.ts';
 import { type RunnerProcess, type Runners, superviseRunners } from './runners.ts';
 import { type SupervisedApi, superviseApi } from './supervised-api.ts';
 
-/** How a runner reaches what it works with. */
+/** What a runner is started with. */
 export interface RunnerSetting {
   name: string;
-  apiUrl: string;
-  apiKey: string;
-  redisUrl: string;
-  keyFile: string;
-  /** Where logs go. */
-  folder: string;
+  /** Its variables, but for those about its VMs. */
+  environment: Record<string, string>;
+  logFile: string;
 }
+
+// A runner that is asked to stop has builds left after this time, which it hands over.
+const drainSeconds = 1;
 
 /** All of Ebb in processes of its own, with proxies between them. */
 export interface World {
@@ -98,12 +98,21 @@ async function open(
   opened.push(supervised.stop);
   const runnerApi = await proxy(Number(new URL(api.url).port));
   const apiKey = await readFile(join(folder, 'api', 'runner.key'), 'utf8');
-  await writeFile(join(folder, 'runner', 'runner.key'), apiKey, { mode: 0o600 });
+  const apiKeyFile = join(folder, 'runner', 'runner.key');
+  await writeFile(apiKeyFile, apiKey, { mode: 0o600 });
   const runners = await superviseRunners(runnerCount, (name) =>
     startRunner({
-      ...{ name, apiKey, keyFile, folder },
-      apiUrl: throughProxy(api.url, runnerApi),
-      redisUrl: throughProxy(redis.url, runnerRedis),
+      name,
+      environment: {
+        EBB_RUNNER_NAME: name,
+        EBB_API_URL: throughProxy(api.url, runnerApi),
+        EBB_REDIS_URL: throughProxy(redis.url, runnerRedis),
+        EBB_RUNNER_KEY_FILE: apiKeyFile,
+        EBB_KEY_ENCRYPTION_KEY_FILE: keyFile,
+        EBB_METRICS_LISTEN: '127.0.0.1:0',
+        EBB_DRAIN_SECONDS: String(drainSeconds),
+      },
+      logFile: join(folder, `${name}.log`),
     }),
   );
   opened.push(runners.stop);

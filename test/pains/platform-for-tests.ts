@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
+import { runEvery } from '../../api/background.ts';
 import { runSweeper } from '../../api/builds/sweep.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../../api/test-client.ts';
 import { openTestContext, type TestContext } from '../../api/test-context.ts';
 import type { Build } from '../../contract/build.ts';
 import { createControlPlane } from '../../runner/build/control-plane.ts';
+import { createVmCheck } from '../../runner/build/end-vms-without-build.ts';
 import { runRunner } from '../../runner/build/runner.ts';
 import { createFileKey } from '../../runner/custody/key-file.ts';
 import { createKeyring } from '../../runner/custody/keyring.ts';
@@ -13,8 +15,9 @@ import type { VmDriver } from '../../runner/vm/driver.ts';
 import { type Command, createDriverForTests, type DriverForTests } from '../../runner/vm/driver-for-tests.ts';
 import { createVmPool, type VmPool, type VmPoolOptions } from '../../runner/vm/pool.ts';
 import { proofWithoutDisk } from '../../runner/vm/ramdisk-proof-for-tests.ts';
+import { trackVms } from '../../runner/vm/vms-in-use.ts';
 
-/** API, Redis, sweeper, pool and runner as they are; only the machines are stand-ins. */
+/** API, Redis, sweeper, pool, runner and its check of VMs as they are; only the machines are stand-ins. */
 export interface PlatformForTests {
   api: TestContext;
   admin: Client;
@@ -37,7 +40,7 @@ export interface PlatformOptions {
   /** What each command of a build does. */
   step?: Command;
   pool?: Partial<VmPoolOptions>;
-  /** How often database and queue are made to agree. */
+  /** How often database and queue are made to agree, and VMs whose builds are over looked for. */
   sweepMs?: number;
 }
 
@@ -61,25 +64,28 @@ export async function openPlatform(options: PlatformOptions): Promise<PlatformFo
   });
   program('step', options.step ?? (async () => 0));
   const launch = options.launch?.(driver.launch) ?? driver.launch;
-  const pool = createVmPool({
-    ...{ driver: { ...driver, launch }, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 600_000 },
-    ...options.pool,
-  });
+  const { pool, track, inUse } = trackVms(
+    createVmPool({
+      ...{ driver: { ...driver, launch }, min: 0, max: 0, memoryMib: 1024, cpus: 1, maxAgeMs: 600_000 },
+      ...options.pool,
+    }),
+  );
+  const controlPlane = createControlPlane({ url, apiKey: api.keys.runner });
+  const log = pino({ level: 'silent' });
   const running = runRunner(
     {
-      ...{ name: 'runner-1', queue: api.context.queue, driver, pool, slots: options.slots },
-      controlPlane: createControlPlane({ url, apiKey: api.keys.runner }),
+      ...{ name: 'runner-1', queue: api.context.queue, driver, pool, track, slots: options.slots },
+      ...{ controlPlane, log },
       keyring: createKeyring(createFileKey(api.keyEncryptionKey.export({ format: 'jwk' }))),
-      log: pino({ level: 'silent' }),
       handOver: new AbortController().signal,
       signal: new AbortController().signal,
     },
     stop.signal,
   );
-  const sweeping = runSweeper(api.context, {
-    intervalMs: options.sweepMs ?? defaultSweepMs,
-    signal: stop.signal,
-  });
+  const intervalMs = options.sweepMs ?? defaultSweepMs;
+  const sweeping = runSweeper(api.context, { intervalMs, signal: stop.signal });
+  const check = createVmCheck({ controlPlane, inUse, log });
+  const reaping = runEvery({ log }, intervalMs, stop.signal, 'the check of VMs', () => check(stop.signal));
   const admin = await signIn(api, api.keys.admin);
   const project = await declareBuildableProject(api, admin, {
     ...{ test: ['make test'], concurrency: 100, memory_mib: 1024 },
@@ -105,7 +111,7 @@ export async function openPlatform(options: PlatformOptions): Promise<PlatformFo
     ended: (build) => until(build, (now) => now.finished_at !== null && now.vm_gone_at !== null),
     async close() {
       stop.abort();
-      await Promise.all([running, sweeping]);
+      await Promise.all([running, sweeping, reaping]);
       await pool.close();
       await driver.close();
       await api.close();

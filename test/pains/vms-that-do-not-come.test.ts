@@ -64,7 +64,7 @@ describe('every boot fails', () => {
     let broken = true;
     let launches = 0;
     platform = await openPlatform({
-      slots: 1,
+      slots: 2,
       pool: { clock, random: () => 0.5 },
       launch: (launch) => async (wanted) => {
         launches += 1;
@@ -76,11 +76,23 @@ describe('every boot fails', () => {
     const told = await platform.until(build, ({ reason }) => reason !== null);
     assert.equal(told.reason, 'no VM could be started 5 times (The image is broken.); next try in 5 s');
     assert.equal(launches, 5);
+    const [next = ''] = await platform.start(1);
+    const heldBack =
+      'Waiting for a runner: next in line; VMs do not start at a runner, which takes no builds until one does.';
+    await platform.until(next, ({ reason }) => reason === heldBack);
     clock.pass(5_000);
     await platform.until(build, ({ reason }) => /6 times.*in 10 s/.test(reason ?? ''));
+    assert.equal((await platform.read(next)).reason, heldBack, 'one try at a time');
     broken = false;
     clock.pass(10_000);
-    const ended = await platform.ended(build);
-    assert.deepEqual([ended.state, ended.attempt, launches], ['passed', 1, 7]);
+    const ended = [await platform.ended(build), await platform.ended(next)];
+    assert.deepEqual(
+      ended.map(({ state, attempt }) => [state, attempt]),
+      [
+        ['passed', 1],
+        ['passed', 1],
+      ],
+    );
+    assert.equal(launches, 8);
   });
 });

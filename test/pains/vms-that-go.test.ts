@@ -49,7 +49,7 @@ describe('sweeps and reaps all the time', () => {
     platform = await openPlatform({ slots: 3, sweepMs: 50, step: () => hang.promise });
     const builds = await platform.start(3);
     for (const build of builds) await platform.until(build, ({ state }) => state === 'running');
-    // Longer than a sweep leaves an attempt alone because it has only just begun.
+    // Many sweeps long, and half a lease.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 7_000);
     // The first sweeps after that find leases that nobody renewed meanwhile.
     for (let look = 0; look < 5; look += 1)

@@ -24,6 +24,12 @@ export interface GithubApi {
 }
 
 const publicApi = 'https://api.github.com';
+/** Sent with every request to GitHub's REST API. */
+export const githubHeaders = {
+  accept: 'application/vnd.github+json',
+  'user-agent': 'ebb',
+  'x-github-api-version': '2022-11-28',
+};
 const readMetadata = { metadata: 'read' } as const;
 
 /**
@@ -46,11 +52,7 @@ export function createGithubApi(access: HostAccess, memory: HostMemory): GithubA
     baseUrl: apiUrl(access.url),
     memory,
     fetch: access.fetch,
-    headers: {
-      accept: 'application/vnd.github+json',
-      'user-agent': 'ebb',
-      'x-github-api-version': '2022-11-28',
-    },
+    headers: githubHeaders,
   });
   const send = async (request: GithubRequest, token: () => Promise<string>) => {
     const authorize = async () => ({ authorization: `Bearer ${await token()}` });

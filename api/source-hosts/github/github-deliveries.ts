@@ -49,7 +49,7 @@ export async function failedDeliveries(
 
 /** The cursor of the next page. @see https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
 function nextPage(headers: Headers, path: string): string | undefined {
-  const [, link] = /<([^>]+)>;\s*rel="next"/.exec(headers.get('link') ?? '') ?? [];
+  const [, link] = /<([^<>]+)>;\s*rel="next"/.exec(headers.get('link') ?? '') ?? [];
   const cursor = link && new URL(link).searchParams.get('cursor');
   return cursor ? `${path.split('&cursor=')[0]}&cursor=${encodeURIComponent(cursor)}` : undefined;
 }

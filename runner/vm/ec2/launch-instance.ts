@@ -5,7 +5,7 @@ import type { VmLaunch } from '../driver.ts';
 import type { Ec2Context } from './ec2-context.ts';
 import { Ec2Error, type Ec2ErrorKind, toEc2Error } from './ec2-error.ts';
 import { type Instance, isEnding, tagNames } from './instance.ts';
-import type { Place } from './places.ts';
+import type { NoRoom, Place } from './places.ts';
 
 const longestWaitMs = 30_000;
 
@@ -33,10 +33,8 @@ export async function launchInstance(
       );
     }
     if ('waitMs' in next) {
-      launch.onWait?.(
-        'Amazon EC2 has no room for a VM in any of the instance types and subnets; trying again.',
-      );
-      await delay(Math.min(next.waitMs, longestWaitMs), undefined, { signal: launch.signal });
+      launch.onWait?.(whyFull(next));
+      await delay(next.waitMs, undefined, { signal: launch.signal });
       continue;
     }
     tries += 1;
@@ -59,6 +57,23 @@ export async function launchInstance(
       pauseMs = Math.min(pauseMs * 2, longestWaitMs);
     }
   }
+}
+
+/** A subnet is in one zone; which, EC2 would have to be asked. */
+function whyFull({ waitMs, full }: NoRoom): string {
+  const among = (values: string[], noun: string) => {
+    const different = [...new Set(values)];
+    return `${different.length} ${noun}${different.length === 1 ? '' : 's'} (${different.join(', ')})`;
+  };
+  const types = among(
+    full.map(({ instanceType }) => instanceType),
+    'instance type',
+  );
+  const subnets = among(
+    full.map(({ subnet }) => subnet),
+    'subnet',
+  );
+  return `Amazon EC2 has no capacity for ${types} in the zones of ${subnets}; next try in ${Math.ceil(waitMs / 1000)} s.`;
 }
 
 const waitReasons: Partial<Record<Ec2ErrorKind, string>> = {

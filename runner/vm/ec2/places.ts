@@ -12,13 +12,19 @@ export interface Place {
 
 export type Market = 'on-demand' | 'spot' | 'spot-then-on-demand';
 
+/** No place that is large enough had room lately. */
+export interface NoRoom {
+  waitMs: number;
+  full: Place[];
+}
+
 /** All places of a runner, in the order of preference, without those that lately had no room. */
 export interface Places {
   /**
-   * The best place now for a VM of this size; when all had no room lately, how long until the first may be tried again;
-   * undefined when none is large enough.
+   * The best place now for a VM of this size; when all had no room lately, how long until the first may be tried again, and
+   * which they are; undefined when none is large enough.
    */
-  next(memoryMib: number): { place: Place } | { waitMs: number } | undefined;
+  next(memoryMib: number): { place: Place } | NoRoom | undefined;
   /** That place had no room; it is left out for a while, longer each time. */
   full(place: Place): void;
   /** There was room. */
@@ -52,7 +58,8 @@ export function createPlaces(
       if (large.length === 0) return undefined;
       const free = large.find(({ fullUntil }) => fullUntil <= now());
       if (free) return { place: free.place };
-      return { waitMs: Math.min(...large.map(({ fullUntil }) => fullUntil)) - now() };
+      const waitMs = Math.min(...large.map(({ fullUntil }) => fullUntil)) - now();
+      return { waitMs, full: large.map(({ place }) => place) };
     },
     full(place) {
       const entry = entryOf(place);

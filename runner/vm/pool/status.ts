@@ -76,3 +76,13 @@ function shapeStatus(line: Line, target: number): ShapeStatus {
     breaker: line.breaker.state(),
   };
 }
+
+/**
+ * Whether a build that is claimed now may get a VM: one waits, boots of some shape do not fail, or one may be tried that
+ * nobody waits for. Of a pool that nobody asked lately nothing is known.
+ */
+export function mayGive({ shapes }: Pick<PoolStatus, 'shapes'>): boolean {
+  const may = ({ ready, breaker, booting, takers }: ShapeStatus) =>
+    ready > takers || breaker === 'closed' || (breaker === 'half_open' && booting + takers === 0);
+  return shapes.length === 0 || shapes.some(may);
+}

@@ -2,7 +2,7 @@
  * Makes a function that answers one call out of one that answers many: calls of the same turn of the event loop go
  * together, at most `most` at once, and fail together.
  */
-export function gather<Call, Answer>(
+export function sendTogether<Call, Answer>(
   most: number,
   send: (calls: Call[]) => Promise<Answer[]>,
 ): (call: Call) => Promise<Answer> {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { gather } from './gather.ts';
+import { sendTogether } from './send-together.ts';
 
 /** Doubles numbers, and notes which came together. */
 function doubling(most: number) {
   const sent: number[][] = [];
-  const double = gather(most, async (numbers: number[]) => {
+  const double = sendTogether(most, async (numbers: number[]) => {
     sent.push(numbers);
     if (numbers.includes(0)) throw new Error('There is a zero.');
     return numbers.map((number) => 2 * number);
