@@ -9,11 +9,11 @@ const batch = 1_000;
 export async function createEbbContender(url: string): Promise<Contender> {
   const queue = await createRedisQueue({ url, maxWaiting: 1_000_000 });
   let claims = 0;
-  const claim = async () => {
+  const claim = async (finished?: { build: string; holder: string }) => {
     claims += 1;
     const holder = `bench/${claims}`;
-    const entry = await queue.claim(holder, leaseMs);
-    return entry && { ...entry, holder };
+    const entry = await queue.claim(holder, leaseMs, { finished });
+    return entry && { build: entry.build, holder };
   };
   const add = (number: number, teams: number) => queue.enqueue(idsOf(number, teams), 1_000);
   // Opens the connection on which a runner hears of work, so that what is published costs what it costs in life.
@@ -30,12 +30,13 @@ export async function createEbbContender(url: string): Promise<Contender> {
       async serve(count) {
         let left = count;
         const slot = async () => {
+          let done: Awaited<ReturnType<typeof claim>>;
           while (left > 0) {
             left -= 1;
-            const entry = await claim();
-            if (!entry) throw new Error('There was nothing to claim.');
-            await queue.finish(entry.build, entry.holder);
+            done = await claim(done);
+            if (!done) throw new Error('There was nothing to claim.');
           }
+          if (done) await queue.finish(done.build, done.holder);
         };
         await Promise.all(Array.from({ length: slots }, slot));
       },
@@ -45,14 +46,11 @@ export async function createEbbContender(url: string): Promise<Contender> {
       const ended = new AbortController();
       let claimed = () => {};
       const serving = (async () => {
+        let done: Awaited<ReturnType<typeof claim>>;
         while (!ended.signal.aborted) {
-          const entry = await claim();
-          if (!entry) {
-            await queue.waitForWork(2_000, ended.signal);
-            continue;
-          }
-          claimed();
-          await queue.finish(entry.build, entry.holder);
+          done = await claim(done);
+          if (done) claimed();
+          else await queue.waitForWork(2_000, ended.signal);
         }
       })();
       return {

@@ -15,6 +15,27 @@ export interface BuildOrder {
   arrivedAt?: Date;
 }
 
+/** What a claim does in the same step. */
+export interface BesideClaim {
+  /**
+   * Before those that wait comes a build whose lease has run out and that was shared at this place, to go on with it; none
+   * that is to be cancelled.
+   */
+  place?: string | undefined;
+  /** Gives none that waits. */
+  takeOverOnly?: boolean | undefined;
+  /** Ends this lease first, as `finish` does. */
+  finished?: { build: string; holder: string } | undefined;
+}
+
+/** A build that was leased, and of one that was taken over, from whom. */
+export interface Claimed extends QueueEntry {
+  /** Who held it since it was claimed, one after the other. */
+  takenFrom?: string[];
+  /** Whether the last of them gave it away; otherwise that one is lost. */
+  handedOver?: boolean;
+}
+
 export interface TeamShare {
   /** Above 0; a team of weight 2 is served twice as long as one of weight 1 while both have work. Default 1. */
   weight?: number;
@@ -79,22 +100,12 @@ export interface BuildQueue {
    * Leases the build that is due: teams share what there is by their weights, and in a team its projects alike, in seconds
    * served. Undefined when none may be leased.
    */
-  claim(holder: string, leaseMs: number): Promise<QueueEntry | undefined>;
+  claim(holder: string, leaseMs: number, beside?: BesideClaim): Promise<Claimed | undefined>;
   /**
    * Says from which place the VM of a leased build can be taken over. False when the lease is not this holder's. Who
    * claims the build or takes it over says it again.
    */
   share(build: string, holder: string, place: string): Promise<boolean>;
-  /**
-   * Leases a build whose lease has run out and that was shared at this place, to go on with it; `takenFrom` held it
-   * since it was claimed, one after the other, and `handedOver` says that the last of them gave it away. Undefined when
-   * there is none, and for one that is to be cancelled.
-   */
-  takeOver(
-    holder: string,
-    leaseMs: number,
-    place: string,
-  ): Promise<(QueueEntry & { takenFrom: string[]; handedOver: boolean }) | undefined>;
   /**
    * Has the lease run out now, for somebody to take the build over, at `place` if that is given. False when it is not this
    * holder's.
@@ -128,8 +139,8 @@ export interface BuildQueue {
     order?: BuildOrder,
   ): Promise<boolean>;
   /**
-   * Builds whose lease has run out, `forMs` ago or more, at most `limit`, the longest first; they stay until `takeOver`,
-   * `requeue` or `forget`.
+   * Builds whose lease has run out, `forMs` ago or more, at most `limit`, the longest first; they stay until a claim
+   * takes them over, `requeue` or `forget`.
    */
   expired(options?: { forMs?: number; limit?: number }): Promise<string[]>;
   /** Of each of the builds what the queue knows, in their order; undefined where it does not know it. */
@@ -156,6 +167,8 @@ export interface BuildQueue {
   walk(name: string, throughAll: boolean): Promise<'begun' | 'going_on' | 'done'>;
   /** Why a waiting build waits; undefined when it does not. */
   place(build: string): Promise<Place | undefined>;
+  /** The same of each of at most 200 builds, in their order and at one moment. Throws a RangeError for more. */
+  places(builds: string[]): Promise<(Place | undefined)[]>;
   /**
    * Resolves when there may be something to claim again since the last claim that gave nothing, after `timeoutMs` at the
    * latest, or when the signal aborts.

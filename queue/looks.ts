@@ -1,18 +1,16 @@
-import type { BuildQueue, Listed, WaitReason } from './build-queue.ts';
+import type { BuildQueue, Listed, Place, WaitReason } from './build-queue.ts';
 import type { Scripts } from './scripts.ts';
 
 const pageOfProjects = 500;
 const maxPages = 20;
+const mostPlaces = 200;
 
 /** What tells of the queue and changes nothing. */
 export function createLooks(
   scripts: Scripts,
-  prefix: string,
-): Pick<BuildQueue, 'look' | 'page' | 'list' | 'counts' | 'depth'> {
-  const pattern = `${prefix.replace(/[[\]*?\\]/g, '\\$&')}:entry:*`;
-
+): Pick<BuildQueue, 'look' | 'page' | 'list' | 'counts' | 'depth' | 'place' | 'places'> {
   const page: BuildQueue['page'] = async (cursor, count) => {
-    const [next, ...fields] = (await scripts.page(cursor ?? '0', count, pattern)) as [string, ...string[]];
+    const [next, ...fields] = (await scripts.page(cursor ?? '0', count)) as [string, ...string[]];
     const entries = inGroups(fields, 2).map(([build = '', holder = '']) => toListed(build, holder));
     return { entries, next: next === '0' ? undefined : next };
   };
@@ -22,8 +20,20 @@ export function createLooks(
     return { waiting, leased, expired };
   };
 
+  const places: BuildQueue['places'] = async (builds) => {
+    if (builds.length === 0) return [];
+    if (builds.length > mostPlaces)
+      throw new RangeError(
+        `The places of ${builds.length} builds are asked at once; at most ${mostPlaces} may be.`,
+      );
+    const [heldBack, ...answers] = (await scripts.places(...builds)) as [number, ...(PlaceAnswer | null)[]];
+    return answers.map((answer) => (answer === null ? undefined : toPlace(answer, heldBack === 1)));
+  };
+
   return {
     page,
+    places,
+    place: async (build) => (await places([build]))[0],
     async look(builds) {
       if (builds.length === 0) return [];
       const holders = (await scripts.look(...builds)) as (string | null)[];
@@ -33,7 +43,7 @@ export function createLooks(
       });
     },
     async list() {
-      // A key may be given twice while Redis makes its table larger.
+      // A build may be given twice while Redis makes its table larger.
       const all = new Map<string, Listed>();
       let cursor: string | undefined;
       do {
@@ -67,6 +77,16 @@ export function createLooks(
       const { waiting } = await counts();
       return { ...depth, unknown: { waiting: Math.max(0, waiting - seen), oldestSeconds: 0 } };
     },
+  };
+}
+
+type PlaceAnswer = [rank: number, waitsFor: WaitReason, limit: number];
+
+function toPlace([rank, waitsFor, limit]: PlaceAnswer, heldBack: boolean): Place {
+  return {
+    ...{ place: rank + 1, waitsFor },
+    ...(limit > 0 && { limit }),
+    ...(heldBack && waitsFor === 'turn' && { heldBack }),
   };
 }
 

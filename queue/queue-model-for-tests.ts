@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { QueueEntry } from './build-queue.ts';
+import type { Claimed, QueueEntry } from './build-queue.ts';
 
 interface Known extends QueueEntry {
   priority: number;
@@ -40,14 +40,25 @@ export class QueueModel {
     return true;
   }
 
-  claimed(entry: QueueEntry | undefined, holder: string, runsOut: boolean): void {
-    const may = this.#mayBeClaimed();
+  claimed(
+    entry: Claimed | undefined,
+    lease: { holder: string; runsOut: boolean; place?: string | undefined; takeOverOnly?: boolean },
+  ) {
+    const left = [...this.#builds.values()].filter(
+      ({ holder, runsOut, place, cancelled }) => holder && runsOut && place === lease.place && !cancelled,
+    );
+    if (lease.place !== undefined && left.length > 0) {
+      this.#tookOver(entry, left, lease);
+      return;
+    }
+    const may = lease.takeOverOnly ? [] : this.#mayBeClaimed();
     if (!entry) {
       assert.deepEqual(may, [], 'a build that may be claimed is not given');
       return;
     }
     assert.ok(may.includes(entry.build), `${entry.build} must not be claimed now; ${may.join(', ')} may`);
-    Object.assign(this.#get(entry.build), { holder, runsOut });
+    assert.equal(entry.takenFrom, undefined);
+    Object.assign(this.#get(entry.build), { holder: lease.holder, runsOut: lease.runsOut });
   }
 
   finish(build: string, holder: string): boolean {
@@ -69,24 +80,6 @@ export class QueueModel {
     if (known?.holder !== holder) return false;
     known.place = place;
     return true;
-  }
-
-  tookOver(
-    taken: (QueueEntry & { takenFrom: string[]; handedOver: boolean }) | undefined,
-    { holder, place, runsOut }: { holder: string; place: string; runsOut: boolean },
-  ): void {
-    const may = [...this.#builds.values()].filter(
-      (known) => known.holder && known.runsOut && known.place === place && !known.cancelled,
-    );
-    if (!taken) {
-      assert.deepEqual(may, [], 'a build that may be taken over is not given');
-      return;
-    }
-    const known = may.find(({ build }) => build === taken.build);
-    assert.ok(known?.holder, `${taken.build} must not be taken over now`);
-    const before = [...(known.before ?? []), known.holder];
-    assert.deepEqual([taken.takenFrom, taken.handedOver], [before, known.handedOver ?? false]);
-    Object.assign(known, { holder, runsOut, before, handedOver: false });
   }
 
   handOver(build: string, holder: string): boolean {
@@ -147,6 +140,18 @@ export class QueueModel {
     return [...this.#lines().values()].flatMap((line) =>
       line.map(({ build }, index) => ({ build, place: index + 1 })),
     );
+  }
+
+  #tookOver(
+    taken: Claimed | undefined,
+    may: Known[],
+    { holder, runsOut }: { holder: string; runsOut: boolean },
+  ) {
+    const known = may.find(({ build }) => build === taken?.build);
+    assert.ok(known?.holder, `${taken?.build} must not be taken over now`);
+    const before = [...(known.before ?? []), known.holder];
+    assert.deepEqual([taken?.takenFrom, taken?.handedOver], [before, known.handedOver ?? false]);
+    Object.assign(known, { holder, runsOut, before, handedOver: false });
   }
 
   #get(build: string): Known {

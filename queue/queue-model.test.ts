@@ -25,6 +25,14 @@ const own = fc.boolean();
 const limit = fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined });
 const teamOf = { p1: 't1', p2: 't1', p3: 't2', p4: 't2' } as const;
 
+/** One of both truths more often than the other. */
+const mostly = (truth: boolean) => fc.constantFrom(truth, truth, truth, !truth);
+
+const claim = fc.record({
+  ...{ runsOut: fc.boolean(), place: fc.option(place, { nil: undefined }), takeOverOnly: mostly(false) },
+  finished: fc.option(fc.tuple(build, own), { nil: undefined }),
+});
+
 /** What may be asked of the queue; whoever does not get an answer asks again, so each may come twice. */
 const command = fc.oneof(
   {
@@ -51,14 +59,20 @@ const command = fc.oneof(
       },
     }),
   },
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('claim' as const), runsOut: fc.boolean() }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant('claim' as const),
+      // Mostly one, and some at once.
+      claims: fc.oneof(
+        { weight: 4, arbitrary: fc.tuple(claim) },
+        fc.array(claim, { minLength: 2, maxLength: 4 }),
+      ),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('finish' as const), build, own: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('requeue' as const), build, own: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('share' as const), build, place, own }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('takeOver' as const), place, runsOut: fc.boolean() }),
-  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('handOver' as const), build, own }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), build }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), build }) },
@@ -126,9 +140,16 @@ async function obey(queue: BuildQueue, model: QueueModel, one: Command): Promise
       return;
     }
     case 'claim': {
-      const holder = nextHolder();
-      const entry = await queue.claim(holder, one.runsOut ? 0 : minute);
-      return model.claimed(entry, holder, one.runsOut);
+      const claims = one.claims.map(({ runsOut, place: at, takeOverOnly, finished }) => ({
+        ...{ holder: nextHolder(), runsOut, place: at, takeOverOnly },
+        finished: finished && { build: finished[0], holder: model.holderOf(...finished) },
+      }));
+      const entries = await Promise.all(
+        claims.map(({ holder, runsOut, ...beside }) => queue.claim(holder, runsOut ? 0 : minute, beside)),
+      );
+      for (const { finished } of claims) if (finished) model.finish(finished.build, finished.holder);
+      for (const [index, lease] of claims.entries()) model.claimed(entries[index], lease);
+      return;
     }
     case 'finish': {
       const holder = model.holderOf(one.build, one.own);
@@ -145,11 +166,6 @@ async function obey(queue: BuildQueue, model: QueueModel, one: Command): Promise
       const shared = await queue.share(one.build, holder, one.place);
       assert.equal(shared, model.share(one.build, holder, one.place));
       return;
-    }
-    case 'takeOver': {
-      const holder = nextHolder();
-      const taken = await queue.takeOver(holder, one.runsOut ? 0 : minute, one.place);
-      return model.tookOver(taken, { holder, place: one.place, runsOut: one.runsOut });
     }
     case 'handOver': {
       const holder = model.holderOf(one.build, one.own);
@@ -193,9 +209,11 @@ async function agree(queue: BuildQueue, model: QueueModel): Promise<void> {
     depth.reduce((sum, one) => sum + one.waiting, 0),
     waiting,
   );
-  for (const { build: one, place } of model.places()) {
-    assert.equal((await queue.place(one))?.place, place, one);
-  }
+  const places = model.places();
+  assert.deepEqual(
+    (await queue.places(places.map(({ build: one }) => one))).map((found) => found?.place),
+    places.map(({ place: expected }) => expected),
+  );
   await queue.setFleet({});
   model.setFleet(undefined, false);
   for (const name of ['t1', 't2']) {
@@ -205,7 +223,7 @@ async function agree(queue: BuildQueue, model: QueueModel): Promise<void> {
   for (;;) {
     const holder = nextHolder();
     const entry = await queue.claim(holder, minute);
-    model.claimed(entry, holder, false);
+    model.claimed(entry, { holder, runsOut: false });
     if (!entry) break;
   }
 }

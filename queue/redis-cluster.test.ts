@@ -48,6 +48,11 @@ async function callEverything(queue: BuildQueue): Promise<void> {
   await queue.setConcurrency('p1', 2);
   await woken;
   assert.equal((await queue.place('b2'))?.place, 2);
+  await queue.holdBack(minute);
+  assert.deepEqual(await queue.places(['b1', 'b9']), [
+    { place: 1, waitsFor: 'turn', heldBack: true },
+    undefined,
+  ]);
   assert.deepEqual((await queue.depth()).turn?.waiting, 3);
   assert.equal((await queue.claim('r1', minute))?.build, 'b1');
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'held');
@@ -62,7 +67,7 @@ async function callEverything(queue: BuildQueue): Promise<void> {
   assert.equal(await queue.finish('b1', 'r2'), true);
   assert.equal((await queue.claim('r2', 0))?.build, 'b2');
   assert.equal(await queue.share('b2', 'r2', 'here'), true);
-  assert.deepEqual((await queue.takeOver('r3', minute, 'here'))?.takenFrom, ['r2']);
+  assert.deepEqual((await queue.claim('r3', minute, { place: 'here' }))?.takenFrom, ['r2']);
   assert.equal(await queue.handOver('b2', 'r3'), true);
   assert.equal(await queue.requeue('b2', 'r3'), true);
   assert.equal(await queue.restore(entry('b4'), { holder: 'r4', leaseMs: minute }, 2), true);

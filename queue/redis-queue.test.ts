@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BuildQueue, QueueFullError } from './build-queue.ts';
+import { connectRedis } from './redis-connection.ts';
 import { startConfiguredRedis } from './redis-for-tests.ts';
 import { createRedisQueue } from './redis-queue.ts';
 import { type RedisServer, startRedisServer } from './redis-server.ts';
@@ -198,6 +199,53 @@ test('a full queue refuses and says so beforehand, until a build leaves it', asy
   await queue.enqueue(entry('b2'), 1);
 });
 
+test('of builds that come at once as many are taken as there is room for, each once', async () => {
+  const queue = await freshQueue({ maxWaiting: 30 });
+  const builds = Array.from({ length: 50 }, (_, number) => `b${number % 40}`);
+  const added = await Promise.allSettled(builds.map((build) => queue.enqueue(entry(build), 1)));
+  const refused = added.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  assert.equal(refused.length, 10);
+  assert.ok(refused.every((error) => error instanceof QueueFullError));
+  assert.equal((await queue.counts()).waiting, 30);
+  assert.deepEqual((await queue.list()).map(({ build }) => build).sort(), builds.slice(0, 30).sort());
+});
+
+test('a claim ends the lease that its holder is done with, also when there is nothing else', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 1);
+  await queue.claim('r1', minute);
+  assert.equal(await queue.claim('r2', minute, { finished: { build: 'b1', holder: 'r9' } }), undefined);
+  const next = { finished: { build: 'b1', holder: 'r1' } };
+  assert.equal((await queue.claim('r2', minute, next))?.build, 'b2', 'the project has room for it by then');
+  assert.equal(await queue.claim('r3', minute, next), undefined, 'asked again');
+  assert.equal(await queue.claim('r3', minute, { finished: { build: 'b2', holder: 'r2' } }), undefined);
+  assert.deepEqual(await queue.list(), []);
+});
+
+test('a project that had no builds for an hour is forgotten, and one that had some lately is not', async () => {
+  const queue = await freshQueue();
+  const redis = await connectRedis(server);
+  const prefix = `{test-${prefixes}}`;
+  const known = async () =>
+    (await redis.hkeys(`${prefix}:state`)).filter((field) => field.startsWith('project:')).sort();
+  const build = async (project: string) => {
+    await queue.enqueue(entry(`of-${project}`, project), 1);
+    await queue.forget(`of-${project}`);
+  };
+  try {
+    for (const project of ['old', 'back', 'lately']) await build(project);
+    const hourAgo = Date.now() - 61 * minute;
+    for (const project of ['old', 'back']) await redis.zadd(`${prefix}:idle`, hourAgo, project);
+    await queue.enqueue(entry('b1', 'back'), 1);
+    await build('another');
+    assert.deepEqual(await known(), ['project:another', 'project:back', 'project:lately']);
+    assert.deepEqual(await redis.zrange(`${prefix}:idle`, '0', '-1'), ['lately', 'another']);
+    assert.equal((await queue.claim('r', minute))?.build, 'b1');
+  } finally {
+    redis.disconnect();
+  }
+});
+
 test('who waits for work is woken by an enqueue', async () => {
   const queue = await freshQueue();
   const woken = queue.waitForWork(minute, AbortSignal.timeout(minute));
@@ -248,11 +296,13 @@ test('a build whose holder is gone is taken over from its place by one runner, b
   const queue = await freshQueue();
   for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 1);
   await queue.claim('r1', 0);
-  assert.equal(await queue.takeOver('r2', minute, 'here'), undefined, 'nobody shared it');
+  assert.equal(await queue.claim('r2', minute, { place: 'here' }), undefined, 'nobody shared it');
   assert.equal(await queue.share('b1', 'r2', 'here'), false);
   assert.equal(await queue.share('b1', 'r1', 'here'), true);
-  assert.equal(await queue.takeOver('r2', minute, 'elsewhere'), undefined);
-  const both = await Promise.all(['r2', 'r3'].map((holder) => queue.takeOver(holder, minute, 'here')));
+  assert.equal(await queue.claim('r2', minute, { place: 'elsewhere' }), undefined);
+  const both = await Promise.all(
+    ['r2', 'r3'].map((holder) => queue.claim(holder, minute, { place: 'here' })),
+  );
   assert.deepEqual(both.filter(Boolean), [{ ...entry('b1'), takenFrom: ['r1'], handedOver: false }]);
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'taken');
   assert.equal(await queue.claim('r4', minute), undefined, 'the project is at its limit all the while');
@@ -269,12 +319,78 @@ test('a build that is handed over may be taken over at once, and tells all who h
   assert.equal(await queue.handOver('b1', 'r1'), true);
   assert.deepEqual(await queue.expired(), ['b1']);
   assert.deepEqual(await queue.expired({ forMs: minute }), [], 'not for a minute yet');
-  await queue.takeOver('r2', 0, 'here');
-  assert.deepEqual((await queue.takeOver('r3', 0, 'here'))?.takenFrom, ['r1', 'r2']);
+  assert.equal((await queue.claim('r2', 0, { place: 'here' }))?.handedOver, true);
+  const third = await queue.claim('r3', 0, { place: 'here' });
+  assert.deepEqual(
+    [third?.takenFrom, third?.handedOver],
+    [['r1', 'r2'], false],
+    'the second gave it to nobody',
+  );
   await queue.share('b1', 'r3', 'here');
-  assert.deepEqual((await queue.takeOver('r4', 0, 'here'))?.takenFrom, ['r1', 'r2', 'r3']);
+  assert.deepEqual((await queue.claim('r4', 0, { place: 'here' }))?.takenFrom, ['r1', 'r2', 'r3']);
   await queue.requeue('b1', 'r4');
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'lost');
+});
+
+test('a runner that can boot no VM takes over what was left and ends leases, but gets nothing that waits', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 2);
+  await queue.claim('r1', minute);
+  const beside = { place: 'here', takeOverOnly: true };
+  const finished = { build: 'b1', holder: 'r1' };
+  assert.equal(await queue.claim('r2', minute, { ...beside, finished }), undefined);
+  assert.deepEqual(await queue.list(), [{ build: 'b2', state: 'waiting' }]);
+  await queue.claim('r3', 0);
+  await queue.share('b2', 'r3', 'here');
+  assert.equal((await queue.claim('r4', minute, beside))?.build, 'b2');
+});
+
+test('a share that was read before another that is known is left out, one without a version never', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  const waitsFor = async () => (await queue.place('b1'))?.waitsFor;
+  await queue.setTeam('t1', { paused: true, version: 12 });
+  await queue.setTeam('t1', { paused: false, version: 11 });
+  assert.equal(await waitsFor(), 'team_paused');
+  await queue.setTeam('t1', { paused: false, version: 12 });
+  assert.equal(await waitsFor(), 'turn');
+  await queue.setFleet({ drained: true, version: 2 });
+  await queue.setFleet({ drained: false, version: 1 });
+  assert.equal(await waitsFor(), 'drained');
+  await queue.setFleet({});
+  await queue.setTeam('t1', { limit: 0 });
+  assert.equal(await waitsFor(), 'team_limit');
+});
+
+test('the places of many builds are asked at once, each with what its own project and team wait for', async () => {
+  const queue = await freshQueue();
+  const line = Array.from({ length: 197 }, (_, number) => `b${number}`);
+  for (const build of ['running', ...line]) await queue.enqueue(entry(build), 1);
+  await queue.enqueue({ build: 'other', project: 'p2', team: 't2' }, 1);
+  await queue.claim('r1', minute);
+  await queue.setTeam('t2', { paused: true });
+  const asked = ['other', ...line.toReversed(), 'running', 'unknown'];
+  const [other, ...places] = await queue.places(asked);
+  assert.deepEqual(other, { place: 1, waitsFor: 'team_paused' });
+  const expected = line.map((_build, index) => ({ place: index + 1, waitsFor: 'project_limit', limit: 1 }));
+  assert.deepEqual(places, [...expected.toReversed(), undefined, undefined]);
+  assert.deepEqual(await queue.places([]), []);
+  await assert.rejects(queue.places([...asked, 'one more']), /201 builds .* at most 200/);
+});
+
+test('a build that waits for its turn says so when runners hold back, as long as they say it', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 1);
+  await queue.enqueue(entry('of-another', 'p2'), 1);
+  await queue.holdBack(minute);
+  await queue.claim('r1', minute);
+  assert.deepEqual(await queue.places(['b2', 'of-another']), [
+    { place: 1, waitsFor: 'project_limit', limit: 1 },
+    { place: 1, waitsFor: 'turn', heldBack: true },
+  ]);
+  await queue.holdBack(1);
+  await delay(20);
+  assert.deepEqual(await queue.place('of-another'), { place: 1, waitsFor: 'turn' });
 });
 
 test('a build that is to be cancelled, or was given back, is not taken over', async () => {
@@ -284,8 +400,12 @@ test('a build that is to be cancelled, or was given back, is not taken over', as
   await queue.share('b1', 'r1', 'here');
   await queue.requeue('b1', 'r1');
   await queue.claim('r2', 0);
-  assert.equal(await queue.takeOver('r3', minute, 'here'), undefined, 'its new holder has another VM');
+  assert.equal(
+    await queue.claim('r3', minute, { place: 'here' }),
+    undefined,
+    'its new holder has another VM',
+  );
   await queue.share('b1', 'r2', 'here');
   await queue.cancel('b1');
-  assert.equal(await queue.takeOver('r3', minute, 'here'), undefined);
+  assert.equal(await queue.claim('r3', minute, { place: 'here' }), undefined);
 });

@@ -3,14 +3,15 @@ import { createAnnouncements } from './announcements.ts';
 import {
   type BuildOrder,
   type BuildQueue,
+  type Claimed,
   type HeartbeatAnswer,
-  type Place,
   type QueueEntry,
   QueueFullError,
 } from './build-queue.ts';
 import { createLooks } from './looks.ts';
 import { connectRedis, type RedisLocation } from './redis-connection.ts';
 import { loadScripts } from './scripts.ts';
+import { sendTogether } from './send-together.ts';
 
 export interface RedisQueueOptions extends RedisLocation {
   /** Begins every key; the braces keep all keys in one slot of a cluster. */
@@ -19,24 +20,41 @@ export interface RedisQueueOptions extends RedisLocation {
   maxWaiting?: number;
 }
 
+/** Of one that was taken over also who held it, a line each, and 1 when the last of them handed it over. */
+type ClaimAnswer = [build: string, project: string, team: string, takenFrom?: string, handedOver?: number];
+
+// What a script costs whatever it does is paid once for so many builds; others wait for them for about a millisecond.
+const together = 16;
+
 /** Connects to Redis 7 and gives the build queue. The caller closes it. Throws when Redis does not answer in 5 s. */
 export async function createRedisQueue(options: RedisQueueOptions): Promise<BuildQueue> {
   // The number is that of the layout in `lua/`: what an older release left under another is put there anew by the sweeper.
-  const prefix = options.prefix ?? '{ebb-2}';
+  const prefix = options.prefix ?? '{ebb-3}';
   const maxWaiting = options.maxWaiting ?? 100_000;
   const redis = await connectRedis(options);
   const scripts = loadScripts(redis, prefix);
+  const looks = createLooks(scripts);
+  const add = sendTogether(
+    together,
+    async (builds: ReturnType<typeof inFull>[]) =>
+      (await scripts.enqueue(maxWaiting, ...builds.flat())) as (0 | 1)[],
+  );
+  const claim = sendTogether(
+    together,
+    async (claims: (string | number)[][]) =>
+      (await scripts.claim(...claims.flat())) as (ClaimAnswer | null)[],
+  );
   const announcements = createAnnouncements(redis, prefix);
   // What had been heard of work when a claim began that found none: what was heard since may be news.
   let known = 0;
 
   return {
     async enqueue(entry, concurrency, order) {
-      const accepted = await scripts.enqueue(...inFull(entry, concurrency, order), maxWaiting);
-      if (accepted !== 1) throw new QueueFullError(maxWaiting);
+      const accepted = await add(inFull(entry, concurrency, order));
+      if (!accepted) throw new QueueFullError(maxWaiting);
     },
     async requireRoom() {
-      const waiting = Number(await redis.get(`${prefix}:waiting`));
+      const { waiting } = await looks.counts();
       if (waiting >= maxWaiting) throw new QueueFullError(maxWaiting);
     },
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
@@ -47,24 +65,14 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     async setFleet({ limit = '', drained = false, version = '' }) {
       await scripts.fleet(limit, drained ? 1 : '', version);
     },
-    async claim(holder, leaseMs) {
+    async claim(holder, leaseMs, { place = '', takeOverOnly = false, finished } = {}) {
       const heard = announcements.heard('work');
-      const answer = (await scripts.claim(holder, leaseMs)) as string[] | null;
-      if (!answer) known = Math.max(known, heard);
-      return toEntry(answer);
+      const done = [finished?.build ?? '', finished?.holder ?? ''];
+      const answer = await claim([holder, leaseMs, place, takeOverOnly ? '1' : '', ...done]);
+      if (!answer && !takeOverOnly) known = Math.max(known, heard);
+      return answer ? toClaimed(answer) : undefined;
     },
     share: async (build, holder, place) => (await scripts.share(build, holder, place)) === 1,
-    async takeOver(holder, leaseMs, place) {
-      const answer = (await scripts.take_over(holder, leaseMs, place)) as string[] | null;
-      const entry = toEntry(answer);
-      return (
-        entry && {
-          ...entry,
-          takenFrom: (answer?.[3] ?? '').split('\n'),
-          handedOver: answer?.[4] === '1',
-        }
-      );
-    },
     handOver: async (build, holder, place = '') => (await scripts.hand_over(build, holder, place)) === 1,
     heartbeat: async (build, holder, leaseMs, place = '') =>
       (await scripts.heartbeat(build, holder, leaseMs, place)) as HeartbeatAnswer,
@@ -79,17 +87,10 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     restore: async (entry, { holder, leaseMs }, concurrency, order) =>
       (await scripts.restore(...inFull(entry, concurrency, order), holder, leaseMs)) === 1,
     expired: async ({ forMs = 0, limit = 1000 } = {}) => (await scripts.expired(forMs, limit)) as string[],
-    ...createLooks(scripts, prefix),
+    ...looks,
     lead: async (name, forMs) => (await scripts.lead(name, forMs)) === 1,
     walk: async (name, throughAll) =>
       (await scripts.walk(name, throughAll ? '1' : '')) as 'begun' | 'going_on' | 'done',
-    async place(build) {
-      const answer = (await scripts.place(build)) as [number, Place['waitsFor'], number] | null;
-      if (!answer) return undefined;
-      const [rank, waitsFor, limit] = answer;
-      const heldBack = waitsFor === 'turn' && (await redis.exists(`${prefix}:held-back`)) === 1;
-      return { place: rank + 1, waitsFor, ...(limit > 0 && { limit }), ...(heldBack && { heldBack }) };
-    },
     async waitForWork(timeoutMs, signal) {
       const done = new AbortController();
       const ended = AbortSignal.any([signal, done.signal]);
@@ -119,9 +120,10 @@ function inFull({ build, project, team }: QueueEntry, concurrency: number, order
   return [build, project, team, concurrency, priority, expectedSeconds, arrivedAt?.getTime() ?? ''] as const;
 }
 
-function toEntry(answer: string[] | null): QueueEntry | undefined {
-  if (!answer) return undefined;
-  const [build, project, team] = answer;
+function toClaimed([build, project, team, takenFrom, handedOver]: ClaimAnswer): Claimed {
   if (!build || !project || !team) throw new Error('The queue answered a claim without ids.');
-  return { build, project, team };
+  const taken = takenFrom !== undefined && {
+    ...{ takenFrom: takenFrom.split('\n'), handedOver: handedOver === 1 },
+  };
+  return { build, project, team, ...taken };
 }

@@ -8,7 +8,7 @@ import { limitReaders } from '../builds/limit-readers.ts';
 import { requireRoom } from '../builds/queue-room.ts';
 import { sendEvents } from '../builds/send-events.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
-import { findBuild, listBuilds, toBuild } from '../builds/store.ts';
+import { findBuild, listBuilds, toBuild, toBuilds } from '../builds/store.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { textOf } from '../http/other-media.ts';
@@ -53,7 +53,7 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
         liveProjects: true,
       });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
-      return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
+      return { items: await toBuilds(context, items), next_cursor };
     },
   );
 

@@ -18,7 +18,7 @@ import { limitReaders } from './limit-readers.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
 import type { BuildRow } from './state-machine.ts';
-import { findBuild, listBuilds, toBuild, withoutPlace } from './store.ts';
+import { findBuild, listBuilds, toBuild, toBuilds, withoutPlace } from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['builds'];
@@ -56,7 +56,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
       const projectId = projectOfList(request.principal, request.query.project_id);
       const rows = await listBuilds(context.database, request.principal.teamId, page, { projectId });
       const { items, next_cursor } = pageOf(rows, page, (row) => row);
-      return { items: await Promise.all(items.map((row) => toBuild(context, row))), next_cursor };
+      return { items: await toBuilds(context, items), next_cursor };
     },
   );
 

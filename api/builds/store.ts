@@ -4,12 +4,20 @@ import type { Database } from '../db/database.ts';
 import { gather } from '../db/gather.ts';
 import type { PageRequest } from '../http/page.ts';
 import type { BuildRow } from './state-machine.ts';
-import { waitingReason } from './waiting-reason.ts';
+import { waitingReasons } from './waiting-reason.ts';
 
-/** What the API answers for a build; a waiting one says why it waits. */
+/** What the API answers for at most 200 builds; those that wait say why. */
+export async function toBuilds(context: ApiContext, rows: BuildRow[]): Promise<Build[]> {
+  const waiting = rows.filter(({ state }) => state === 'queued');
+  const words = await waitingReasons(context, waiting);
+  const reasons = new Map(waiting.map(({ id }, index) => [id, words[index]]));
+  return rows.map((row) => ({ ...withoutPlace(row), reason: reasons.get(row.id) ?? row.reason }));
+}
+
+/** The same for one. */
 export async function toBuild(context: ApiContext, row: BuildRow): Promise<Build> {
-  const reason = row.state === 'queued' ? ((await waitingReason(context, row)) ?? row.reason) : row.reason;
-  return { ...withoutPlace(row), reason };
+  const [build] = await toBuilds(context, [row]);
+  return build ?? withoutPlace(row);
 }
 
 /** The same without asking the queue. */

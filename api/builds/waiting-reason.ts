@@ -1,5 +1,6 @@
 import type { Place } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
+import type { Database } from '../db/database.ts';
 import type { BuildRow } from './state-machine.ts';
 
 interface Team {
@@ -8,19 +9,31 @@ interface Team {
   paused_by_team: string | null;
 }
 
-/** A sentence for people: the place of a queued build in line, and what it waits for. Undefined when the queue has no word of it. */
-export async function waitingReason(context: ApiContext, build: BuildRow): Promise<string | undefined> {
-  const place = await context.queue.place(build.id).catch(() => undefined);
-  if (!place) return undefined;
-  return inWords(place, place.waitsFor.startsWith('team') ? await teamOf(context, build) : undefined);
+/**
+ * Of each of at most 200 queued builds a sentence for people: its place in line, and what it waits for. Undefined where the
+ * queue has no word of it. Asks the queue once, and the database at most once.
+ */
+export async function waitingReasons(
+  { queue, database }: Pick<ApiContext, 'queue' | 'database'>,
+  builds: Pick<BuildRow, 'id' | 'team_id'>[],
+): Promise<(string | undefined)[]> {
+  const places = await queue.places(builds.map(({ id }) => id)).catch(() => []);
+  const ofTeams = builds.filter((_build, index) => places[index]?.waitsFor.startsWith('team'));
+  const teams = await teamsOf(database, new Set(ofTeams.map(({ team_id }) => team_id)));
+  return builds.map(({ team_id }, index) => {
+    const place = places[index];
+    return place && inWords(place, teams.get(team_id));
+  });
 }
 
-async function teamOf({ database }: ApiContext, { team_id }: BuildRow): Promise<Team> {
-  return await database
+async function teamsOf(database: Database, ids: Set<string>): Promise<Map<string, Team>> {
+  if (ids.size === 0) return new Map();
+  const rows = await database
     .selectFrom('team')
-    .select(['name', 'paused_by_operator', 'paused_by_team'])
-    .where('id', '=', team_id)
-    .executeTakeFirstOrThrow();
+    .select(['id', 'name', 'paused_by_operator', 'paused_by_team'])
+    .where('id', 'in', [...ids])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** Pure. */

@@ -1,13 +1,15 @@
 -- ARGV: build. A waiting build leaves; the holder of a leased one is told now and at its next heartbeat.
 local build = ARGV[1]
-local entry = redis.call('HMGET', key('entry:' .. build), 'project', 'holder')
-if not entry[1] then return 'absent' end
-if entry[2] then
-  redis.call('HSET', key('entry:' .. build), 'cancel', 1)
-  redis.call('PUBLISH', key('cancel'), build)
+local entry = entry_of(build)
+if not entry then return 'absent' end
+if entry.holder then
+  entry.cancel = true
+  call('PUBLISH', prefix .. ':cancel', build)
+  write()
   return 'signalled'
 end
-leave_line(build, entry[1])
-redis.call('DEL', key('entry:' .. build))
-refresh(entry[1])
+leave_line(build, entry)
+remove_entry(build, entry)
+settle(entry.project)
+write()
 return 'removed'

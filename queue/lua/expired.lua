@@ -1,2 +1,2 @@
 -- ARGV: milliseconds, how many. Builds whose lease has run out so long ago, the longest first.
-return redis.call('ZRANGE', key('leases'), '-inf', now() - tonumber(ARGV[1]), 'BYSCORE', 'LIMIT', 0, ARGV[2])
+return call('ZRANGE', leases, '-inf', now() - tonumber(ARGV[1]), 'BYSCORE', 'LIMIT', 0, ARGV[2])

@@ -1,7 +1,7 @@
 -- ARGV: project, concurrency. Counts at once, also for builds that wait already; a project without entries is left out.
-local project, concurrency = ARGV[1], ARGV[2]
-local known = redis.call('HGET', key('project:' .. project), 'limit')
-if not known or known == concurrency then return 0 end
-redis.call('HSET', key('project:' .. project), 'limit', concurrency)
-refresh(project)
+local id = ARGV[1]
+if not value_of('project:' .. id) then return 0 end
+project_of(id).limit = tonumber(ARGV[2])
+settle(id)
+write()
 return 1

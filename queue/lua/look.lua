@@ -1,7 +1,9 @@
--- ARGV: builds. Of each its holder, '' when it waits, nil when it is not there.
-local found = {}
+-- ARGV: builds. Of each its holder, '' when it waits, false when it is not there.
+local found, fields = {}, {}
+for at, build in ipairs(ARGV) do fields[at] = 'build:' .. build end
+read(fields)
 for at, build in ipairs(ARGV) do
-  local entry = redis.call('HMGET', key('entry:' .. build), 'project', 'holder')
-  found[at] = entry[1] and (entry[2] or '')
+  local entry = entry_of(build)
+  found[at] = entry and (entry.holder or '') or false
 end
 return found

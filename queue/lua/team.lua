@@ -1,9 +1,8 @@
 -- ARGV: team, weight, limit ('' for none), paused ('' when not), version ('' for none). Counts at once.
-local team, weight, limit, paused, version = unpack(ARGV, 1, 5)
-local hash = key('team:' .. team)
-if is_outdated(hash, version) then return 0 end
-redis.call('HSET', hash, 'weight', weight)
-set_or_drop(hash, 'limit', limit)
-set_or_drop(hash, 'paused', paused)
-refresh_team(team)
+local id = ARGV[1]
+local team = team_of(id)
+if is_outdated(team, ARGV[5]) then return 0 end
+team.weight, team.limit, team.paused = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] ~= '' or nil
+settle_team(id)
+write()
 return 1

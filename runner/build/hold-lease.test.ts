@@ -33,7 +33,7 @@ test('a build that Redis forgot and got back can be taken over where its VM is',
   ended.abort();
   await lease.released;
   await queue.handOver('bld_1', 'r1');
-  assert.deepEqual(await queue.takeOver('r2', minute, 'here'), {
+  assert.deepEqual(await queue.claim('r2', minute, { place: 'here' }), {
     ...entry,
     takenFrom: ['r1'],
     handedOver: true,

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { QueueEntry } from '../../queue/build-queue.ts';
+import type { BesideClaim, Claimed } from '../../queue/build-queue.ts';
 import { mayGive } from '../vm/pool/status.ts';
-import { ControlPlaneError, type Taken } from './control-plane.ts';
+import { ControlPlaneError } from './control-plane.ts';
 import { holdLease, leaseMs } from './hold-lease.ts';
 import { runBuild } from './run-build.ts';
 import type { RunnerContext } from './runner-context.ts';
@@ -15,22 +15,27 @@ export async function runRunner(context: RunnerContext, stop: AbortSignal): Prom
 }
 
 async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<void> {
+  const { queue, driver, pool, log } = context;
+  // The queue hears of the end of a build with the claim of the next.
+  let finished: BesideClaim['finished'];
   while (!stop.aborted) {
     try {
       // A name for this lease alone: another slot may have the build's next attempt while this one still winds up.
       const holder = `${context.name}/${randomUUID()}`;
-      const entry = await claim(context, holder);
-      if (entry) await serve(context, entry, holder);
-      else if (mayGive(context.pool.status())) await context.queue.waitForWork(idlePollMs, stop);
-      else await holdBack(context, stop);
+      const place = await driver.place?.();
+      // To go on with a build takes no VM that boots.
+      const takeOverOnly = !mayGive(pool.status());
+      const claimed = await queue.claim(holder, leaseMs, { place, takeOverOnly, finished });
+      finished = claimed && (await serve(context, { ...claimed, place }, holder));
+      if (!claimed && takeOverOnly) await holdBack(context, stop);
+      else if (!claimed) await queue.waitForWork(idlePollMs, stop);
     } catch (error) {
-      context.log.warn({ error: String(error) }, 'no build could be claimed; trying again');
+      log.warn({ error: String(error) }, 'no build could be claimed; trying again');
       await delay(idlePollMs, undefined, { signal: stop }).catch(() => undefined);
     }
   }
+  if (finished) await queue.finish(finished.build, finished.holder).catch(() => undefined);
 }
-
-type Claimed = QueueEntry & { taken?: Taken; place?: string };
 
 /** Waits until a VM may come up, and has builds that wait tell so. */
 async function holdBack({ queue }: RunnerContext, stop: AbortSignal): Promise<void> {
@@ -38,21 +43,14 @@ async function holdBack({ queue }: RunnerContext, stop: AbortSignal): Promise<vo
   await delay(idlePollMs, undefined, { signal: stop }).catch(() => undefined);
 }
 
-/** Builds that lost their runner come before those that wait, and need no VM that boots. */
-async function claim({ queue, driver, pool }: RunnerContext, holder: string): Promise<Claimed | undefined> {
-  const place = await driver.place?.();
-  const taken = place === undefined ? undefined : await queue.takeOver(holder, leaseMs, place);
-  if (taken && place !== undefined) return { ...taken, taken, place };
-  return mayGive(pool.status()) ? await queue.claim(holder, leaseMs) : undefined;
-}
-
-/** Runs a claimed build under its lease. The lease ends here in every case but a lost one, or runs out for another runner. */
+/** Runs a claimed build under its lease. Gives the lease if it is to end now; else it is lost, or runs out for another runner. */
 async function serve(
   context: RunnerContext,
-  { build, taken, place }: Claimed,
+  { build, takenFrom, handedOver = false, place }: Claimed & { place: string | undefined },
   holder: string,
-): Promise<void> {
+): Promise<BesideClaim['finished']> {
   const { queue, controlPlane, log } = context;
+  const taken = takenFrom && { takenFrom, handedOver };
   const ended = new AbortController();
   let sharedAt = taken && place;
   const lease = holdLease(context, { build, holder, sharedAt: () => sharedAt }, ended.signal);
@@ -86,11 +84,7 @@ async function serve(
     ended.abort();
     over.abort();
     await lease.released;
-    const release = {
-      finish: () => queue.finish(build, holder),
-      'run out': async () => {},
-      'hand over': () => queue.handOver(build, holder, sharedAt),
-    };
-    await release[end]().catch(() => undefined);
+    if (end === 'hand over') await queue.handOver(build, holder, sharedAt).catch(() => undefined);
   }
+  return end === 'finish' ? { build, holder } : undefined;
 }
