@@ -47,7 +47,8 @@ async function callEverything(queue: BuildQueue): Promise<void> {
   for (const build of ['b1', 'b2', 'b3']) await queue.enqueue(entry(build), 1);
   await queue.setConcurrency('p1', 2);
   await woken;
-  assert.equal((await queue.place('b2'))?.place, 2);
+  await queue.holdBack(minute);
+  assert.partialDeepStrictEqual(await queue.place('b2'), { place: 2, heldBack: true });
   assert.deepEqual((await queue.depth()).turn?.waiting, 3);
   assert.equal((await queue.claim('r1', minute))?.build, 'b1');
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'held');
