@@ -6,6 +6,8 @@ import { Type } from 'typebox';
  */
 export const Moment = Type.String({
   format: 'date-time',
-  pattern: '^(19[7-9]|2[0-9]{2})[0-9]-.*:[0-5][0-9]([.][0-9]+)?(Z|[+-].*)$',
+  // Whole, and no part of it may be read twice: a validator tries it on texts that are too long, too.
+  pattern:
+    '^(19[7-9]|2[0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$',
   maxLength: 40,
 });

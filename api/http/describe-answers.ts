@@ -3,7 +3,15 @@ import { Problem, problemMediaType } from '../../contract/problem.ts';
 import { OAuthProblem } from '../../contract/token.ts';
 import type { Route } from '../auth/rule.ts';
 import type { Refusal } from './own-refusals.ts';
-import { isConditional, isOfConnection, isOnce, refusalsOf, speaksOAuth, takesTeam } from './refusals.ts';
+import {
+  isConditional,
+  isOfConnection,
+  isOnce,
+  refusalsOf,
+  showsPages,
+  speaksOAuth,
+  takesTeam,
+} from './refusals.ts';
 
 /** As much of an OpenAPI document as this reads and writes. */
 export interface Description {
@@ -63,10 +71,9 @@ export function describeAnswers<T>(document: T): T {
       if (!route.startsWith('GET')) sayThatItIsEmpty(operation);
       const shape = shapeOf(operation);
       for (const [status, codes] of byStatus(refusalsOf(route, shape))) {
-        const name = [speaksOAuth(route) ? 'oauth' : 'problem', status, ...codes].join('.');
-        responses[name] ??= speaksOAuth(route)
-          ? oauthResponse(status, codes)
-          : problemResponse(status, codes);
+        const form = formOf(route);
+        const name = [form, status, ...codes].join('.');
+        responses[name] ??= refusalIn[form](status, codes);
         operation.responses[status] ??= { $ref: `#/components/responses/${name}` } as object;
       }
       const taken = [
@@ -80,6 +87,11 @@ export function describeAnswers<T>(document: T): T {
   components.responses = Object.fromEntries(Object.entries(responses).sort());
   components.schemas = { ...components.schemas, Problem, OAuthProblem };
   return document;
+}
+
+function formOf(route: Route): keyof typeof refusalIn {
+  if (speaksOAuth(route)) return 'oauth';
+  return showsPages(route) ? 'page' : 'problem';
 }
 
 /** What declares no answer gives none; the plugin takes that for a 200. */
@@ -132,3 +144,13 @@ function oauthResponse(status: string, codes: readonly string[]): object {
   const problem = problemResponse(status, codes.filter(isOfConnection)) as { content: object };
   return { ...both, content: { ...both.content, ...problem.content } };
 }
+
+/** A person reads a page, everybody else the problem document. */
+function pageResponse(status: string, codes: readonly string[]): object {
+  const problem = problemResponse(status, codes) as { content: object };
+  // What broke inside, or is refused before a route is looked for, has no page.
+  if (status === '500' || codes.every(isOfConnection)) return problem;
+  return { ...problem, content: { ...problem.content, 'text/html': { schema: { type: 'string' } } } };
+}
+
+const refusalIn = { oauth: oauthResponse, page: pageResponse, problem: problemResponse };

@@ -282,7 +282,7 @@ describeApi('HTTP', (given) => {
       [wide, /^scopes has more than 1000 members/],
       [unknown, /is not known here/],
     ] as const) {
-      const headers = { 'content-type': 'application/json' };
+      const headers = { authorization: `Bearer ${admin.token}`, 'content-type': 'application/json' };
       const answer = await send(given(), { method: 'POST', url: '/v1/api-keys', payload, headers });
       assert.equal(answer.status, 422);
       assert.match(answer.body.detail, expected);

@@ -9,3 +9,12 @@ export function textOf(mediaType: string) {
     },
   };
 }
+
+/** How a route tells of an answer that has no body. */
+export const nothing = Type.Unsafe<void>({ type: 'null' });
+
+/** How a route tells that it leads a browser elsewhere. */
+export const redirection = Type.Unsafe<void>({
+  ...{ type: 'null', description: 'Go on at `location`.' },
+  headers: { location: { type: 'string', format: 'uri' } },
+});

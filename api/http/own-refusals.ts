@@ -31,6 +31,20 @@ const underGrant: Refusal[] = [
   '403 not_core_crew',
   '403 project_revoked',
 ];
+/** Where a log or events are read. */
+const ofReading: Refusal[] = ['410 log_destroyed', '429 too_many_readers'];
+const ofMembers: Refusal[] = [
+  '409 already_member',
+  '409 mail_not_configured',
+  '409 sign_up_closed',
+  '429 too_many_mails',
+];
+const ofGithubAccount: Refusal[] = [
+  '401 not_signed_in',
+  '409 github_account_taken',
+  '409 github_already_connected',
+];
+const ofGithubLogin: Refusal[] = ['409 github_not_configured', '429 too_many_attempts'];
 
 /**
  * What each route refuses on its own account, beside what every route of its kind does (`refusals.ts`). Tests fail for an
@@ -67,24 +81,20 @@ export const ownRefusals: Readonly<Partial<Record<Route, readonly Refusal[]>>> =
     ...(['400 malformed', '401 signature_invalid', '401 signature_missing', '403 wrong_repository'] as const),
     ...(['409 delivery_replayed', '413 too_large', '415 encoding_not_supported', '503 busy'] as const),
   ],
-  'POST /v1/secrets': ['409 name_taken', '409 project_revoked'],
+  'POST /v1/secrets': ['409 changed_meanwhile', '409 name_taken', '409 project_revoked'],
   'PATCH /v1/secrets/:id': ['409 changed_meanwhile', '409 project_revoked'],
   'POST /v1/builds': ['409 no_deploy_key', '409 project_revoked', '503 queue_full', ...atSourceHost],
   'POST /v1/builds/:id/approve': ['409 not_awaiting', '409 project_revoked', '503 queue_full'],
-  'GET /v1/builds/:id/log': ['410 log_destroyed'],
-  'GET /v1/builds/:id/events': ['410 log_destroyed'],
+  'GET /v1/builds/:id/log': ofReading,
+  'GET /v1/builds/:id/events': ofReading,
   'DELETE /v1/team/pause': ['409 paused_by_operator'],
   'POST /v1/team/revoke': ofRevocation,
   'POST /v1/access-grants': ['409 mail_not_configured'],
   'PATCH /v1/access-grants/:id': ['409 grant_ended'],
   'GET /v1/access-grants/:id/builds': underGrant,
   'GET /v1/access-grants/:id/builds/:build': underGrant,
-  'GET /v1/access-grants/:id/builds/:build/log': ['410 log_destroyed', ...underGrant],
-  'GET /v1/access-grants/:id/builds/:build/events': [
-    '400 invalid_last_event_id',
-    '410 log_destroyed',
-    ...underGrant,
-  ],
+  'GET /v1/access-grants/:id/builds/:build/log': [...ofReading, ...underGrant],
+  'GET /v1/access-grants/:id/builds/:build/events': [...ofReading, ...underGrant],
   'GET /v1/access-grants/:id/projects/:project/environment': underGrant,
   'POST /v1/access-grants/:id/projects/:project/source-runs': [
     ...(['409 no_deploy_key', '409 project_revoked', '503 queue_full'] as const),
@@ -93,7 +103,16 @@ export const ownRefusals: Readonly<Partial<Record<Route, readonly Refusal[]>>> =
   'POST /v1/workload-identities': ['409 name_taken'],
   'PATCH /v1/workload-identities/:id': ['409 changed_meanwhile'],
   'POST /v1/sign-in': ['403 wrong_origin', '409 mail_not_configured', '429 too_many_mails'],
-  'POST /v1/session': ['401 link_not_good', '403 wrong_origin'],
+  'POST /v1/session': ['401 link_not_good', '403 wrong_origin', ...ofGithubAccount],
+  'GET /v1/sign-in/github': ['403 wrong_origin', ...ofGithubLogin],
+  'GET /v1/sign-in/github/callback': [
+    ...(['401 github_sign_in_not_good', '403 github_address_unverified', '403 github_denied'] as const),
+    ...(['409 github_not_configured', '409 mail_not_configured', '429 too_many_mails'] as const),
+    ...(['502 github_misconfigured', '503 github_unreachable'] as const),
+    ...ofGithubAccount,
+  ],
+  'POST /v1/person/github': ofGithubLogin,
+  'DELETE /v1/person/github': ['404 not_found', '409 last_way_in'],
   'DELETE /v1/person': ['409 last_owner'],
   'DELETE /v1/sessions/:id': ['404 not_found'],
   'POST /v1/person/email-change': [
@@ -102,12 +121,12 @@ export const ownRefusals: Readonly<Partial<Record<Route, readonly Refusal[]>>> =
   'POST /v1/person/email-confirmation': ['404 link_not_good', '409 address_taken'],
   'POST /v1/teams': ['409 name_taken', '409 too_many_teams'],
   'POST /v1/invitations/accept': ['404 link_not_good', '409 already_member', '409 too_many_teams'],
-  'PATCH /v1/team/members/:id': ['409 last_owner'],
-  'DELETE /v1/team/members/:id': ['409 last_owner'],
-  'POST /v1/team/invitations': [
-    ...(['409 already_member', '409 mail_not_configured', '409 sign_up_closed'] as const),
-    '429 too_many_mails',
-  ],
+  'DELETE /v1/team': ['409 deletion_protected', ...ofRevocation],
+  'POST /v1/team/members': ['409 already_invited', ...ofMembers],
+  'GET /v1/team/members/:id': ['404 invitation_over'],
+  'PATCH /v1/team/members/:id': ['404 invitation_over', '409 last_owner', ...ofMembers],
+  'DELETE /v1/team/members/:id': ['404 invitation_over', '409 last_owner', '409 team_revoked'],
+  'POST /v1/team/invitations': ofMembers,
   'POST /v1/builds/:id/claim': [
     ...(['409 cannot_build', '409 claim_spent', '409 grant_ended', '409 not_claimable'] as const),
     '409 not_to_take_over',

@@ -17,9 +17,22 @@ const rules = new Map(
   Object.values(authorization).flatMap((routes) => Object.entries(routes) as [Route, Rule][]),
 );
 
+// Introspection is refused as other routes are: who asks shows a token (RFC 7662, section 2.3).
+const ofOAuthForm: ReadonlySet<Route> = new Set([
+  'POST /v1/token',
+  'POST /v1/token/renew',
+  'POST /v1/token/revoke',
+  'GET /.well-known/jwks.json',
+]);
+
 /** Routes whose refusals have the form of OAuth 2.0 (RFC 6749, section 5.2). */
 export function speaksOAuth(route: Route): boolean {
-  return route.startsWith('POST /v1/token') || route === 'GET /.well-known/jwks.json';
+  return ofOAuthForm.has(route);
+}
+
+/** Routes that a browser is led to: what they refuse is a page for who asks for one. */
+export function showsPages(route: Route): boolean {
+  return route.startsWith('GET /v1/sign-in/github');
 }
 
 /**
@@ -49,9 +62,9 @@ export function isOnce(route: Route, { successes }: Pick<Shape, 'successes'>): b
   return route.startsWith('POST') && successes.includes('201') && takesToken(rules.get(route));
 }
 
-/** Whether the route takes If-Match. A member's representation has no ETag: only the role in it changes. */
+/** Whether the route takes If-Match. */
 export function isConditional(route: Route, rule = rules.get(route)): boolean {
-  return route.startsWith('PATCH') && takesToken(rule) && route !== 'PATCH /v1/team/members/:id';
+  return route.startsWith('PATCH') && takesToken(rule);
 }
 
 /** Whether a person asks for it as a member of the team that the header Ebb-Team names. */

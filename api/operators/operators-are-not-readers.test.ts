@@ -24,7 +24,8 @@ const content = {
 const open = [
   ...['/v1/health', '/v1/ready', '/.well-known/jwks.json', '/builds/{id}'],
   ...['/v1/operator/overview', '/v1/operator/teams', '/v1/operator/fleet'],
-  ...['/sign-in', '/email-change', '/invitation'],
+  // Pages for people, and where they are led by a browser.
+  ...['/sign-in', '/email-change', '/invitation', '/v1/sign-in/github', '/v1/sign-in/github/callback'],
 ];
 // What a runner wraps anew and rotates: ids, and keys that are wrapped.
 const forRunners = ['/v1/key-encryption', '/v1/wrapped-keys', '/v1/key-rotations'];

@@ -7,6 +7,7 @@ import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { once } from '../http/idempotency.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
+import { nothing } from '../http/other-media.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
 import { askToRevoke } from '../revocation/ask-to-revoke.ts';
@@ -79,7 +80,6 @@ export const projectRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  const nothing = Type.Unsafe<void>({ type: 'null' });
   const ended = { 202: nothing, 204: nothing };
   app.delete(
     '/v1/projects/:id',

@@ -3,6 +3,7 @@ import type { Principal } from '../auth/principal.ts';
 import type { Routes } from '../http/app-type.ts';
 import { requireMatch, sendRepresentation } from '../http/etag.ts';
 import { applyPatch } from '../http/merge-patch.ts';
+import { nothing } from '../http/other-media.ts';
 import { conflict, notFound } from '../http/problem-error.ts';
 import { askToRevoke } from '../revocation/ask-to-revoke.ts';
 import { changeTeam, type TeamRow, toTeam } from './own-team.ts';
@@ -44,7 +45,7 @@ export const ownTeamRoutes: Routes = async (app, { context }) => {
     '/v1/team',
     {
       schema: {
-        tags,
+        ...{ tags, response: { 202: nothing, 204: nothing } },
         summary: 'Revoke the team; answers 204 with the header Ebb-Receipt at the end, and 202 before',
       },
     },

@@ -15,6 +15,9 @@ const judged: Record<string, Record<string, string>> = {
     '…': 'The pattern of an API key, which is checked where it stands.',
     '\\b…\\b': 'The name of a variable of this program, in a message of its own.',
   },
+  'api/http/describe-answers.ts': {
+    '\\{(\\w+)\\}': 'Paths of our own routes, when the API starts.',
+  },
   'api/source-hosts/github/github-deliveries.ts': {
     '<([^<>]+)>;\\s*rel="next"': 'It stops at the next <, so no text is read twice.',
   },
@@ -29,6 +32,9 @@ const judged: Record<string, Record<string, string>> = {
     '(?:…(?:\\[[0-9;:]{0,40})?|\\r)$': 'It begins with an escape and reads 40 characters more at most.',
   },
   'contract/log-hooks.ts': { '[…]': 'A set of characters, which matches one of them.' },
+  'contract/mail-address.ts': {
+    '…': 'The pattern of a mail address, which is checked where it stands, without its capital letters.',
+  },
   'contract/verified-tls.ts': {
     '-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----':
       "It stops at the first hyphen, so no text is read twice; and it is the operator's own file.",

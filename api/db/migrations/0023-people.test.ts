@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { PGlite } from '@electric-sql/pglite';
 import { Kysely, PGliteDialect, sql } from 'kysely';
-import { teamScopes } from '../../../contract/token.ts';
 import { migrate, migrations } from '../migrate.ts';
 import type { Schema } from '../schema.ts';
 
@@ -10,9 +9,13 @@ import type { Schema } from '../schema.ts';
  * A database of the release before, with what teams had in it, is brought up to date as the start of the API does it.
  */
 
-const added = ['members:read', 'members:write', 'team:revoke'];
+/** All scopes that there were. */
+const owner = [
+  ...['projects:read', 'projects:write', 'builds:read', 'builds:write', 'builds:approve', 'logs:read'],
+  ...['receipts:read', 'audit:read', 'grants:write', 'keys:read', 'keys:write'],
+];
 const old: Record<string, string[]> = {
-  owner: teamScopes.filter((scope) => !added.includes(scope)),
+  owner,
   'keys and grants': ['keys:write', 'grants:write'],
   keys: ['keys:write'],
   terraform: ['projects:read', 'projects:write'],
@@ -55,7 +58,7 @@ const keyOf = async (name: string) =>
 
 test('keys of before can do what they could, and no more than that needs', async () => {
   const gained = {
-    owner: added,
+    owner: ['members:read', 'members:write', 'owners:write', 'team:revoke'],
     'keys and grants': ['members:read', 'members:write'],
     keys: [],
     terraform: ['team:revoke'],

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { Destination } from '../../../contract/person.ts';
 import type { ApiContext } from '../../context.ts';
 import type { Routes } from '../../http/app-type.ts';
+import { redirection } from '../../http/other-media.ts';
 import { conflict } from '../../http/problem-error.ts';
 import { askToSignIn, signInSeconds } from '../ask-to-sign-in.ts';
 import { readCookie, setCookie } from '../cookies.ts';
@@ -20,13 +21,14 @@ import { answerRefusal } from './refusal-page.ts';
 const tags = ['people'];
 const security = [{ session: [] }];
 const open: { [name: string]: string[] }[] = [];
+const led = { 303: redirection };
 
 /** Signing in by GitHub, and which account there signs in as a person here. */
 export const githubRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/sign-in/github',
     {
-      schema: { tags, security: open, summary: 'Begin to sign in by GitHub; leads there' },
+      schema: { tags, security: open, response: led, summary: 'Begin to sign in by GitHub; leads there' },
       errorHandler: answerRefusal,
     },
     async (request, reply) => {
@@ -44,8 +46,7 @@ export const githubRoutes: Routes = async (app, { context }) => {
     '/v1/sign-in/github/callback',
     {
       schema: {
-        tags,
-        security: open,
+        ...{ tags, security: open, response: led },
         summary: 'Where GitHub leads back to; leads to the page that says what came of it',
       },
       errorHandler: answerRefusal,

@@ -20,9 +20,10 @@ export function testEvents(get: Running): void {
     await client.git(source, developer, ['clone', '--quiet', '-b', 'tagged', cloneUrl(source), work]);
     const pushed = await client.git(source, developer, ['-C', work, 'push', 'origin', 'HEAD:refs/tags/v1']);
     assert.equal(pushed.code, 0, pushed.stderr);
-    const { push } = await nextPush(receiver, parseWebhook, secret, 'refs/tags/v1');
+    const ref = 'refs/tags/v1';
+    const { push } = await nextPush(receiver, parseWebhook, { secret, ref });
     assert.deepEqual([push.commit, push.deleted], [commit, false]);
-    assert.deepEqual(await host.resolveRef(repository, 'refs/tags/v1', signal), { commit });
+    assert.deepEqual(await host.resolveRef(repository, ref, signal), { commit });
     await host.removeHook(repository, id, signal);
   });
 

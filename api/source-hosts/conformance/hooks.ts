@@ -50,7 +50,8 @@ export function testHooks(get: Running): void {
       'Tell everybody\n\nAnd more.',
       'told',
     );
-    const { webhook, push } = await nextPush(receiver, parseWebhook, hook.secret);
+    const pushed = { secret: hook.secret, ref: 'refs/heads/told' };
+    const { webhook, push } = await nextPush(receiver, parseWebhook, pushed);
     const { repositoryId: _, at: _at, bodyMayRepeat: _may, ...rest } = push;
     assert.deepEqual({ ...rest, delivery: '' }, {
       event: 'push',
@@ -80,7 +81,7 @@ export function testHooks(get: Running): void {
     const stays = await host.addHook(repository, hook, signal);
     await host.removeHook(repository, gone.id, signal);
     await client.commitAndPush(host.clone(repository), developer, 'only one is told', 'one');
-    await nextPush(kept, parseWebhook, hook.secret);
+    await nextPush(kept, parseWebhook, { secret: hook.secret, ref: 'refs/heads/one' });
     // Hosts may have tried it with a ping when it was added.
     const events = removed.received.map((webhook) => parseWebhook({ ...webhook, secret: goneHook.secret }));
     assert.ok(!events.some((event) => isRefusal(event) || event.event === 'push'), JSON.stringify(events));

@@ -35,7 +35,7 @@ export function testReports(get: Running): void {
     const secret = randomBytes(32);
     const { id } = await host.addHook(repository, { url: receiver.url, secret, events: ['push'] }, signal);
     await client.commitAndPush(host.clone(repository), developer, 'Not taken', 'not-taken');
-    const { push } = await nextPush(receiver, parseWebhook, secret);
+    const { push } = await nextPush(receiver, parseWebhook, { secret, ref: 'refs/heads/not-taken' });
     const failedPush = async () => {
       const failed = (await host.failedDeliveries?.(repository, id, since, signal)) ?? [];
       return failed.find(({ delivery }) => delivery === push.delivery);
