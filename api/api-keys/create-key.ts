@@ -2,6 +2,7 @@ import type { ApiKeyCreation, CreatedApiKey } from '../../contract/api-key.ts';
 import { makeApiKey, registerApiKey } from '../auth/api-key.ts';
 import { hashSecret } from '../auth/hash-secret.ts';
 import { requireHeld } from '../auth/held-scopes.ts';
+import { lockPrincipal } from '../auth/lock-principal.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
@@ -19,7 +20,6 @@ export async function createKey(
   principal: Principal,
   { name, scopes, project_id, expires_at }: ApiKeyCreation,
 ): Promise<CreatedApiKey> {
-  requireHeld(principal, scopes);
   const now = context.now();
   const endsAt = expires_at === undefined ? undefined : new Date(expires_at);
   // A leap second is in the form of a moment and is none to a Date.
@@ -32,6 +32,7 @@ export async function createKey(
       const live = await lockLiveProject(inside.database, project_id);
       if (live?.team_id !== teamId) throw noLiveProject(project_id);
     }
+    requireHeld(await lockPrincipal(inside, principal), scopes);
     await requireEndOfMaker(inside.database, actor, endsAt);
     const key = { teamId, name, scopes, now, endsAt, projectId: project_id };
     const id = await registerApiKey(inside, { key, secretHash: hashSecret(secret), actor });

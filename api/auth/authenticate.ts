@@ -21,7 +21,7 @@ export async function authenticate(
 }
 
 /** What somebody who was let in once may do now. Throws 401 when that is nothing any more. */
-async function principalNow(
+export async function principalNow(
   context: ApiContext,
   claimed: Principal,
   whileTeamIsRevoked: boolean,

@@ -1,8 +1,9 @@
-import type { onRequestAsyncHookHandler } from 'fastify';
+import type { FastifyRequest, onRequestAsyncHookHandler, preHandlerAsyncHookHandler } from 'fastify';
 import type { ApiContext } from '../context.ts';
 import type { App } from '../http/app-type.ts';
 import { requirePerson } from '../people/require-person.ts';
 import { authorization } from './authorization.ts';
+import type { Check } from './check.ts';
 import { requireBuildToken, requireScope, requireToken } from './require-scope.ts';
 import type { Rule } from './rule.ts';
 
@@ -20,8 +21,16 @@ export function authorizeRoutes(app: App, context: ApiContext, table = authoriza
       if (!rule) throw new Error(`No rule says who may call ${name}. Add it to api/auth/authorization.ts.`);
       unused.delete(name);
       const check = checkOf(context, rule);
+      if (!check) continue;
       // Before the body is read: who may not ask makes no work.
-      if (check) route.onRequest = [check, ...[route.onRequest ?? []].flat()];
+      const first: onRequestAsyncHookHandler = async (request, reply) =>
+        await check(request, async () => await app.limitKey(request, reply));
+      // And after it, for which a client may take its time: the right may have gone meanwhile.
+      const again: preHandlerAsyncHookHandler = async (request) => {
+        if (hasBody(request)) await check(request, async () => {});
+      };
+      route.onRequest = [first, ...[route.onRequest ?? []].flat()];
+      route.preHandler = [again, ...[route.preHandler ?? []].flat()];
     }
   });
   app.addHook('onReady', async () => {
@@ -30,7 +39,12 @@ export function authorizeRoutes(app: App, context: ApiContext, table = authoriza
   });
 }
 
-function checkOf(context: ApiContext, rule: Rule): onRequestAsyncHookHandler | undefined {
+/** @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3 */
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function checkOf(context: ApiContext, rule: Rule): Check | undefined {
   switch (rule.who) {
     case 'anyone':
     case 'holder':

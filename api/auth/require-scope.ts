@@ -1,9 +1,9 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Scope } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { authenticate, principalIfGood } from './authenticate.ts';
 import { bearerChallenge } from './bearer-challenge.ts';
+import type { Check } from './check.ts';
 import type { Principal } from './principal.ts';
 
 interface ScopeOptions {
@@ -13,7 +13,7 @@ interface ScopeOptions {
 }
 
 /**
- * A hook that lets a request through when its token holds `scope`, and puts the principal on it. The API key
+ * Lets a request through when its token holds `scope`, and puts the principal on it. The API key
  * behind the token is looked up each time, so that revoking it counts at once on every API process. Of a team that is
  * being revoked one key is left, for the routes that say `whileTeamIsRevoked`; a token that is limited to a project opens
  * none that says `wholeTeam`. Where the path names another member than who asks, it takes `scopeOnOthers`, too.
@@ -22,11 +22,11 @@ export function requireScope(
   context: ApiContext,
   scope: Scope,
   { scopeOnOthers, whileTeamIsRevoked = false, wholeTeam = false }: ScopeOptions = {},
-) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+): Check {
+  return async (request, counted) => {
     const principal = await authenticate(context, request, whileTeamIsRevoked);
     request.principal = principal;
-    await request.server.limitKey(request, reply);
+    await counted();
     requireHolds(principal, scope);
     const { id = '' } = request.params as { id?: string };
     // The token of a build opens its own build and nothing else, whatever the route.
@@ -49,20 +49,20 @@ export function requireHolds(principal: Principal, scope: Scope): void {
   );
 }
 
-/** A hook that lets through who has the token that a runner was given with the build that the path names. */
-export function requireBuildToken(context: ApiContext) {
+/** Lets through who has the token that a runner was given with the build that the path names. */
+export function requireBuildToken(context: ApiContext): Check {
   const requireRunner = requireScope(context, 'runner');
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    await requireRunner(request, reply);
+  return async (request, counted) => {
+    await requireRunner(request, counted);
     requireBuild(request.principal, (request.params as { id: string }).id);
   };
 }
 
-/** A hook that lets every good token through, for routes that judge by themselves who asks. */
-export function requireToken(context: ApiContext) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+/** Lets every good token through, for routes that judge by themselves who asks. */
+export function requireToken(context: ApiContext): Check {
+  return async (request, counted) => {
     request.principal = await authenticate(context, request, false);
-    await request.server.limitKey(request, reply);
+    await counted();
   };
 }
 

@@ -5,7 +5,7 @@ import { describeApi } from '../../test/describe-api.ts';
 import { createApiKey, findApiKey, revokeApiKey } from '../auth/api-key.ts';
 import { appendLog } from '../logs/append-log.ts';
 import { type Server, startServer } from '../server.ts';
-import { type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
+import { addTeam, type Client, created, declareBuildableProject, send, signIn } from '../test-client.ts';
 import { transition } from './state-machine.ts';
 
 describeApi('the event stream of a build', (given) => {
@@ -25,9 +25,9 @@ describeApi('the event stream of a build', (given) => {
     await transition(given().context.database, id, 'claim', 'starting');
   });
 
-  async function watch(headers: Record<string, string> = {}, url = server.url) {
+  async function watch(headers: Record<string, string> = {}, url = server.url, build = id) {
     const stop = new AbortController();
-    const answer = await fetch(`${url}/v1/builds/${id}/events`, {
+    const answer = await fetch(`${url}/v1/builds/${build}/events`, {
       headers: { authorization: `Bearer ${admin.token}`, ...headers },
       signal: stop.signal,
     });
@@ -190,6 +190,31 @@ describeApi('the event stream of a build', (given) => {
     await append(0, 'printed after that');
     await stream.over;
     assert.equal(stream.text(), '');
+  });
+
+  test('of one team stays whole while many watch a log of another team that is damaged', async () => {
+    const { context } = given();
+    const stranger = await signIn(given(), await addTeam(given(), 'strangers'));
+    const theirs = await declareBuildableProject(given(), stranger);
+    const damaged = (await created(stranger, '/v1/builds', { project_id: theirs.id })).id;
+    await transition(context.database, damaged, 'claim', 'starting');
+    const write = { attempt: 0, offset: 0 };
+    await appendLog(context, { id: damaged, project_id: theirs.id }, write, Buffer.from('theirs'));
+    await context.database
+      .updateTable('build_log')
+      .set({ data: Buffer.alloc(40) })
+      .where('build_id', '=', damaged)
+      .execute();
+    await append(0, 'ours');
+    await finish();
+    const theirHeaders = { authorization: `Bearer ${stranger.token}` };
+    const open = Array.from({ length: 20 }, () => [watch(theirHeaders, server.url, damaged), watch()]).flat();
+    const streams = await Promise.all(open);
+    await Promise.all(streams.map(({ over }) => over));
+    for (const [place, stream] of streams.entries()) {
+      if (place % 2 === 0) assert.deepEqual(stream.texts(), []);
+      else assert.deepEqual([stream.text(), stream.events.at(-1)?.event], ['ours', 'end']);
+    }
   });
 
   test('is not for those who may not read logs', async () => {

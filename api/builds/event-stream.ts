@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { finalStates } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
-import { gather } from '../db/gather.ts';
+import type { Database } from '../db/database.ts';
+import { shareReads } from '../db/share-reads.ts';
 import { readLog } from '../logs/read-log.ts';
 import type { BuildRow } from './state-machine.ts';
 import { findAnyBuild, toBuild } from './store.ts';
@@ -31,6 +32,7 @@ export async function streamEvents(
   options: StreamOptions,
 ): Promise<void> {
   const { response, signal, mayGoOn } = options;
+  if (signal.aborted) return;
   const wake = createWake(signal);
   await context.queue.watch(build.id, wake.now, signal).catch(() => undefined);
   const heartbeat = setInterval(() => response.write(': still here\n\n'), heartbeatMs);
@@ -60,20 +62,14 @@ export async function streamEvents(
 type Part = { context: ApiContext; row: BuildRow; from: number; isOver: boolean };
 
 // Who watches the same build is told the same: it is read, opened and written out once for all who ask at once.
-const look = gather(
-  async (_database, asked: { context: ApiContext; id: string }[]) =>
-    await Promise.all(
-      asked.map(async ({ context, id }) => {
-        const row = await findAnyBuild(context.database, id);
-        return row && { row, state: JSON.stringify(await toBuild(context, row)) };
-      }),
-    ),
+const look = shareReads(
+  async (database, { context, id }: { context: ApiContext; id: string }) => {
+    const row = await findAnyBuild(database, id);
+    return row && { row, state: JSON.stringify(await toBuild(context, row)) };
+  },
   ({ id }) => id,
 );
-const readPart = gather(
-  async (_database, parts: Part[]) => await Promise.all(parts.map(readLogEvent)),
-  ({ row, from, isOver }) => `${row.id} ${from} ${isOver}`,
-);
+const readPart = shareReads(readLogEvent, ({ row, from, isOver }) => `${row.id} ${from} ${isOver}`);
 
 async function sendLog(
   context: ApiContext,
@@ -92,10 +88,10 @@ async function sendLog(
 }
 
 /** What the log has from an offset on, up to some `partBytes` of it, as an event that ends with a whole character. */
-async function readLogEvent({ context, row, from, isOver }: Part) {
+async function readLogEvent(_database: Database, { context, row, from, isOver }: Part) {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const { data } of readLog(context, row, from)) {
+  for await (const { data } of readLog(context, row, from, partBytes)) {
     chunks.push(data);
     size += data.length;
     if (size >= partBytes) break;
@@ -124,7 +120,7 @@ function wholeCharacters(bytes: Buffer): number {
 
 /** Holds back while the watcher reads slower than we write. */
 async function send(response: ServerResponse, text: string | Buffer, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+  if (signal.aborted || response.destroyed) return;
   if (!response.write(text)) await once(response, 'drain', { signal }).catch(() => undefined);
 }
 

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mostOffset } from '../../contract/log-offset.ts';
 import type { ApiContext } from '../context.ts';
@@ -13,11 +14,11 @@ export async function sendEvents(
   reply: FastifyReply,
   mayGoOn: () => Promise<boolean>,
 ): Promise<void> {
+  const gone = whenGone(reply.raw);
   await requireLogs(context, build.project_id);
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
   const from = Number(request.headers['last-event-id'] ?? 0);
   reply.hijack();
+  if (gone.aborted) return;
   reply.raw.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
@@ -30,7 +31,7 @@ export async function sendEvents(
     await streamEvents(context, build, {
       from: Number.isInteger(from) && from >= 0 && from <= mostOffset ? from : 0,
       response: reply.raw,
-      signal: AbortSignal.any([gone.signal, context.stopping]),
+      signal: AbortSignal.any([gone, context.stopping]),
       mayGoOn,
     });
   } catch (error) {
@@ -38,4 +39,12 @@ export async function sendEvents(
   } finally {
     reply.raw.end();
   }
+}
+
+/** Aborts when the reader goes; at once for one who went before, of whom no event tells any more. */
+function whenGone(response: ServerResponse): AbortSignal {
+  if (response.destroyed) return AbortSignal.abort();
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }

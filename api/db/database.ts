@@ -6,6 +6,7 @@ import { lockFolder } from '../../contract/folder-lock.ts';
 import { postgresNeedsTls } from '../../contract/transport-security.ts';
 import { UnreachableError } from '../../contract/unreachable-error.ts';
 import { verifiedTls } from '../../contract/verified-tls.ts';
+import { impatientClient } from './impatient-client.ts';
 import { migrate } from './migrate.ts';
 import type { Schema } from './schema.ts';
 
@@ -17,8 +18,18 @@ export type Database = Kysely<Schema>;
  */
 export type DatabaseLocation = { url: string; ca?: string } | { folder: string; loadFrom?: Blob };
 
+const statementMs = 30_000;
+// A little longer than the server lets a statement run.
+const answerMs = 35_000;
+// Of a migration, whose limits it sets itself.
+const migrationAnswerMs = 11 * 60_000;
+
 /** Opens the database and brings its schema up to date. The caller ends it with `destroy()`. */
 export async function openDatabase(location: DatabaseLocation): Promise<Database> {
+  if ('url' in location) {
+    await migrateDatabase(location);
+    return await connectDatabase(location);
+  }
   const database = await connectDatabase(location);
   try {
     await migrate(database);
@@ -29,13 +40,25 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
   return database;
 }
 
+/** Brings the schema of the database up to date, on connections of its own; gives the names of what was applied. */
+export async function migrateDatabase(location: DatabaseLocation): Promise<string[]> {
+  const database = await connectDatabase(location, { answerMs: migrationAnswerMs });
+  try {
+    return await migrate(database);
+  } finally {
+    await database.destroy();
+  }
+}
+
 /**
  * Opens the database as it is. The caller ends it with `destroy()`. PGlite's folder is locked until then.
  * Throws FolderInUseError when another process has it open, and UnreachableError when PostgreSQL does not answer within 10 s or its certificate is not to be trusted.
+ *
+ * @param options.answerMs how long PostgreSQL may take to answer a query before its connection is given up
  */
-export async function connectDatabase(location: DatabaseLocation): Promise<Database> {
+export async function connectDatabase(location: DatabaseLocation, options = { answerMs }): Promise<Database> {
   if ('folder' in location) return await openFolder(location);
-  const database = new Kysely<Schema>({ dialect: serverDialect(location) });
+  const database = new Kysely<Schema>({ dialect: serverDialect(location, options) });
   try {
     await sql`select 1`.execute(database);
     return database;
@@ -67,13 +90,17 @@ async function openFolder({ folder, loadFrom }: { folder: string; loadFrom?: Blo
   return database;
 }
 
-function serverDialect(location: { url: string; ca?: string }) {
+function serverDialect(location: { url: string; ca?: string }, options: { answerMs: number }) {
   const pool = new pg.Pool({
     ...connectionOptions(location),
+    Client: impatientClient(options.answerMs),
     max: 10,
     connectionTimeoutMillis: 10_000,
-    statement_timeout: 30_000,
+    statement_timeout: statementMs,
     idle_in_transaction_session_timeout: 60_000,
+    // So that routers on the way do not forget a connection, and one whose other end is gone is noticed while it rests.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
   });
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});

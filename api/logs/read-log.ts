@@ -2,24 +2,27 @@ import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { openChunk } from './log-chunk.ts';
 import { findLogKey } from './log-key.ts';
+import { inTurn } from './take-turns.ts';
 
 const chunksAtOnce = 50;
-// A watcher that does not read holds as much as is read at once: this and one chunk.
-const bytesAtOnce = 256 * 1024;
+const mostBytesAtOnce = 256 * 1024;
 
 /**
  * The log from an offset on, as much as there is, in chunks. Offsets count the bytes as they were written. Nothing when
  * the logs were destroyed. Throws when a chunk was changed, moved or taken away in the database.
+ *
+ * @param bytesAtOnce a watcher that does not read holds as much as is read at once: this and one chunk
  */
 export async function* readLog(
   context: Pick<ApiContext, 'database' | 'custody'>,
   build: { id: string; project_id: string },
   from: number,
+  bytesAtOnce = mostBytesAtOnce,
 ): AsyncGenerator<{ offset: number; data: Buffer }> {
-  const key = await findLogKey(context, build.project_id);
+  const key = await inTurn(context.database, build.project_id, () => findLogKey(context, build.project_id));
   if (key === 'destroyed' || key === 'none') return;
   try {
-    yield* readChunks(context.database, build, key, from);
+    yield* readChunks(context.database, build, key, { from, bytesAtOnce });
   } finally {
     key.fill(0);
   }
@@ -29,11 +32,13 @@ async function* readChunks(
   database: Database,
   build: { id: string; project_id: string },
   key: Buffer,
-  from: number,
+  { from, bytesAtOnce }: { from: number; bytesAtOnce: number },
 ) {
   let offset = from;
   for (;;) {
-    const rows = await inTurn(database, () => nextRows(database, build.id, offset));
+    const rows = await inTurn(database, build.project_id, () =>
+      nextRows(database, build.id, offset, bytesAtOnce),
+    );
     let moved = false;
     for (const { position, data: sealed } of rows) {
       if (position > offset)
@@ -49,7 +54,7 @@ async function* readChunks(
   }
 }
 
-async function nextRows(database: Database, buildId: string, offset: number) {
+async function nextRows(database: Database, buildId: string, offset: number, bytesAtOnce: number) {
   const first = await firstPosition(database, buildId, offset);
   return await database
     .selectFrom('build_log')
@@ -60,18 +65,6 @@ async function nextRows(database: Database, buildId: string, offset: number) {
     .orderBy('position')
     .limit(chunksAtOnce)
     .execute();
-}
-
-const last = new WeakMap<Database, Promise<unknown>>();
-
-/** One part of a log at a time: many who read would else keep everybody's connections to the database busy with large answers. */
-async function inTurn<T>(database: Database, read: () => Promise<T>): Promise<T> {
-  const mine = (last.get(database) ?? Promise.resolve()).then(read, read);
-  last.set(
-    database,
-    mine.catch(() => undefined),
-  );
-  return await mine;
 }
 
 /** Where the chunk begins that holds this offset. */

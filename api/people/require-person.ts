@@ -1,4 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
+import type { Check } from '../auth/check.ts';
 import type { ApiContext } from '../context.ts';
 import { readCookie } from './cookies.ts';
 import { notSignedIn } from './require-live-person.ts';
@@ -18,13 +19,13 @@ declare module 'fastify' {
   }
 }
 
-/** A hook that lets a person through who is signed in, and puts the person on the request. */
-export function requirePerson(context: ApiContext) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+/** Lets a person through who is signed in, and puts the person on the request. */
+export function requirePerson(context: ApiContext): Check {
+  return async (request, counted) => {
     const person = await findPerson(context, request);
     if (!person) throw notSignedIn();
     request.person = person;
-    await request.server.limitKey(request, reply);
+    await counted();
   };
 }
 

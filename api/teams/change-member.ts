@@ -1,6 +1,7 @@
 import { type Role, scopesOfRole } from '../../contract/role.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import { requireForOwner, requireHeld } from '../auth/held-scopes.ts';
+import { lockPrincipal } from '../auth/lock-principal.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import { transact } from '../db/transact.ts';
@@ -14,13 +15,13 @@ import { endMember, findMember, isLastOwner, lockMembers } from './member-store.
  */
 export async function changeRole(
   context: ApiContext,
-  principal: Principal,
+  claimed: Principal,
   { id, role }: { id: string; role: Role },
 ): Promise<void> {
-  const { teamId, keyId: actor } = principal;
-  requireHeld(principal, scopesOfRole[role], 'role');
+  const { teamId, keyId: actor } = claimed;
   await transact(context, async (inside) => {
-    const { row } = await locked(inside, teamId, id);
+    const { row, principal } = await locked(inside, claimed, id);
+    requireHeld(principal, scopesOfRole[role], 'role');
     if (row.role === role) return;
     requireForOwner(principal, row);
     if (await isLastOwner(inside.database, row)) throw lastOwner();
@@ -35,11 +36,11 @@ export async function changeRole(
  * Takes a member out of the team at once; somebody may leave by himself. A team that is revoked needs no owner: who revoked it,
  * and can read its receipts for a while, may leave it sooner. Throws 404, 409 for the last owner and 403 for an owner without leave.
  */
-export async function removeMember(context: ApiContext, principal: Principal, id: string): Promise<void> {
-  const { teamId, keyId: actor } = principal;
+export async function removeMember(context: ApiContext, claimed: Principal, id: string): Promise<void> {
+  const { teamId, keyId: actor } = claimed;
   const isOwn = id === actor;
   await transact(context, async (inside) => {
-    const { row, team } = await locked(inside, teamId, id);
+    const { row, team, principal } = await locked(inside, claimed, id);
     if (!isOwn) requireForOwner(principal, row);
     if (team === 'being revoked') throw beingRevoked();
     if (team === 'live' && (await isLastOwner(inside.database, row))) throw lastOwner();
@@ -57,11 +58,13 @@ export function lastOwner(teams = 'the team'): ProblemError {
   );
 }
 
-async function locked({ database }: ApiContext, teamId: string, id: string) {
-  const team = await lockMembers(database, teamId);
-  const row = await findMember(database, teamId, id);
+async function locked(inside: ApiContext, claimed: Principal, id: string) {
+  const { teamId } = claimed;
+  const team = await lockMembers(inside.database, teamId);
+  const principal = await lockPrincipal(inside, claimed, { whileTeamIsRevoked: true });
+  const row = await findMember(inside.database, teamId, id);
   if (!row) throw notFound('member', id);
-  return { row, team };
+  return { row, team, principal };
 }
 
 function beingRevoked(): ProblemError {

@@ -4,6 +4,7 @@ import { scopesOfRole } from '../../contract/role.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import { hashSecret } from '../auth/hash-secret.ts';
 import { requireForOwner, requireHeld } from '../auth/held-scopes.ts';
+import { lockPrincipal } from '../auth/lock-principal.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
@@ -43,9 +44,10 @@ export async function invite(
 /** The same within a transaction that has locked the members. */
 export async function inviteLocked(
   inside: ApiContext,
-  principal: Principal,
+  claimed: Principal,
   { email, role }: InvitationCreation,
 ): Promise<InvitationRow> {
+  const principal = await lockPrincipal(inside, claimed);
   requireHeld(principal, scopesOfRole[role], 'role');
   const { teamId, keyId: actor } = principal;
   const { database } = inside;
@@ -80,7 +82,7 @@ export async function takeBack(context: ApiContext, principal: Principal, id: st
     const row = await findInvitation(inside.database, teamId, id);
     if (!row) throw notFound('invitation', id);
     if (row.accepted_at || row.revoked_at) return;
-    requireForOwner(principal, row);
+    requireForOwner(await lockPrincipal(inside, principal), row);
     await endInvitation(inside.database, id, inside.now());
     const detail = { email: row.email };
     await recordAudit(inside, { teamId, action: 'invitation.revoked', actor, subject: id, detail });

@@ -34,9 +34,11 @@ export const ownTeamRoutes: Routes = async (app, { context }) => {
     { schema: { tags, body: team.change, response: { 200: team.representation } } },
     async (request, reply) => {
       const { principal, body } = request;
-      const before = await findLive(principal);
-      requireMatch(request, before);
-      await changeTeam(context, principal, before, applyPatch(team.changeable, before, body));
+      await findLive(principal);
+      await changeTeam(context, principal, (before) => {
+        requireMatch(request, before);
+        return applyPatch(team.changeable, before, body);
+      });
       return sendRepresentation(reply, await findLive(principal));
     },
   );

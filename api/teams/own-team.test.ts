@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
 import { type Scope, teamScopes } from '../../contract/token.ts';
 import { describeApi } from '../../test/describe-api.ts';
+import { startPostgres } from '../../test/postgres.ts';
 import { createApiKey } from '../auth/api-key.ts';
+import { untilSomebodyWaits } from '../db/lock-for-tests.ts';
 import { browserOf } from '../people/browser-for-tests.ts';
 import {
   addOperator,
@@ -12,6 +14,7 @@ import {
   declareBuildableProject,
   signIn,
 } from '../test-client.ts';
+import { openTestContext } from '../test-context.ts';
 
 const initial = { paused_by_team: null, limit_by_team: null, deletion_protection: true };
 let count = 0;
@@ -164,4 +167,41 @@ describeApi('what a team says of itself', (given) => {
       given().context.now = () => new Date();
     }
   });
+});
+
+test('who changes the limit leaves alone what somebody else sets at the same moment', async (t) => {
+  const postgres = await startPostgres();
+  const given = await openTestContext({ url: postgres.url });
+  t.after(async () => {
+    await given.close();
+    await postgres.close();
+  });
+  const admin = await signIn(given, given.keys.admin);
+  const set = { deletion_protection: false };
+  assert.equal((await admin.call('PATCH', '/v1/team', set)).status, 200);
+  const narrow = await signIn(given, given.keys.admin, { scope: 'projects:write projects:read' });
+  const changed = await given.context.database.transaction().execute(async (owner) => {
+    await owner
+      .updateTable('team')
+      .set({ deletion_protection: true, paused_by_team: 'A move.' })
+      .where('name', '=', 'acme')
+      .execute();
+    const asked = narrow.call('PATCH', '/v1/team', { limit_by_team: 7 });
+    await untilSomebodyWaits(given.context.database);
+    return { asked };
+  });
+  assert.equal((await changed.asked).status, 200);
+  assert.partialDeepStrictEqual((await admin.call('GET', '/v1/team')).body, {
+    ...{ deletion_protection: true, paused_by_team: 'A move.', limit_by_team: 7 },
+  });
+  // So is the right to end the protection judged by what it is then.
+  assert.equal((await admin.call('PATCH', '/v1/team', { deletion_protection: false })).status, 200);
+  const protecting = await given.context.database.transaction().execute(async (owner) => {
+    await owner.updateTable('team').set({ deletion_protection: true }).where('name', '=', 'acme').execute();
+    const asked = narrow.call('PATCH', '/v1/team', { deletion_protection: false, limit_by_team: 8 });
+    await untilSomebodyWaits(given.context.database);
+    return { asked };
+  });
+  assert.equal((await protecting.asked).status, 403);
+  assert.equal((await admin.call('GET', '/v1/team')).body.limit_by_team, 7);
 });

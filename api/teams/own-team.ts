@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { Team } from '../../contract/team.ts';
 import { changedFields } from '../audit/changed-fields.ts';
 import { recordAudit } from '../audit/record-audit.ts';
+import { lockPrincipal } from '../auth/lock-principal.ts';
 import type { Principal } from '../auth/principal.ts';
 import { requireHolds } from '../auth/require-scope.ts';
 import type { ApiContext } from '../context.ts';
@@ -24,34 +25,45 @@ export function toTeam({ id, created_at, name, ...row }: TeamRow): Team {
 }
 
 /**
- * Changes what a team says of itself, in one transaction with its audit entry, and tells the queue. Throws 422 for another
- * name, and 403 for an end of the protection by who could not revoke the team.
+ * Changes what a team says of itself, in one transaction with its audit entry, and tells the queue; what `change` leaves as it is
+ * stays as somebody else may have set it meanwhile. Throws 422 for another name, and 403 for an end of the protection by who could
+ * not revoke the team.
  */
 export async function changeTeam(
   context: ApiContext,
   principal: Principal,
-  before: Team,
-  after: Team,
+  change: (before: Team) => Team,
 ): Promise<void> {
-  if (after.name !== before.name) throw otherName(before.name, after.name);
-  if (before.deletion_protection && !after.deletion_protection) requireHolds(principal, 'team:revoke');
-  const changed = changedFields(before, after);
-  if (changed.length === 0) return;
   const { teamId, keyId: actor } = principal;
-  const { paused_by_team = null, limit_by_team = null, deletion_protection = true } = after;
-  const columns = { paused_by_team, limit_by_team, deletion_protection };
-  await transact(context, async (inside) => {
+  const isChanged = await transact(context, async (inside) => {
+    const row = await inside.database
+      .selectFrom('team')
+      .selectAll()
+      .where('id', '=', teamId)
+      .forNoKeyUpdate()
+      .executeTakeFirstOrThrow();
+    const before = toTeam(row);
+    const after = change(before);
+    if (after.name !== before.name) throw otherName(before.name, after.name);
+    if (before.deletion_protection && !after.deletion_protection)
+      requireHolds(await lockPrincipal(inside, principal), 'team:revoke');
+    const changed = changedFields(before, after);
+    if (changed.length === 0) return false;
+    const { paused_by_team = null, limit_by_team = null, deletion_protection = true } = after;
+    const detail = Object.fromEntries(
+      Object.entries({ paused_by_team, limit_by_team, deletion_protection }).filter(([name]) =>
+        changed.some((one) => one === name),
+      ),
+    );
     await inside.database
       .updateTable('team')
-      .set({ ...columns, share_version: nextShareVersion })
+      .set({ ...detail, share_version: nextShareVersion })
       .where('id', '=', teamId)
       .execute();
-    const detail = Object.fromEntries(
-      Object.entries(columns).filter(([name]) => changed.some((one) => one === name)),
-    );
     await recordAudit(inside, { teamId, action: 'team.changed', actor, subject: teamId, detail });
+    return true;
   });
-  await applyTeamShare(context, teamId);
+  if (isChanged) await applyTeamShare(context, teamId);
 }
 
 function otherName(name: string, wanted: string) {

@@ -9,6 +9,7 @@ import { changedFields } from '../audit/changed-fields.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import { insertApiKey } from '../auth/api-key.ts';
 import { requireHeld } from '../auth/held-scopes.ts';
+import { lockPrincipal } from '../auth/lock-principal.ts';
 import type { Principal } from '../auth/principal.ts';
 import { projectOfList, requireProject, requireTeamToken } from '../auth/require-scope.ts';
 import type { Database } from '../db/database.ts';
@@ -60,7 +61,7 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
         const { name, project_id, issuer, audience, claims, scopes } = body;
         if (project_id === undefined) requireTeamToken(principal);
         else requireProject(principal, project_id);
-        judge(principal, { issuer, claims, scopes });
+        requireGoodTrust({ issuer, claims });
         const id = newId('wid');
         const now = context.now();
         await transact(context, async (inside) => {
@@ -68,6 +69,7 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
             const live = await lockLiveProject(inside.database, project_id);
             if (live?.team_id !== principal.teamId) throw noLiveProject(project_id);
           }
+          requireHeld(await lockPrincipal(inside, principal), scopes);
           const keyId = await makeKey(inside.database, principal, { name, scopes, now });
           const row = { id, api_key_id: keyId, team_id: principal.teamId, name, created_at: now };
           const trust = { project_id: project_id ?? null, issuer, audience, claims };
@@ -119,9 +121,10 @@ export const workloadIdentityRoutes: Routes = async (app, { context }) => {
       const before = toWorkloadIdentity(row);
       requireMatch(request, before, row.version);
       const after = applyPatch(workloadIdentity.changeable, before, request.body);
-      judge(principal, after);
+      requireGoodTrust(after);
       const { issuer, audience, claims, scopes } = after;
       await transact(context, async (inside) => {
+        requireHeld(await lockPrincipal(inside, principal), scopes);
         // Tokens that were got by another trust end with its key.
         const isTrustKept = isDeepStrictEqual(
           [issuer, audience, claims],
@@ -173,11 +176,8 @@ async function makeKey(
 // What everybody's token of the issuer has, or may ask for.
 const everybodys = new Set(['iss', 'aud', 'exp', 'iat', 'nbf', 'jti']);
 
-/** Throws 422 for a trust in everybody at the issuer, and for what its maker may not do itself. */
-function judge(
-  principal: Principal,
-  { issuer, claims, scopes }: Pick<WorkloadIdentity, 'issuer' | 'claims' | 'scopes'>,
-): void {
+/** Throws 422 for a trust in everybody at the issuer. */
+function requireGoodTrust({ issuer, claims }: Pick<WorkloadIdentity, 'issuer' | 'claims'>): void {
   if (!URL.canParse(issuer))
     throw invalidField('issuer', `issuer is ${issuer}, which is no URL. Write it as the claim iss has it.`);
   const { protocol, hostname } = new URL(issuer);
@@ -189,7 +189,6 @@ function judge(
       'claims must hold at least one claim that tells who it is, whose value is more than *: whoever gets a token of the issuer would be trusted. Add sub, say.';
     throw invalidField('claims', detail);
   }
-  requireHeld(principal, scopes);
 }
 
 function entry(action: string, { teamId, keyId }: Principal, subject: string, detail: object) {

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { readDatabaseConfiguration } from '../../api/configuration.ts';
-import { connectDatabase } from '../../api/db/database.ts';
-import { migrate } from '../../api/db/migrate.ts';
+import { migrateDatabase } from '../../api/db/database.ts';
 
 /** `ebb migrate`: brings the database's schema up to date, before a release that needs it starts. */
 export function migrateCommand(): Command {
@@ -11,13 +10,8 @@ export function migrateCommand(): Command {
     )
     .action(async () => {
       const { location } = readDatabaseConfiguration(process.env);
-      const database = await connectDatabase(location);
-      try {
-        const applied = await migrate(database);
-        for (const name of applied) console.log(`ebb: applied ${name}`);
-        if (applied.length === 0) console.log('ebb: the schema is up to date');
-      } finally {
-        await database.destroy();
-      }
+      const applied = await migrateDatabase(location);
+      for (const name of applied) console.log(`ebb: applied ${name}`);
+      if (applied.length === 0) console.log('ebb: the schema is up to date');
     });
 }

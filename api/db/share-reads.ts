@@ -1,0 +1,41 @@
+import type { Database } from './database.ts';
+
+/**
+ * Reads once what several ask for at once: who asks for something while it is read gets the next reading of it, so that every
+ * answer was read after it was asked for. What fails or takes long concerns those alone who ask for the same. Not for use within
+ * a transaction.
+ *
+ * @param nameOf the same for keys that are the same
+ */
+export function shareReads<K, V>(
+  read: (database: Database, key: K) => Promise<V>,
+  nameOf: (key: K) => string,
+): (database: Database, key: K) => Promise<V> {
+  const linesOf = new WeakMap<Database, Map<string, Line<V>>>();
+  return (database, key) => {
+    const lines = linesOf.get(database) ?? new Map<string, Line<V>>();
+    linesOf.set(database, lines);
+    const name = nameOf(key);
+    const line = lines.get(name);
+    if (!line) return begin(lines, name, () => read(database, key));
+    line.next ??= line.current
+      .catch(() => undefined)
+      .then(() => begin(lines, name, () => read(database, key)));
+    return line.next;
+  };
+}
+
+interface Line<V> {
+  current: Promise<V>;
+  next?: Promise<V>;
+}
+
+function begin<V>(lines: Map<string, Line<V>>, name: string, read: () => Promise<V>): Promise<V> {
+  const line: Line<V> = { current: read() };
+  lines.set(name, line);
+  const end = () => {
+    if (!line.next) lines.delete(name);
+  };
+  line.current.then(end, end);
+  return line.current;
+}
