@@ -24,6 +24,7 @@ describeApi('the sweeper', (given) => {
   });
   beforeEach(async () => {
     await flushRedis();
+    await given().context.queue.setFleet({});
     const over = { state: 'cancelled' as const, finished_at: new Date() };
     await given().context.database.updateTable('build').set(over).where('finished_at', 'is', null).execute();
     project = await declareBuildableProject(given(), admin, { concurrency: 2 });
@@ -284,6 +285,28 @@ describeApi('the sweeper', (given) => {
     const { state, attempt } = await read(id);
     assert.deepEqual([state, attempt], ['starting', 1]);
     assert.equal(await queue.heartbeat(id, 'r/1', minute), 'held');
+  });
+
+  test('a build that Redis took back to the holder before goes back to the one that has it', async () => {
+    const { context } = given();
+    const { database, queue } = context;
+    await sweepUntilCalm(context);
+    const id = await runningBuild('r/1');
+    await database.updateTable('build').set({ lease_holder: 'r/2' }).where('id', '=', id).execute();
+    await sweepUntilCalm(context);
+    assert.equal(
+      await queue.heartbeat(id, 'r/1', minute),
+      'held',
+      'while nothing is lost the queue is ahead',
+    );
+    const redis = new Redis(given().redisUrl);
+    await redis.set('{ebb-3}:walked', 'another run');
+    redis.disconnect();
+    assert.equal(await queue.heartbeat(id, 'r/2', minute), 'absent');
+    await sweepUntilCalm(context);
+    assert.equal(await queue.heartbeat(id, 'r/2', minute), 'held');
+    const { state, attempt } = await read(id);
+    assert.deepEqual([state, attempt], ['starting', 1]);
   });
 
   test('a build whose VM is said to be gone is lost, though its runner holds the lease', async () => {
