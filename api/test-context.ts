@@ -6,7 +6,7 @@ import pino from 'pino';
 import type { Connection } from '../contract/connection.ts';
 import { createFileKeyWrapper } from '../contract/custody/key-wrapper.ts';
 import { logHooks } from '../contract/log-hooks.ts';
-import { createRedisQueue } from '../queue/redis-queue.ts';
+import { createSweptQueue } from '../queue/swept-queue-for-tests.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { buildApp } from './app.ts';
 import { auditHostRefusal } from './audit/audit-host-refusal.ts';
@@ -36,7 +36,7 @@ export async function openTestContext(
   const log = pino({ level: 'info', hooks: logHooks }, { write: (line: string) => void lines.push(line) });
   const local = await startLocalSourceHost({ root, port: 0, logger: pino({ level: 'silent' }) });
   const redis = await startRedis();
-  const queue = await createRedisQueue({ url: redis.url });
+  const queue = await createSweptQueue({ url: redis.url });
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const privateJwk = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   const custody = createCustody({

@@ -8,6 +8,8 @@ const batch = 1_000;
 /** Ebb's queue, called as the API and a runner's slots call it. */
 export async function createEbbContender(url: string): Promise<Contender> {
   const queue = await createRedisQueue({ url, maxWaiting: 1_000_000 });
+  // As the sweeper does before anything is claimed.
+  await queue.setFleet({});
   let claims = 0;
   const claim = async (finished?: { build: string; holder: string }) => {
     claims += 1;

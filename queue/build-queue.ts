@@ -36,15 +36,21 @@ export interface Claimed extends QueueEntry {
   handedOver?: boolean;
 }
 
-export interface TeamShare {
+/** What is told of a share, as it was read at some time. */
+interface Versioned {
+  /** Where a higher one is known this is left out: it was read before. Counts in any case when absent. */
+  version?: number;
+  /** It counts though a higher one is known, from a database that was put back to an earlier time since then. */
+  anyway?: boolean;
+}
+
+export interface TeamShare extends Versioned {
   /** Above 0; a team of weight 2 is served twice as long as one of weight 1 while both have work. Default 1. */
   weight?: number;
   /** How many builds of the team may be leased at once; any number when absent. */
   limit?: number;
   /** Its builds wait until it is not any more. */
   paused?: boolean;
-  /** Where a higher one is known this is left out: it was read before. Counts in any case when absent. */
-  version?: number;
 }
 
 export interface Place {
@@ -90,10 +96,13 @@ export interface BuildQueue {
   enqueue(entry: QueueEntry, concurrency: number, order?: BuildOrder): Promise<void>;
   /** Throws QueueFullError when another build would not be taken. */
   requireRoom(): Promise<void>;
-  /** Changes a team's share and limit, also for builds that wait already. */
-  setTeam(team: string, share: TeamShare): Promise<void>;
-  /** Changes how many builds may be leased in all; `drained`, no other is. `version` as in `TeamShare`. */
-  setFleet(fleet: { limit?: number; drained?: boolean; version?: number }): Promise<void>;
+  /** Changes a team's share and limit, also for builds that wait already. False when a later version is known. */
+  setTeam(team: string, share: TeamShare): Promise<boolean>;
+  /**
+   * Changes how many builds may be leased in all; `drained`, no other is. False when a later version is known. Before this
+   * is told, as after a loss of Redis, no build that waits may be leased.
+   */
+  setFleet(fleet: { limit?: number; drained?: boolean } & Versioned): Promise<boolean>;
   /** Changes how many builds of a project may be leased at once, also for those that wait already. */
   setConcurrency(project: string, concurrency: number): Promise<void>;
   /**
@@ -114,8 +123,8 @@ export interface BuildQueue {
   /**
    * Extends the lease, and says again from which `place` the VM can be taken over, if it is shared; `cancel` asks the holder
    * to stop, also for a minute after the build was forgotten under it. `taken` says that another one took the build over from it, `lost`
-   * that it is leased to somebody who begins anew, or to nobody, `absent` that Redis knows nothing of the build: if it lost its
-   * memory, the sweeper gives the lease back.
+   * that it is leased to somebody who begins anew, or to nobody, `absent` that Redis knows nothing of the build or has lost
+   * something, and the sweeper may give the lease back.
    */
   heartbeat(build: string, holder: string, leaseMs: number, place?: string): Promise<HeartbeatAnswer>;
   /** When the build's lease runs out, by Redis' clock in milliseconds; undefined when it has none. */
@@ -130,11 +139,11 @@ export interface BuildQueue {
   forget(build: string): Promise<void>;
   /**
    * Leases a build to who held it before Redis lost the lease; the caller knows that from the database. False when somebody
-   * holds it.
+   * holds it, unless that is `earlier`, who had it before, by what Redis says after the loss.
    */
   restore(
     entry: QueueEntry,
-    lease: { holder: string; leaseMs: number },
+    lease: { holder: string; leaseMs: number; earlier?: string | undefined },
     concurrency: number,
     order?: BuildOrder,
   ): Promise<boolean>;

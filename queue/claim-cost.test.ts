@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connectRedis, type RedisClient } from './redis-connection.ts';
-import { createRedisQueue } from './redis-queue.ts';
 import type { RedisServer } from './redis-server.ts';
+import { createSweptQueue } from './swept-queue-for-tests.ts';
 import { startRedis } from './test-redis.ts';
 
 let server: RedisServer;
@@ -31,7 +31,7 @@ async function commandsOf(work: () => Promise<unknown>): Promise<number> {
 
 /** Commands of claims and of the ends of builds, one by one, where so many builds of so many teams wait. */
 async function costs(teams: number, waiting: number) {
-  const queue = await createRedisQueue({ url: server.url, prefix: `{cost-${teams}-${waiting}}` });
+  const queue = await createSweptQueue({ url: server.url, prefix: `{cost-${teams}-${waiting}}` });
   try {
     const add = (number: number) => {
       const team = `t${number % teams}`;

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BuildQueue } from './build-queue.ts';
-import { createRedisQueue } from './redis-queue.ts';
 import type { RedisServer } from './redis-server.ts';
+import { createSweptQueue } from './swept-queue-for-tests.ts';
 import { startRedis } from './test-redis.ts';
 
 let server: RedisServer;
@@ -20,7 +20,7 @@ after(async () => {
 });
 
 async function freshQueue(): Promise<BuildQueue> {
-  const queue = await createRedisQueue({ url: server.url, prefix: `{fair-${queues.length}}` });
+  const queue = await createSweptQueue({ url: server.url, prefix: `{fair-${queues.length}}` });
   queues.push(queue);
   return queue;
 }

@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import type { BuildQueue } from './build-queue.ts';
 import { QueueModel } from './queue-model-for-tests.ts';
-import { createRedisQueue } from './redis-queue.ts';
 import type { RedisServer } from './redis-server.ts';
+import { createSweptQueue, walkThrough } from './swept-queue-for-tests.ts';
 import { startRedis } from './test-redis.ts';
 
 let server: RedisServer;
@@ -100,7 +100,8 @@ test('whatever comes in whatever order, the queue does as its model', async () =
   await fc.assert(
     fc.asyncProperty(commands, async (all) => {
       count += 1;
-      const queue = await createRedisQueue({ url: server.url, prefix: `{model-${count}}` });
+      const queue = await createSweptQueue({ url: server.url, prefix: `{model-${count}}` });
+      await walkThrough(queue);
       try {
         const model = new QueueModel();
         for (const [one, twice] of all) {

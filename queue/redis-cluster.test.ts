@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { BuildQueue } from './build-queue.ts';
 import { type ConfiguredRedis, startConfiguredRedis } from './redis-for-tests.ts';
-import { createRedisQueue } from './redis-queue.ts';
+import { createSweptQueue } from './swept-queue-for-tests.ts';
 
 const minute = 60_000;
 
@@ -93,7 +93,7 @@ for (const nodes of [1, 3]) {
     const cluster = await startCluster(nodes);
     t.after(() => cluster.close());
     for (const [node, { url }] of cluster.servers.entries()) {
-      const real = await createRedisQueue({ url, prefix: `{ebb-${node}}` });
+      const real = await createSweptQueue({ url, prefix: `{ebb-${node}}` });
       const called = new Set<string>();
       const queue = new Proxy(real, {
         get(target, name: keyof BuildQueue) {

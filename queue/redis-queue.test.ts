@@ -9,6 +9,7 @@ import { connectRedis } from './redis-connection.ts';
 import { startConfiguredRedis } from './redis-for-tests.ts';
 import { createRedisQueue } from './redis-queue.ts';
 import { type RedisServer, startRedisServer } from './redis-server.ts';
+import { createSweptQueue, walkThrough } from './swept-queue-for-tests.ts';
 import { startRedis } from './test-redis.ts';
 
 let server: RedisServer;
@@ -27,7 +28,8 @@ after(async () => {
 /** A queue that shares nothing with that of another test. */
 async function freshQueue(options: { maxWaiting?: number } = {}): Promise<BuildQueue> {
   prefixes += 1;
-  const queue = await createRedisQueue({ url: server.url, prefix: `{test-${prefixes}}`, ...options });
+  const queue = await createSweptQueue({ url: server.url, prefix: `{test-${prefixes}}`, ...options });
+  await walkThrough(queue);
   queues.push(queue);
   return queue;
 }
@@ -169,7 +171,7 @@ test('a holder that was not heard while its build was forgotten is asked to stop
 
 test('who began to listen while Redis was away hears what comes when it is back', async () => {
   const redis = await startConfiguredRedis();
-  const queue = await createRedisQueue({ url: redis.url });
+  const queue = await createSweptQueue({ url: redis.url });
   try {
     const signalled: string[] = [];
     const stop = AbortSignal.timeout(minute);
@@ -249,7 +251,7 @@ test('a project that had no builds for an hour is forgotten, and one that had so
 test('who waits for work is woken by an enqueue', async () => {
   const queue = await freshQueue();
   const woken = queue.waitForWork(minute, AbortSignal.timeout(minute));
-  const other = await createRedisQueue({ url: server.url, prefix: `{test-${prefixes}}` });
+  const other = await createSweptQueue({ url: server.url, prefix: `{test-${prefixes}}` });
   queues.push(other);
   const again = setInterval(() => void other.enqueue(entry(`b${Math.random()}`, 'p'), 1000), 20);
   await woken;
@@ -287,7 +289,7 @@ test('a server that a killed process left behind is ended by the next start in i
   const next = await startRedisServer({ folder });
   t.after(() => next.close());
   assert.throws(() => process.kill(left.pid, 0), { code: 'ESRCH' });
-  const queue = await createRedisQueue({ url: next.url });
+  const queue = await createSweptQueue({ url: next.url });
   queues.push(queue);
   await queue.ping();
 });
@@ -408,4 +410,78 @@ test('a build that is to be cancelled, or was given back, is not taken over', as
   await queue.share('b1', 'r2', 'here');
   await queue.cancel('b1');
   assert.equal(await queue.claim('r3', minute, { place: 'here' }), undefined);
+});
+
+test('nothing that waits is given before the fleet is told, and who waits is woken then', async () => {
+  const queue = await createRedisQueue({ url: server.url, prefix: `{test-${++prefixes}}` });
+  queues.push(queue);
+  await queue.enqueue(entry('b1'), 1);
+  assert.equal(await queue.claim('r1', minute), undefined);
+  const woken = queue.waitForWork(10 * minute, AbortSignal.timeout(10 * minute));
+  await queue.watch('marker', () => {}, AbortSignal.timeout(minute));
+  await queue.setFleet({ version: 3 });
+  await woken;
+  assert.equal((await queue.claim('r1', minute))?.build, 'b1');
+});
+
+test('of shares the later version counts, unless what is earlier is said to count anyway', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  const reason = async () => (await queue.place('b1'))?.waitsFor;
+  assert.equal(await queue.setTeam('t1', { paused: true, version: 9 }), true);
+  assert.equal(await queue.setTeam('t1', { version: 4 }), false);
+  assert.equal(await reason(), 'team_paused');
+  assert.equal(await queue.setTeam('t1', { version: 4, anyway: true }), true);
+  assert.equal(await reason(), 'turn');
+  assert.equal(await queue.setTeam('t1', { paused: true, version: 5 }), true);
+  assert.equal(await reason(), 'team_paused');
+  assert.equal(await queue.setFleet({ version: 9 }), true);
+  assert.equal(await queue.setFleet({ drained: true, version: 4 }), false);
+  assert.equal(await queue.setFleet({ drained: true, version: 4, anyway: true }), true);
+});
+
+test('a walk that was under way when Redis was lost again begins anew', async () => {
+  const redis = await startConfiguredRedis();
+  const queue = await createRedisQueue({ url: redis.url });
+  try {
+    assert.equal(await queue.walk('walk', false), 'begun');
+    assert.equal(await queue.walk('walk', false), 'going_on');
+    await redis.killAndRestart(false, async () => {});
+    assert.equal(await queue.walk('walk', true), 'begun');
+    assert.equal(await queue.walk('walk', true), 'done');
+    assert.equal(await queue.walk('walk', false), 'done');
+  } finally {
+    await queue.close();
+    await redis.close();
+  }
+});
+
+test('while Redis may have lost something no holder is told that its lease is, and gets it back from the one before', async () => {
+  const redis = await startConfiguredRedis();
+  const queue = await createSweptQueue({ url: redis.url });
+  try {
+    await walkThrough(queue);
+    await queue.enqueue(entry('b1'), 1);
+    await queue.claim('r1', minute);
+    assert.equal(await queue.heartbeat('b1', 'r2', minute), 'lost');
+    await redis.killAndRestart(false, async () => {});
+    assert.equal(
+      await queue.heartbeat('b1', 'r2', minute),
+      'absent',
+      'who took it over, of which Redis lost all',
+    );
+    const lease = { holder: 'r2', leaseMs: minute };
+    assert.equal(await queue.restore(entry('b1'), { ...lease, earlier: 'r0' }, 1), false);
+    assert.equal(await queue.restore(entry('b1'), { ...lease, earlier: 'r1' }, 1), true);
+    assert.equal(await queue.heartbeat('b1', 'r2', minute), 'held');
+    assert.equal(await queue.heartbeat('b1', 'r1', minute), 'taken');
+    const back = { holder: 'r1', leaseMs: minute, earlier: 'r2' };
+    assert.equal(await queue.restore(entry('b1'), back, 1), false, 'it was taken from that one');
+    assert.deepEqual(await queue.counts(), { waiting: 0, leased: 1, expired: 0 });
+    await walkThrough(queue);
+    assert.equal(await queue.heartbeat('b1', 'r3', minute), 'lost');
+  } finally {
+    await queue.close();
+    await redis.close();
+  }
 });

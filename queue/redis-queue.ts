@@ -58,13 +58,12 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
       if (waiting >= maxWaiting) throw new QueueFullError(maxWaiting);
     },
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
-    async setTeam(team, { weight = 1, limit = '', paused = false, version = '' }) {
+    async setTeam(team, { weight = 1, limit = '', paused = false, version = '', anyway = false }) {
       if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);
-      await scripts.team(team, weight, limit, paused ? 1 : '', version);
+      return (await scripts.team(team, weight, limit, paused ? 1 : '', version, anyway ? 1 : '')) === 1;
     },
-    async setFleet({ limit = '', drained = false, version = '' }) {
-      await scripts.fleet(limit, drained ? 1 : '', version);
-    },
+    setFleet: async ({ limit = '', drained = false, version = '', anyway = false }) =>
+      (await scripts.fleet(limit, drained ? 1 : '', version, anyway ? 1 : '')) === 1,
     async claim(holder, leaseMs, { place = '', takeOverOnly = false, finished } = {}) {
       const heard = announcements.heard('work');
       const done = [finished?.build ?? '', finished?.holder ?? ''];
@@ -84,8 +83,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     requeue: async (build, holder) => (await scripts.requeue(build, holder)) === 1,
     cancel: async (build) => (await scripts.cancel(build)) as 'removed' | 'signalled' | 'absent',
     forget: async (build) => void (await scripts.forget(build)),
-    restore: async (entry, { holder, leaseMs }, concurrency, order) =>
-      (await scripts.restore(...inFull(entry, concurrency, order), holder, leaseMs)) === 1,
+    restore: async (entry, { holder, leaseMs, earlier = '' }, concurrency, order) =>
+      (await scripts.restore(...inFull(entry, concurrency, order), holder, leaseMs, earlier)) === 1,
     expired: async ({ forMs = 0, limit = 1000 } = {}) => (await scripts.expired(forMs, limit)) as string[],
     ...looks,
     lead: async (name, forMs) => (await scripts.lead(name, forMs)) === 1,

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
-import { createRedisQueue } from './redis-queue.ts';
+import { createSweptQueue } from './swept-queue-for-tests.ts';
 
 test('a queue over TLS works with the certificate authority it was given, and not with another one', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'ebb-redis-tls-'));
@@ -58,9 +58,9 @@ test('a queue over TLS works with the certificate authority it was given, and no
     if (line.includes('Ready to accept')) break;
 
   const url = `rediss://localhost:${port}`;
-  const queue = await createRedisQueue({ url, ca: await readFile(certificate, 'utf8') });
+  const queue = await createSweptQueue({ url, ca: await readFile(certificate, 'utf8') });
   await queue.enqueue({ build: 'b1', project: 'p1', team: 't1' }, 1);
   assert.equal((await queue.claim('r1', 60_000))?.build, 'b1');
   await queue.close();
-  await assert.rejects(createRedisQueue({ url }), /does not answer: .*(self-signed|certificate)/);
+  await assert.rejects(createSweptQueue({ url }), /does not answer: .*(self-signed|certificate)/);
 });

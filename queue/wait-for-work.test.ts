@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { BuildQueue } from './build-queue.ts';
 import { connectRedis } from './redis-connection.ts';
-import { createRedisQueue } from './redis-queue.ts';
 import type { RedisServer } from './redis-server.ts';
+import { createSweptQueue } from './swept-queue-for-tests.ts';
 import { startRedis } from './test-redis.ts';
 
 let server: RedisServer;
@@ -19,7 +19,7 @@ after(async () => {
 });
 
 async function freshQueue(prefix: string): Promise<BuildQueue> {
-  const queue = await createRedisQueue({ url: server.url, prefix });
+  const queue = await createSweptQueue({ url: server.url, prefix });
   closing.push(() => queue.close());
   return queue;
 }

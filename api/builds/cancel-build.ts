@@ -45,6 +45,8 @@ async function markCancelled(
   buildId: string,
   reason: string,
 ): Promise<BuildRow | undefined> {
+  // Held, so that one that is lost meanwhile does not wait in line to be cancelled.
+  await database.selectFrom('build').select('id').where('id', '=', buildId).forUpdate().execute();
   const over = { reason, finished_at: now() };
   const waiting = await transition(database, buildId, 'cancel', 'cancelled', over);
   if (waiting) return waiting;

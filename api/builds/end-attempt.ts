@@ -79,7 +79,24 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
     losses: json([...build.losses, why]),
   };
   const row = await transition(context.database, build.id, 'lose', 'queued', fields, build);
+  if (!row) {
+    const changed = await endsByNow(context, build);
+    return changed !== undefined && (await afterLoss(context, changed, outcome));
+  }
   // Where Redis is away the sweeper does it.
-  if (row) await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);
-  return row !== undefined;
+  await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);
+  return true;
+}
+
+/** The same attempt, when it was cancelled or began its deployment after `build` was read. */
+async function endsByNow({ database }: ApiContext, build: BuildRow): Promise<BuildRow | undefined> {
+  return await database
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', build.id)
+    .where('attempt', '=', build.attempt)
+    .where('lease_holder', 'is not distinct from', build.lease_holder)
+    .where('state', 'in', ['starting', 'running'])
+    .where((is) => is.or([is('cancel_requested', '=', true), is('deploy_started', '=', true)]))
+    .executeTakeFirst();
 }

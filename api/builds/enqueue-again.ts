@@ -25,17 +25,20 @@ export async function enqueueAgain(context: ApiContext, builds: ToQueue[]): Prom
     context.log.warn({ builds: refused.length }, 'the queue is full; builds wait for it');
 }
 
-/** Gives builds that run back to who holds their lease, for `leaseMs`; one that somebody holds meanwhile stays with him. */
+/**
+ * Gives builds that run back to who holds their lease, for `leaseMs`; one that somebody holds meanwhile stays with him. Of one
+ * with an `earlier` holder Redis had lost that it was leased anew.
+ */
 export async function leaseAgain(
   context: ApiContext,
-  builds: (ToQueue & { lease_holder: string })[],
+  builds: (ToQueue & { lease_holder: string; earlier: string | undefined })[],
   leaseMs: number,
 ): Promise<void> {
   const known = await projectsOf(context, builds);
   const restored = await Promise.all(
     builds.map(async (build) => {
       const { concurrency, order } = known(build);
-      const lease = { holder: build.lease_holder, leaseMs };
+      const lease = { holder: build.lease_holder, leaseMs, earlier: build.earlier };
       return await context.queue.restore(entryOf(build), lease, concurrency, order);
     }),
   );

@@ -306,7 +306,7 @@ describeApi('the protocol of runners', (given) => {
     await queue.enqueue({ build: id, project: project.id, team: 'team_x' }, 1);
     let leased = await queue.claim('runner-1', 1);
     while (leased && leased.build !== id) leased = await queue.claim('runner-1', 1);
-    await claim();
+    await claim('runner-1');
     while (!(await queue.expired()).includes(id));
     await sweepOnce({ ...given().context, now: () => new Date(now().getTime() + 60_000) });
     const { state, reason } = await read();

@@ -13,7 +13,8 @@ import type { Schema } from '../db/schema.ts';
  *     │ └──────────────▶ cancelled             │
  *     └──────────────── lose ──────────────────┘
  *
- * Without a VM no command ran, so that nothing passes or fails from `starting`.
+ * Without a VM no command ran, so that nothing passes or fails from `starting`. What is to be cancelled or has begun its
+ * deployment is not lost: it ends.
  */
 const transitions = {
   claim: { from: ['queued'], to: ['starting'] },
@@ -60,6 +61,9 @@ export async function transition(
       query
         .where('attempt', '=', of?.attempt ?? 0)
         .where('lease_holder', 'is not distinct from', of?.lease_holder ?? null),
+    )
+    .$if(event === 'lose', (query) =>
+      query.where('cancel_requested', '=', false).where('deploy_started', '=', false),
     )
     .returningAll()
     .executeTakeFirst();

@@ -12,8 +12,9 @@ type Running = Pick<BuildRow, 'id' | 'attempt' | 'lease_holder' | 'cancel_reques
 
 /**
  * Looks at the builds that run. One whose lease is gone was given up by its runner and is lost, unless Redis lost the lease:
- * then who holds it by the database gets it back. Holders of builds that somebody wants cancelled are told again. Gives
- * whether all were looked at; a fleet that runs more than ten thousand has the rest looked at when some are over.
+ * then who holds it by the database gets it back, also from the holder before. Holders of builds that somebody wants
+ * cancelled are told again. Gives whether all were looked at; a fleet that runs more than ten thousand has the rest looked at
+ * when some are over.
  *
  * @param redisLost asks whether Redis may have lost leases by now
  */
@@ -49,19 +50,29 @@ async function sweepPage(
   redisLost: () => Promise<boolean>,
 ): Promise<void> {
   const entries = await context.queue.look(page.map(({ id }) => id));
-  const unheld = page.filter((_, index) => entries[index]?.state !== 'leased');
-  if (unheld.length > 0) await dealWithUnheld(context, unheld, await redisLost());
+  const holders = new Map(page.map(({ id }, index) => [id, entries[index]?.holder]));
+  const toDealWith = page.filter(({ id, lease_holder }) => holders.get(id) !== lease_holder);
+  if (toDealWith.length > 0) await dealWithUnheld(context, toDealWith, holders, await redisLost());
   const cancelled = page.filter(({ cancel_requested }) => cancel_requested);
   await Promise.all(cancelled.map(({ id }) => context.queue.cancel(id)));
 }
 
 type Held = BuildRow & { lease_holder: string };
 
-async function dealWithUnheld(context: ApiContext, unheld: Running[], redisLost: boolean): Promise<void> {
+/** With `holders` by what the queue says: nobody, or another one than the database does. */
+async function dealWithUnheld(
+  context: ApiContext,
+  unheld: Running[],
+  holders: Map<string, string | undefined>,
+  redisLost: boolean,
+): Promise<void> {
   const builds = await stillTheSame(context, unheld);
   const held = builds.filter((build): build is Held => redisLost && build.lease_holder !== null);
-  await leaseAgain(context, held, leaseMs);
-  for (const build of builds) if (!held.some(({ id }) => id === build.id)) await loseAttempt(context, build);
+  const back = held.map((build) => ({ ...build, earlier: holders.get(build.id) }));
+  await leaseAgain(context, back, leaseMs);
+  const others = builds.filter(({ id }) => !held.some((build) => build.id === id));
+  // What another one holds is taken over just now, before the database hears of it.
+  for (const build of others) if (holders.get(build.id) === undefined) await loseAttempt(context, build);
 }
 
 /**

@@ -24,6 +24,7 @@ describeApi('the sweeper', (given) => {
   });
   beforeEach(async () => {
     await flushRedis();
+    await given().context.queue.setFleet({});
     const over = { state: 'cancelled' as const, finished_at: new Date() };
     await given().context.database.updateTable('build').set(over).where('finished_at', 'is', null).execute();
     project = await declareBuildableProject(given(), admin, { concurrency: 2 });
@@ -230,6 +231,46 @@ describeApi('the sweeper', (given) => {
     await belongsToTheNext(id);
   });
 
+  const rowOf = async (id: string) =>
+    await given()
+      .context.database.selectFrom('build')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+
+  test('a build that is cancelled while its loss is dealt with is over, and does not wait again', async () => {
+    const id = await runningBuild('r/1');
+    const before = await rowOf(id);
+    assert.equal((await admin.call('POST', `/v1/builds/${id}/cancel`)).status, 202);
+    const lost = { attempt: 1, outcome: 'lost' as const, reason: 'The runner is gone.' };
+    assert.equal(await endAttempt(given().context, before, lost), true);
+    assert.equal((await read(id)).state, 'cancelled');
+  });
+
+  test('a build that begins its deployment while its loss is dealt with is not run a second time', async () => {
+    const { database } = given().context;
+    const id = await runningBuild('r/1');
+    const before = await rowOf(id);
+    const deploys = { state: 'running' as const, deploy_started: true };
+    await database.updateTable('build').set(deploys).where('id', '=', id).execute();
+    const lost = { attempt: 1, outcome: 'lost' as const, reason: 'The runner is gone.' };
+    assert.equal(await endAttempt(given().context, { ...before, state: 'running' }, lost), true);
+    const { state, reason } = await read(id);
+    assert.equal(state, 'errored');
+    assert.match(reason, /during the deployment, which Ebb never runs twice/);
+  });
+
+  test('a build that waits though it is to be cancelled is over after a sweep, and says why', async () => {
+    const { context } = given();
+    const { id } = await created(admin, '/v1/builds', { project_id: project.id });
+    const wanted = { cancel_requested: true, reason: 'Cancelled by the test.' };
+    await context.database.updateTable('build').set(wanted).where('id', '=', id).execute();
+    await sweepUntilCalm(context);
+    const { state, reason } = await read(id);
+    assert.deepEqual([state, reason], ['cancelled', 'Cancelled by the test.']);
+    assert.deepEqual(await context.queue.look([id]), [undefined]);
+  });
+
   test('what runs goes on when Redis loses everything in the middle of a round', async () => {
     const { queue } = given().context;
     await sweepUntilCalm(given().context);
@@ -244,6 +285,28 @@ describeApi('the sweeper', (given) => {
     const { state, attempt } = await read(id);
     assert.deepEqual([state, attempt], ['starting', 1]);
     assert.equal(await queue.heartbeat(id, 'r/1', minute), 'held');
+  });
+
+  test('a build that Redis took back to the holder before goes back to the one that has it', async () => {
+    const { context } = given();
+    const { database, queue } = context;
+    await sweepUntilCalm(context);
+    const id = await runningBuild('r/1');
+    await database.updateTable('build').set({ lease_holder: 'r/2' }).where('id', '=', id).execute();
+    await sweepUntilCalm(context);
+    assert.equal(
+      await queue.heartbeat(id, 'r/1', minute),
+      'held',
+      'while nothing is lost the queue is ahead',
+    );
+    const redis = new Redis(given().redisUrl);
+    await redis.set('{ebb-3}:walked', 'another run');
+    redis.disconnect();
+    assert.equal(await queue.heartbeat(id, 'r/2', minute), 'absent');
+    await sweepUntilCalm(context);
+    assert.equal(await queue.heartbeat(id, 'r/2', minute), 'held');
+    const { state, attempt } = await read(id);
+    assert.deepEqual([state, attempt], ['starting', 1]);
   });
 
   test('a build whose VM is said to be gone is lost, though its runner holds the lease', async () => {

@@ -4,7 +4,7 @@ import type { BuildQueue } from '../../queue/build-queue.ts';
 import type { ApiContext } from '../context.ts';
 import { forgetOldKeys } from '../http/idempotency.ts';
 import { signMissingReceipts } from '../receipts/sign-missing-receipts.ts';
-import { applyShares, type SharesTold } from '../shares/apply-shares.ts';
+import { applyFleetShare, applyTeamShares, type SharesTold } from '../shares/apply-shares.ts';
 import { loseBuildsWithoutVm } from './lose-builds-without-vm.ts';
 import { sweepEntries } from './sweep-entries.ts';
 import { sweepExpired } from './sweep-expired.ts';
@@ -34,11 +34,13 @@ export interface Walk {
 export async function sweepOnce(context: ApiContext, walk: Walk = newWalk()): Promise<boolean> {
   const loss = watchForLoss(context.queue, walk);
   await loss.lookAgain();
-  await applyShares(context, walk.sharesTold);
+  await applyTeamShares(context, walk.sharesTold);
   const allRunning = await sweepRunning(context, { redisLost: loss.lookAgain });
   await sweepExpired(context);
   // No build is enqueued before the shares are told again.
   if (loss.inTheMiddle) return true;
+  // Until a Redis that lost everything hears this it gives no build: by now it knows all that are running and all shares.
+  await applyFleetShare(context, walk.sharesTold);
   const { redisLost } = loss;
   // Otherwise the walk puts all back, in the order in which they came.
   if (!redisLost) await sweepNewest(context);

@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import pino from 'pino';
 import { createFileKeyWrapper } from '../../contract/custody/key-wrapper.ts';
 import { scopes } from '../../contract/token.ts';
-import { createRedisQueue } from '../../queue/redis-queue.ts';
+import { createSweptQueue } from '../../queue/swept-queue-for-tests.ts';
 import { startRedis } from '../../queue/test-redis.ts';
 import { buildApp } from '../app.ts';
 import { createRefusalAudit } from '../audit/audit-refusals.ts';
@@ -32,7 +32,7 @@ export async function openSetting() {
   const log = pino({ level: 'silent' });
   const local = await startLocalSourceHost({ root, port: 0, logger: log });
   const redis = await startRedis();
-  const queue = await createRedisQueue({ url: redis.url });
+  const queue = await createSweptQueue({ url: redis.url });
   const keyEncryption = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const fault: { before?: (method: string) => void | Promise<void>; after?: (method: string) => void } = {};
   const custody = createCustody({

@@ -3,6 +3,7 @@ import { before, beforeEach, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { createRedisQueue } from '../../queue/redis-queue.ts';
 import { describeApi } from '../../test/describe-api.ts';
+import { enqueueBuild } from '../builds/enqueue-build.ts';
 import { newWalk, sweepOnce } from '../builds/sweep.ts';
 import {
   addOperator,
@@ -150,11 +151,11 @@ describeApi('shares of teams', (given) => {
     const late = {
       async setFleet(fleet: object) {
         await operator.call('PATCH', '/v1/operator/fleet', { drained: true });
-        await queue.setFleet(fleet);
+        return await queue.setFleet(fleet);
       },
       async setTeam(team: string, share: object) {
         await admin.call('PUT', '/v1/team/pause', { reason: 'Wait.' });
-        await queue.setTeam(team, share);
+        return await queue.setTeam(team, share);
       },
     };
     await sweepOnce({ ...context, queue: { ...queue, ...late } });
@@ -163,13 +164,51 @@ describeApi('shares of teams', (given) => {
     assert.equal((await queue.place(build))?.waitsFor, 'drained');
   });
 
+  test('after PostgreSQL was put back to an earlier time its shares count, and later changes do at once', async () => {
+    const { context } = given();
+    const { database, queue } = context;
+    const [build = ''] = await waiting(1);
+    const walk = newWalk();
+    await admin.call('PUT', '/v1/team/pause', { reason: 'Wait.' });
+    await operator.call('PATCH', '/v1/operator/fleet', { drained: true });
+    await sweepOnce(context, walk);
+    await database.updateTable('team').set({ paused_by_team: null, share_version: 0 }).execute();
+    await database.updateTable('fleet').set({ drained: false, share_version: 1 }).execute();
+    await sweepOnce(context, walk);
+    assert.equal((await queue.place(build))?.waitsFor, 'turn');
+    await admin.call('PUT', '/v1/team/pause', { reason: 'Again.' });
+    assert.equal((await queue.place(build))?.waitsFor, 'team_paused');
+    await database.updateTable('team').set({ paused_by_team: null, share_version: 0 }).execute();
+    await sweepOnce(context, newWalk());
+    assert.equal((await queue.place(build))?.waitsFor, 'turn', 'by a process that was started since');
+  });
+
+  test('a Redis that lost everything gives nothing before it knows how much there may be', async () => {
+    const { context } = given();
+    await waiting(1);
+    const empty = await createRedisQueue({ url: given().redisUrl, prefix: `{${crypto.randomUUID()}}` });
+    try {
+      for (const row of await context.database
+        .selectFrom('build')
+        .selectAll()
+        .where('state', '=', 'queued')
+        .execute())
+        await enqueueBuild({ ...context, queue: empty }, row);
+      assert.equal(await empty.claim('r/early', minute), undefined);
+      await sweepOnce({ ...context, queue: empty });
+      assert.ok(await empty.claim('r/later', minute));
+    } finally {
+      await empty.close();
+    }
+  });
+
   test('a sweep tells what has changed since the one before, and all when Redis was lost', async () => {
     const { context } = given();
     const walk = newWalk();
     const told: string[] = [];
     const setTeam: typeof context.queue.setTeam = async (team, share) => {
       told.push(team);
-      await context.queue.setTeam(team, share);
+      return await context.queue.setTeam(team, share);
     };
     const sweep = async () => {
       told.length = 0;

@@ -26,7 +26,7 @@ local function claim(holder, milliseconds)
   local project_id, project_start = due[1], tonumber(due[2])
   read({ 'fleet', 'team:' .. team_id, 'project:' .. project_id })
   local fleet, team, project = fleet_of_all(), team_of(team_id), project_of(project_id)
-  if not may_lease(fleet) then return false end
+  if not has_room(fleet) then return false end
   local build = call('ZPOPMIN', prefix .. ':line:' .. project_id)[1]
   local entry = entry_of(build)
   count_waiting(entry, -1)

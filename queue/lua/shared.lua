@@ -1,7 +1,7 @@
 -- Put before each script. All keys share the hash tag of the prefix, so that they live in one slot of a cluster.
 --   state        hash of packed values (MessagePack, one after the other):
 --     fleet        limit, paused, leased, waiting, clock (virtual time among teams), order (of the last that came), version (of
---                  limit and paused)
+--                  limit and paused; nothing is claimed while there is none, as after a loss)
 --     team:T       weight, limit, paused, leased, next (virtual time from which it is due), clock (virtual time among its
 --                  projects), ready (how many projects are in ready:T), version (of weight, limit and paused)
 --     project:P    team, limit (how many may be leased at once), leased, waiting, next
@@ -16,7 +16,7 @@
 --   over:B       there for a minute when a leased build was forgotten
 --   held-back    there while a runner that would take a build has no VM for it
 --   sweeper      who sweeps
---   walked       the run of Redis in which the sweeper has been through everything, or the walk that is under way
+--   walked       the run of Redis in which the sweeper has been through everything, or the walk that is under way and its run
 --
 -- Start-time fair queueing in two levels: who is due first in virtual time is served; each served second moves a team on by
 -- 1/weight, a project by 1. What a build will take is guessed when it is claimed and put right when its lease ends.
@@ -65,11 +65,17 @@ end
 
 local function may_lease(one) return not one.paused and one.leased < (one.limit or no_limit) end
 
--- Whether a later version of a team's or the fleet's share is known; else this one is, from now on.
-local function is_outdated(one, version)
+-- Whether the fleet, whose limit somebody told, has room.
+local function has_room(fleet) return fleet.version and may_lease(fleet) end
+
+-- Changes with each start of Redis, and when a replica takes over.
+local function run_of_redis() return string.match(call('INFO', 'server'), 'run_id:(%x+)') end
+
+-- Whether a later version of a team's or the fleet's share is known; else this one is, from now on. With `anyway` it is the later.
+local function is_outdated(one, version, anyway)
   version = tonumber(version)
   if not version then return false end
-  if one.version and one.version > version then return true end
+  if one.version and one.version > version and anyway == '' then return true end
   one.version = version
   return false
 end
@@ -83,7 +89,7 @@ local function fleet_of_all()
     limit = limit, paused = paused, leased = leased or 0, waiting = waiting or 0, clock = clock or 0, order = order or 0,
     version = version, had_room = false,
   }
-  fleet.had_room = may_lease(fleet)
+  fleet.had_room = has_room(fleet)
   fleets[1] = fleet
   return fleet
 end
@@ -138,6 +144,11 @@ local function entry_of(build)
   return entry
 end
 
+-- Whether it was taken over from the holder, since it was claimed.
+local function was_taken_from(entry, holder)
+  return entry.before and string.find('\n' .. entry.before .. '\n', '\n' .. holder .. '\n', 1, true)
+end
+
 local function encode_entry(e)
   if not e.holder and not e.cancel then return encode(e.project, e.team, e.priority, e.expected, e.order) end
   return encode(e.project, e.team, e.priority, e.expected, e.order, e.holder, e.place, e.before, e.cancel, e.since, e.handed)
@@ -158,7 +169,7 @@ local function write()
   local fleet = fleets[1]
   if fleet then
     change('fleet', encode(fleet.limit, fleet.paused, fleet.leased, fleet.waiting, fleet.clock, fleet.order, fleet.version))
-    wake = not fleet.had_room and may_lease(fleet)
+    wake = not fleet.had_room and has_room(fleet)
   end
   for _, team in pairs(teams) do
     change(team.field, encode(team.weight, team.limit, team.paused, team.leased, team.next, team.clock, team.ready, team.version))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRedis } from '../../queue/redis-connection.ts';
-import { createRedisQueue } from '../../queue/redis-queue.ts';
+import { createSweptQueue } from '../../queue/swept-queue-for-tests.ts';
 import { startRedis } from '../../queue/test-redis.ts';
 import { holdLease } from './hold-lease.ts';
 
@@ -11,7 +11,7 @@ const entry = { build: 'bld_1', project: 'prj_1', team: 'team_1' };
 
 test('a build that Redis forgot and got back can be taken over where its VM is', async (t) => {
   const server = await startRedis();
-  const queue = await createRedisQueue({ url: server.url });
+  const queue = await createSweptQueue({ url: server.url });
   const redis = await connectRedis({ url: server.url });
   const ended = new AbortController();
   t.after(async () => {
