@@ -13,7 +13,8 @@ import { type Life, lives } from './terraform-lives.ts';
 import { explains, startTerraformSetting, succeeds, type TerraformSetting } from './terraform-setting.ts';
 
 // In the shape of the acceptance tests that providers in Go have: the real Terraform, the real API, each resource's whole life.
-const signal = AbortSignal.timeout(550_000);
+// For all lives together, on a machine that is busy too; each has the runner's own limit.
+const signal = AbortSignal.timeout(1_500_000);
 // With what there is one of, all else would be destroyed: terraform-team.test.ts.
 const types = declarableResources
   .filter(({ isSingle }) => !isSingle)
