@@ -86,8 +86,10 @@ export const memberRoutes: Routes = async (app, { context }) => {
     { schema: { tags, params: IdParams } },
     async ({ principal, params }, reply) => {
       const { id, expires_at } = await find(principal, params.id);
-      if (expires_at === null) await removeMember(context, principal, id);
-      else await takeBack(context, principal, invitationIdOf(id));
+      // Who is invited may join before the invitation is taken back.
+      const isMember =
+        expires_at === null || (await takeBack(context, principal, invitationIdOf(id))).isAccepted;
+      if (isMember) await removeMember(context, principal, id);
       return reply.code(204).send();
     },
   );
