@@ -31,7 +31,7 @@ export const memberRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const { principal, body } = request;
       requireMailer(context);
-      await app.limitMail(request, body.email);
+      await app.limitInvitation(request, body.email);
       return await once(context, request, reply, (remember) =>
         declareMember(context, principal, body, remember),
       );
@@ -74,7 +74,7 @@ export const memberRoutes: Routes = async (app, { context }) => {
       else if (role !== row.role) {
         // The mail of before tells another role.
         requireMailer(context);
-        await app.limitMail(request, row.email);
+        await app.limitInvitation(request, row.email);
         await invite(context, principal, { email: row.email, role });
       }
       return sendRepresentation(reply, toTeamMember(await find(principal, row.id)));
