@@ -31,8 +31,10 @@ export async function renewToken(
   const claims = await context.tokens.verify(token);
   if (!claims?.renewed)
     throw new OAuthError('invalid_request', 'This is no token that can be renewed, or it has expired.');
-  await counted(claims.sub);
   const now = context.now();
+  if (!(await isAlive(context, claims.jti))) throw over();
+  // Not before: whoever found a token that has ended must not use up what its key may ask.
+  await counted(claims.sub);
   const endsAt = new Date(Math.min(after(now, lifetimeSeconds).getTime(), claims.exp * 1000));
   const renewed = await context.database
     .updateTable('token_end')
@@ -40,9 +42,22 @@ export async function renewToken(
     .where('id', '=', claims.jti)
     .where('ends_at', '>', now)
     .executeTakeFirst();
-  if (renewed.numUpdatedRows === 0n)
-    throw new OAuthError('invalid_request', 'The token was revoked, or not renewed in time.');
+  if (renewed.numUpdatedRows === 0n) throw over();
   return Math.floor((endsAt.getTime() - now.getTime()) / 1000);
+}
+
+async function isAlive({ database, now }: Context, id: string): Promise<boolean> {
+  const alive = await database
+    .selectFrom('token_end')
+    .select('id')
+    .where('id', '=', id)
+    .where('ends_at', '>', now())
+    .executeTakeFirst();
+  return alive !== undefined;
+}
+
+function over(): OAuthError {
+  return new OAuthError('invalid_request', 'The token was revoked, or not renewed in time.');
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { statements as first } from './migrations/0001-first.ts';
 import { statements as sourceHosts } from './migrations/0002-source-hosts.ts';
@@ -27,6 +28,7 @@ import { statements as githubSignIn } from './migrations/0025-github-sign-in.ts'
 import { statements as teamsInTerraform } from './migrations/0026-teams-in-terraform.ts';
 import { statements as tokenKeys } from './migrations/0027-token-keys.ts';
 import { statements as fences } from './migrations/0029-fences-of-the-scheduler.ts';
+import { statements as idempotencyKeyAge } from './migrations/0030-idempotency-key-age.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -59,10 +61,14 @@ export const migrations = [
   { name: '0026-teams-in-terraform', statements: teamsInTerraform },
   { name: '0027-token-keys', statements: tokenKeys },
   { name: '0029-fences-of-the-scheduler', statements: fences },
+  { name: '0030-idempotency-key-age', statements: idempotencyKeyAge },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.
 const migrationLock = 3_202_611;
+/** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const lockNotAvailable = '55P03';
+const mostTries = 60;
 
 /** The database was not brought up to what this program needs. */
 export class SchemaError extends Error {
@@ -71,10 +77,33 @@ export class SchemaError extends Error {
 }
 
 /**
- * Applies the migrations that are missing, all in one transaction, and gives their names. Safe when several processes
- * do it at once: all but one wait and find nothing to do.
+ * Applies the migrations that are missing, each in a transaction of its own, and gives their names. Safe when several processes
+ * do it at once: all but one wait and find nothing to do. One that fails leaves those before it applied.
+ *
+ * A migration waits for a lock for `lockMs` and is tried again after `pauseMs` (60 times at most): whoever asks for the same
+ * table meanwhile would wait behind it.
  */
-export async function migrate(database: Kysely<Schema>): Promise<string[]> {
+export async function migrate(
+  database: Kysely<Schema>,
+  { lockMs = 2_000, pauseMs = 2_000 } = {},
+): Promise<string[]> {
+  const applied: string[] = [];
+  for (let tries = 1; ; ) {
+    try {
+      const name = await applyNext(database, lockMs);
+      if (name === undefined) return applied;
+      applied.push(name);
+      tries = 1;
+    } catch (error) {
+      if ((error as { code?: string }).code !== lockNotAvailable || tries === mostTries) throw error;
+      tries += 1;
+      await sleep(pauseMs);
+    }
+  }
+}
+
+/** Gives its name; undefined when none is missing. */
+async function applyNext(database: Kysely<Schema>, lockMs: number): Promise<string | undefined> {
   return await database.transaction().execute(async (transaction) => {
     // A big table takes longer than any request may.
     await sql`set local statement_timeout = '10min'`.execute(transaction);
@@ -82,13 +111,12 @@ export async function migrate(database: Kysely<Schema>): Promise<string[]> {
     await sql`create table if not exists migration (name text primary key, applied_at timestamptz not null default now())`.execute(
       transaction,
     );
-    const applied: string[] = [];
-    for (const migration of await missingMigrations(transaction)) {
-      for (const statement of migration.statements) await sql.raw(statement).execute(transaction);
-      await sql`insert into migration (name) values (${migration.name})`.execute(transaction);
-      applied.push(migration.name);
-    }
-    return applied;
+    const [next] = await missingMigrations(transaction);
+    if (!next) return undefined;
+    await sql`set local lock_timeout = ${sql.lit(lockMs)}`.execute(transaction);
+    for (const statement of next.statements) await sql.raw(statement).execute(transaction);
+    await sql`insert into migration (name) values (${next.name})`.execute(transaction);
+    return next.name;
   });
 }
 

@@ -76,6 +76,21 @@ suite('rate limits', () => {
     await signIn(at, await addTeam(given, 'thoughtful'));
   });
 
+  test('a token that was revoked uses up nothing of what its key may ask', async () => {
+    const at = await processWith({ perKey: 4 });
+    const key = await addTeam(given, 'careless');
+    const post = (path: string, token: string) =>
+      send(at, {
+        ...{ method: 'POST', url: path, payload: new URLSearchParams({ token }).toString() },
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      });
+    const { token } = await signIn(at, key, { renewable: 'true' });
+    assert.equal((await post('/v1/token/revoke', token)).status, 200);
+    for (let count = 0; count < 10; count++) assert.equal((await post('/v1/token/renew', token)).status, 400);
+    const client = await signIn(at, key);
+    assert.equal((await client.call('GET', '/v1/projects')).status, 200);
+  });
+
   test('a runner is not counted: one key serves all of them', async () => {
     const at = await processWith({ perKey: 1 });
     const runner = await signIn(at, await addOperator(given, ['runner']));

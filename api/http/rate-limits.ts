@@ -42,6 +42,8 @@ declare module 'fastify' {
     limitToken(request: FastifyRequest, reply: FastifyReply, keyId: string): Promise<void>;
     /** Counts a request for a mail. Throws 429 when there were too many for its address, or from where it comes. */
     limitMail(request: FastifyRequest, email: string): Promise<void>;
+    /** Counts an invitation to the team of who asks. Throws 429 as `limitMail` does. */
+    limitInvitation(request: FastifyRequest, email: string): Promise<void>;
   }
 }
 
@@ -104,6 +106,8 @@ const attemptsPerOrigin = 20;
 const mailsPerOrigin = 20;
 /** To one address, from one place. */
 const mailsFromOne = 5;
+/** To one address, as invitations to one team. */
+const mailsOfTeam = 5;
 /** To one address, in sum: asked for in browsers that were signed in to it before, and in all others. */
 const mailsForKnown = 10;
 const mailsForOthers = 20;
@@ -123,7 +127,7 @@ function limitSignIns(app: App): void {
 
 /**
  * So that nobody's mailbox is filled through Ebb, and nobody tries many addresses. What a stranger uses up is not the owner's: it is
- * counted by place, and in browsers that are known to the address apart. What is refused in one count is counted in none that
+ * counted by place, and in browsers that are known to the address apart; so are a team's invitations. What is refused in one count is counted in none that
  * comes after it. Redis holds no mail address, but its hash.
  */
 function limitMails(app: App, isKnownBrowser: Recognition['isKnownBrowser']): void {
@@ -134,18 +138,29 @@ function limitMails(app: App, isKnownBrowser: Recognition['isKnownBrowser']): vo
   const fromOne = counter(mailsFromOne, ({ ip, mailTo }) => `mail-from-to:${addressOf(ip)}:${to(mailTo)}`);
   const forKnown = counter(mailsForKnown, ({ mailTo }) => `mail-to-known:${to(mailTo)}`);
   const forOthers = counter(mailsForOthers, ({ mailTo }) => `mail-to:${to(mailTo)}`);
+  const ofTeam = counter(
+    mailsOfTeam,
+    ({ principal, mailTo }) => `mail-of-team:${principal.teamId}:${to(mailTo)}`,
+  );
+  const limit = async (request: FastifyRequest, counts: (typeof byOrigin)[]) => {
+    for (const count of counts) {
+      const limited = await count(request);
+      if (limited.isAllowed || !limited.isExceeded) continue;
+      const elsewhere =
+        count === forOthers ? ' A browser in which you signed in to this address before is not held up.' : '';
+      const detail = `More than ${limited.max} links were asked for within a quarter of an hour. Go on in ${limited.ttlInSeconds} s.${elsewhere}`;
+      throw tooMany('too_many_mails', detail, limited.ttlInSeconds);
+    }
+  };
   app.decorateRequest('mailTo', '');
   app.decorate('limitMail', async (request, email) => {
     request.mailTo = normalAddress(email);
     const isKnown = isKnownBrowser(request, request.mailTo);
-    for (const count of [byOrigin, fromOne, isKnown ? forKnown : forOthers]) {
-      const limit = await count(request);
-      if (limit.isAllowed || !limit.isExceeded) continue;
-      const elsewhere =
-        count === forOthers ? ' A browser in which you signed in to this address before is not held up.' : '';
-      const detail = `More than ${limit.max} links were asked for within a quarter of an hour. Go on in ${limit.ttlInSeconds} s.${elsewhere}`;
-      throw tooMany('too_many_mails', detail, limit.ttlInSeconds);
-    }
+    await limit(request, [byOrigin, fromOne, isKnown ? forKnown : forOthers]);
+  });
+  app.decorate('limitInvitation', async (request, email) => {
+    request.mailTo = normalAddress(email);
+    await limit(request, [byOrigin, ofTeam]);
   });
 }
 

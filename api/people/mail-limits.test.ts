@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeApi } from '../../test/describe-api.ts';
 import { buildApp } from '../app.ts';
-import { send } from '../test-client.ts';
+import { addTeam, send, signIn } from '../test-client.ts';
 import type { TestContext } from '../test-context.ts';
 import { type Browser, browserOf, mailedToken, openBrowser } from './browser-for-tests.ts';
 
@@ -96,6 +96,21 @@ describeApi('how often links may be asked for', (given) => {
     }
     const five = [202, 202, 202, 202, 202, 429];
     assert.deepEqual(statuses, [...five, ...five, ...Array(6).fill(429)]);
+  });
+
+  test('what strangers ask for keeps no team from inviting, which it does five times to an address', async () => {
+    const at = await fresh();
+    const email = somebody();
+    await askFrequently(at, 8, 5, email);
+    const invite = async (key: string, remoteAddress: string) => {
+      const { call } = await signIn(at, key, {}, remoteAddress);
+      return (await call('POST', '/v1/team/invitations', { email, role: 'viewer' })).status;
+    };
+    const statuses = [];
+    for (let place = 1; place <= 6; place += 1)
+      statuses.push(await invite(given().keys.admin, `198.18.0.${place}`));
+    assert.deepEqual(statuses, [201, 201, 201, 201, 201, 429]);
+    assert.equal(await invite(await addTeam(given(), `inviting-${++count}`), '198.18.0.7'), 201);
   });
 
   test('a place asks for twenty links, to whomever', async () => {

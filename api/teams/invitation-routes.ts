@@ -19,7 +19,7 @@ export const invitationRoutes: Routes = async (app, { context }) => {
     { schema: { tags, body: InvitationCreation, response: { 201: Invitation } } },
     async (request, reply) => {
       requireMailer(context);
-      await app.limitMail(request, request.body.email);
+      await app.limitInvitation(request, request.body.email);
       return await once(context, request, reply, async () =>
         toInvitation(await invite(context, request.principal, request.body)),
       );

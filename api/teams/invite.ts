@@ -74,18 +74,26 @@ export async function inviteLocked(
   return row;
 }
 
-/** Takes an invitation back; one that is over stays as it is. Throws 404, and 403 for an owner's without leave. */
-export async function takeBack(context: ApiContext, principal: Principal, id: string): Promise<void> {
+/**
+ * Takes an invitation back; one that is over stays as it is. Gives whether somebody had joined by it. Throws 404, and 403 for an
+ * owner's without leave.
+ */
+export async function takeBack(
+  context: ApiContext,
+  principal: Principal,
+  id: string,
+): Promise<{ isAccepted: boolean }> {
   const { teamId, keyId: actor } = principal;
-  await transact(context, async (inside) => {
+  return await transact(context, async (inside) => {
     await lockMembers(inside.database, teamId);
     const row = await findInvitation(inside.database, teamId, id);
     if (!row) throw notFound('invitation', id);
-    if (row.accepted_at || row.revoked_at) return;
+    if (row.accepted_at || row.revoked_at) return { isAccepted: row.accepted_at !== null };
     requireForOwner(await lockPrincipal(inside, principal), row);
     await endInvitation(inside.database, id, inside.now());
     const detail = { email: row.email };
     await recordAudit(inside, { teamId, action: 'invitation.revoked', actor, subject: id, detail });
+    return { isAccepted: false };
   });
 }
 

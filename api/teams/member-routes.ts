@@ -31,7 +31,7 @@ export const memberRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const { principal, body } = request;
       requireMailer(context);
-      await app.limitMail(request, body.email);
+      await app.limitInvitation(request, body.email);
       return await once(context, request, reply, (remember) =>
         declareMember(context, principal, body, remember),
       );
@@ -74,7 +74,7 @@ export const memberRoutes: Routes = async (app, { context }) => {
       else if (role !== row.role) {
         // The mail of before tells another role.
         requireMailer(context);
-        await app.limitMail(request, row.email);
+        await app.limitInvitation(request, row.email);
         await invite(context, principal, { email: row.email, role });
       }
       return sendRepresentation(reply, toTeamMember(await find(principal, row.id)));
@@ -86,8 +86,10 @@ export const memberRoutes: Routes = async (app, { context }) => {
     { schema: { tags, params: IdParams } },
     async ({ principal, params }, reply) => {
       const { id, expires_at } = await find(principal, params.id);
-      if (expires_at === null) await removeMember(context, principal, id);
-      else await takeBack(context, principal, invitationIdOf(id));
+      // Who is invited may join before the invitation is taken back.
+      const isMember =
+        expires_at === null || (await takeBack(context, principal, invitationIdOf(id))).isAccepted;
+      if (isMember) await removeMember(context, principal, id);
       return reply.code(204).send();
     },
   );

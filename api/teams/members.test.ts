@@ -4,9 +4,13 @@ import { scopesOfRole } from '../../contract/role.ts';
 import type { TeamMember } from '../../contract/team-member.ts';
 import { type Scope, teamScopes } from '../../contract/token.ts';
 import { describeApi } from '../../test/describe-api.ts';
+import { startPostgres } from '../../test/postgres.ts';
 import { createApiKey } from '../auth/api-key.ts';
+import { untilSomebodyWaits } from '../db/lock-for-tests.ts';
 import { browserOf, mailedToken } from '../people/browser-for-tests.ts';
 import { addTeam, type Client, created, signIn } from '../test-client.ts';
+import { openTestContext } from '../test-context.ts';
+import { insertMember, lockMembers } from './member-store.ts';
 
 let count = 0;
 let places = 0;
@@ -204,4 +208,40 @@ describeApi('members as one thing from the invitation on', (given) => {
     assert.deepEqual(paged, all);
     assert.equal(new Set(paged).size, paged.length);
   });
+});
+
+test('who joins at the moment at which the declaration goes is out of the team all the same', async (t) => {
+  const postgres = await startPostgres();
+  const given = await openTestContext({ url: postgres.url });
+  t.after(async () => {
+    await given.close();
+    await postgres.close();
+  });
+  const admin = await signIn(given, given.keys.admin);
+  const email = somebody();
+  await browserOf(given, email);
+  const { id } = await created(admin, members, { email, role: 'viewer' });
+  const { context } = given;
+  const { id: personId } = await context.database
+    .selectFrom('person')
+    .select('id')
+    .where('email', '=', email)
+    .executeTakeFirstOrThrow();
+  const removing = await context.database.transaction().execute(async (joining) => {
+    const invitation = await joining
+      .updateTable('invitation')
+      .set({ accepted_at: context.now() })
+      .where('email', '=', email)
+      .returning('team_id')
+      .executeTakeFirstOrThrow();
+    await lockMembers(joining, invitation.team_id);
+    const asked = admin.call('DELETE', `${members}/${id}`);
+    await untilSomebodyWaits(context.database);
+    const joined = { id, teamId: invitation.team_id, personId, role: 'viewer' as const, now: context.now() };
+    await insertMember(joining, joined);
+    return { asked };
+  });
+  assert.equal((await removing.asked).status, 204);
+  const left = await admin.call('GET', `${members}?natural_id=acme/${encodeURIComponent(email)}`);
+  assert.deepEqual(left.body.items, []);
 });

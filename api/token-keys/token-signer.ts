@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject, randomUUID } from 'node:crypto';
 import { importJWK, SignJWT } from 'jose';
 import { longestLifetimeSeconds } from '../auth/token-life.ts';
 import type { Database } from '../db/database.ts';
+import { shareReads } from '../db/share-reads.ts';
 import { type PublishedKey, publish } from '../signing/published-key.ts';
 import { keyAtWork } from './key-at-work.ts';
 import type { GivenClaims, TokenClaims } from './token-claims.ts';
@@ -87,9 +88,9 @@ export function createTokenSigner(options: {
 
 function createReading(database: Database) {
   let ring: KeyRing | undefined;
-  let reading: Promise<KeyRing> | undefined;
   const read = async (): Promise<KeyRing> => {
-    const readAt = Date.now();
+    // Of a clock that nobody sets.
+    const readAt = performance.now();
     const rows = await listTokenKeys(database);
     const known = ring?.verifying;
     const verifying = new Map(
@@ -102,14 +103,11 @@ function createReading(database: Database) {
     ring = { rows, verifying, readAt };
     return ring;
   };
-  // Whoever asks meanwhile gets the same answer, so that strangers cannot have the database asked many times at once.
-  const readAgain = () => {
-    reading ??= read().finally(() => {
-      reading = undefined;
-    });
-    return reading;
-  };
-  const current = async () => (ring && Date.now() - ring.readAt < readAgainMs ? ring : await readAgain());
+  // One reading at a time, so that strangers cannot have the database asked many times at once.
+  const share = shareReads(read, () => 'keys');
+  const readAgain = () => share(database, undefined);
+  const current = async () =>
+    ring && performance.now() - ring.readAt < readAgainMs ? ring : await readAgain();
   return { current, readAgain };
 }
 

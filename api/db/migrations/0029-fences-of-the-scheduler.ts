@@ -8,5 +8,4 @@ export const statements = [
   `update team set share_version = 1
    where weight <> 1 or build_limit is not null or paused_by_operator is not null or paused_by_team is not null`,
   'create index team_share_version on team (id) where share_version > 0',
-  'create index idempotency_key_created_at on idempotency_key (created_at)',
 ];

@@ -1,19 +1,34 @@
 import type { Database } from '../../db/database.ts';
 import type { GithubAccount } from './github-account.ts';
 
-/** Whose account here an account at GitHub opens; its name is brought up to date. */
+/** Whose account here an account at GitHub opens. */
 export async function findPersonOf(
   database: Database,
-  { site, id, login }: GithubAccount,
+  { site, id }: GithubAccount,
 ): Promise<string | undefined> {
   const found = await database
+    .selectFrom('github_account')
+    .select('person_id')
+    .where('site', '=', site)
+    .where('github_id', '=', id)
+    .executeTakeFirst();
+  return found?.person_id;
+}
+
+/** Brings its name up to date, once the person is locked; false when it opens the person's account no more. */
+export async function noteLogin(
+  transaction: Database,
+  personId: string,
+  { site, id, login }: GithubAccount,
+): Promise<boolean> {
+  const { numUpdatedRows } = await transaction
     .updateTable('github_account')
     .set({ login })
     .where('site', '=', site)
     .where('github_id', '=', id)
-    .returning('person_id')
+    .where('person_id', '=', personId)
     .executeTakeFirst();
-  return found?.person_id;
+  return numUpdatedRows === 1n;
 }
 
 /** The account at GitHub of a person. */

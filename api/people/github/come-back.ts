@@ -3,7 +3,7 @@ import { transact } from '../../db/transact.ts';
 import { requireLivePerson } from '../require-live-person.ts';
 import type { SignedIn } from '../require-person.ts';
 import { replaceSession } from '../session-store.ts';
-import { findPersonOf } from './account-store.ts';
+import { findPersonOf, noteLogin } from './account-store.ts';
 import { takeAttempt } from './attempt-store.ts';
 import { connectAndTell } from './connect-account.ts';
 import type { GithubUser } from './github-account.ts';
@@ -67,7 +67,9 @@ async function openSession(
   return await transact(context, async (inside) => {
     const personId = await findPersonOf(inside.database, user);
     if (personId === undefined) return undefined;
+    // The person before the account at GitHub, as who disconnects it locks them.
     await requireLivePerson(inside.database, personId);
+    if (!(await noteLogin(inside.database, personId, user))) return undefined;
     return await replaceSession(inside, personId, earlier);
   });
 }
