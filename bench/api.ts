@@ -1,21 +1,16 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import pg from 'pg';
 import { commit } from '../api/test-client.ts';
-import { createClient } from '../cli/client.ts';
 import { createRepository } from '../cli/dev/repository.ts';
 import { freePort } from '../queue/free-port.ts';
-import { createRedisQueue } from '../queue/redis-queue.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { type ApiForTests, startApi } from '../test/api-for-tests.ts';
 import { startPostgres } from '../test/postgres.ts';
-import { watchMemory } from './process-memory.ts';
+import { fanOut } from './fan-out.ts';
 import { type Measure, median, report, rounded } from './report.ts';
 import { startFloor } from './start-floor.ts';
 
@@ -25,13 +20,9 @@ const bench = 'api';
 const connections = 50;
 const seconds = Number(process.env.EBB_BENCH_SECONDS ?? 5);
 const rounds = Number(process.env.EBB_BENCH_ROUNDS ?? 3);
-const watchers = Number(process.env.EBB_BENCH_WATCHERS ?? 500);
-const fewWatchers = 10;
 const projectCount = 10;
 const listed = 100;
-const line = `${'a line that a test prints, of the usual length of those that people read'.padEnd(79)}\n`;
-const linesAtOnce = 50;
-const totalLines = Number(process.env.EBB_BENCH_LINES ?? 4_000);
+const waiting = 3;
 const poolSize = 10;
 
 interface Created {
@@ -58,33 +49,32 @@ try {
   const floor = await startFloor();
   closing.push(floor.close);
   const projects = await declareProjects(api);
-  for (let number = 0; number <= listed; number += 1)
-    await api.client.post('/v1/builds', { project_id: projects[number % projectCount] });
+  const ids = await makeBuilds(api, projects);
   const authorization = `Bearer ${await api.client.token()}`;
 
-  const answers = async (path: string, target: number): Promise<Measure> => {
-    floor.answer(await api.client.get<object>(path));
+  const answers = async (measure: string, paths: string[], target: number): Promise<Measure> => {
+    floor.answer(await api.client.get<object>(paths[0] ?? ''));
     const measured = { ebb: [] as number[], floor: [] as number[] };
-    const rate = async (url: string, headers = {}) => await throughput({ url, headers });
-    await rate(`${api.url}${path}`, { authorization });
+    const asked = { url: api.url, headers: { authorization }, requests: paths.map((path) => ({ path })) };
+    await throughput(asked);
     for (let round = 0; round < rounds; round += 1) {
-      measured.floor.push(await rate(floor.url));
-      measured.ebb.push(await rate(`${api.url}${path}`, { authorization }));
+      measured.floor.push(await throughput({ url: floor.url }));
+      measured.ebb.push(await throughput(asked));
     }
     return compared({
-      ...{ measure: `GET ${path.replace(/bld_\w+/, ':id')}`, unit: 'requests/s', target },
-      ...{ ebb: median(measured.ebb), floor: median(measured.floor), beside: 'bare Fastify, same JSON' },
+      ...{ measure, unit: 'requests/s', target, beside: 'bare Fastify, same JSON' },
+      ...{ ebb: median(measured.ebb), floor: median(measured.floor) },
     });
   };
-  const { items } = await api.client.get<{ items: Created[] }>(`/v1/builds?limit=1`);
-  const [{ id } = { id: '' }] = items;
-  await api.client.post(`/v1/builds/${id}/cancel`);
-  while ((await api.client.get<{ state: string }>(`/v1/builds/${id}`)).state === 'queued') await delay(100);
   const measures = [
-    await answers(`/v1/builds/${id}`, 0.5),
-    await answers(`/v1/builds?limit=${listed}`, 0.25),
+    await answers(
+      'GET /v1/builds/:id',
+      ids.map((id) => `/v1/builds/${id}`),
+      0.5,
+    ),
+    await answers(`GET /v1/builds?limit=${listed}`, [`/v1/builds?limit=${listed}`], 0.25),
     await creations(api, postgres.url, { projects, authorization }),
-    ...(await fanOut(api, { folder, redisUrl: redis.url, inspected })),
+    ...(await fanOut(api, { folder, redisUrl: redis.url, inspected, closing })),
   ];
   report(measures);
 } finally {
@@ -101,6 +91,20 @@ async function declareProjects({ client, repositories }: ApiForTests): Promise<s
     await client.post('/v1/deploy-keys', { project_id: id });
     ids.push(id);
   }
+  return ids;
+}
+
+/** As a team's list of builds is: the last few wait, those before are over. Gives the ids of these. */
+async function makeBuilds({ client }: ApiForTests, projects: string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (let number = 0; number < listed; number += 1) {
+    const { id } = await client.post<Created>('/v1/builds', { project_id: projects[number % projectCount] });
+    if (number < listed - waiting) ids.push(id);
+  }
+  for (const id of ids) await client.post(`/v1/builds/${id}/cancel`);
+  const isOver = async (id = '') =>
+    (await client.get<{ state: string }>(`/v1/builds/${id}`)).state === 'cancelled';
+  while (!(await isOver(ids.at(-1)))) await delay(100);
   return ids;
 }
 
@@ -144,7 +148,7 @@ async function insertRate(connectionString: string): Promise<number> {
   const { names } = columns.rows[0];
   const sample = await pool.query('select id from build order by id desc limit 1');
   const text = `insert into build (id, number, ${names})
-    select 'bench_' || $1, 1000000000 + $1, ${names} from build where id = $2`;
+    select 'bench_' || $1::bigint, 1000000000 + $1::bigint % 1000000000, ${names} from build where id = $2`;
   const end = performance.now() + seconds * 1000;
   let count = Math.floor(performance.now());
   const first = count;
@@ -159,80 +163,6 @@ async function insertRate(connectionString: string): Promise<number> {
   await pool.query(`delete from build where id like 'bench_%'`);
   await pool.end();
   return (count - first) / seconds;
-}
-
-/** A log that grows while many watch it. */
-async function fanOut(
-  api: ApiForTests,
-  o: { folder: string; redisUrl: string; inspected: number },
-): Promise<Measure[]> {
-  const build = await beginBuild(api, o);
-  const memory = await watchMemory(api.pid(), o.inspected);
-  closing.push(memory.close);
-  const child = fork(fileURLToPath(new URL('log-watchers.ts', import.meta.url)));
-  closing.push(() => child.kill('SIGTERM'));
-  const watch = async (count: number) => {
-    const url = `${api.url}/v1/builds/${build.id}/events`;
-    child.send({ url, token: await api.client.token(), watchers: count });
-    await once(child, 'message');
-  };
-  await watch(fewWatchers);
-  await build.print(linesAtOnce);
-  await delay(2_000);
-  const before = await memory.look();
-  await watch(watchers);
-  await delay(2_000);
-  const after = await memory.look();
-  const kilobytes = ((after.rss - before.rss) * 1024) / (watchers - fewWatchers);
-  const start = performance.now();
-  for (let printed = 0; printed < totalLines; printed += linesAtOnce) await build.print(linesAtOnce);
-  const read = once(child, 'message');
-  child.send({ end: build.length() });
-  await read;
-  const took = (performance.now() - start) / 1000;
-  const rate = (totalLines * watchers) / took;
-  const heap = rounded(((after.heap - before.heap) * 1024) / (watchers - fewWatchers), 1);
-  return [
-    {
-      ...{ bench, measure: `lines to ${watchers} watchers of one log, in sum`, value: Math.round(rate) },
-      ...{ unit: 'lines/s', against: null, ratio: null, target: '>= 50000', met: rate >= 50_000 },
-    },
-    {
-      ...{ bench, measure: 'memory of the API per watcher', value: rounded(kilobytes, 1), unit: 'KB' },
-      ...{ against: `of it on the heap: ${heap} KB`, ratio: null, target: '<= 60', met: kilobytes <= 60 },
-    },
-  ];
-}
-
-/** A build that a runner has claimed, which this one is; `print` appends lines to its log. */
-async function beginBuild(api: ApiForTests, { folder, redisUrl }: { folder: string; redisUrl: string }) {
-  const queue = await createRedisQueue({ url: redisUrl });
-  closing.push(queue.close);
-  const apiKey = await readFile(join(folder, 'runner.key'), 'utf8');
-  const runner = createClient({ endpoint: api.url, apiKey });
-  const holder = 'bench/1';
-  const entry = await queue.claim(holder, 600_000);
-  if (!entry) throw new Error('No build waits.');
-  const claimed = await runner.post<{ token: string; attempt: number }>(`/v1/builds/${entry.build}/claim`, {
-    lease_holder: holder,
-  });
-  const headers = {
-    authorization: `Bearer ${claimed.token}`,
-    'content-type': 'application/octet-stream',
-  };
-  let offset = 0;
-  return {
-    id: entry.build,
-    length: () => offset,
-    async print(lines: number) {
-      const body = line.repeat(lines);
-      const url = `${api.url}/v1/builds/${entry.build}/log?attempt=${claimed.attempt}&offset=${offset}`;
-      const answer = await fetch(url, { method: 'POST', headers, body });
-      if (!answer.ok)
-        throw new Error(`A part of the log was answered ${answer.status}: ${await answer.text()}`);
-      offset += body.length;
-    },
-  };
 }
 
 function compared(o: {

@@ -10,4 +10,7 @@ const app = fastify({ bodyLimit: 25 * 1024 * 1024 });
 app.post('/', async () => ({ status: 'accepted' }));
 app.get('/', async () => answer);
 process.send?.(await app.listen({ port: 0, host: '127.0.0.1' }));
-process.once('SIGTERM', () => app.close());
+process.once('SIGTERM', async () => {
+  await app.close();
+  process.disconnect?.();
+});

@@ -5,7 +5,7 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 // the log to the end that it is told.
 interface Watching {
   url: string;
-  token: string;
+  tokens: string[];
   watchers: number;
 }
 
@@ -21,9 +21,9 @@ process.on('message', (told: Watching | { end: number }) => {
 });
 process.once('SIGTERM', () => process.exit());
 
-async function begin({ url, token, watchers }: Watching): Promise<void> {
-  const headers = { authorization: `Bearer ${token}` };
+async function begin({ url, tokens, watchers }: Watching): Promise<void> {
   for (let number = offsets.length; number < watchers; number += 1) {
+    const headers = { authorization: `Bearer ${tokens[number % tokens.length]}` };
     const [answer] = (await once(get(url, { agent, headers }), 'response')) as [IncomingMessage];
     if (answer.statusCode !== 200) throw new Error(`A watcher was answered ${answer.statusCode}.`);
     offsets.push(0);

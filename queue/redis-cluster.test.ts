@@ -48,6 +48,11 @@ async function callEverything(queue: BuildQueue): Promise<void> {
   await queue.setConcurrency('p1', 2);
   await woken;
   assert.equal((await queue.place('b2'))?.place, 2);
+  await queue.holdBack(minute);
+  assert.deepEqual(await queue.places(['b1', 'b9']), [
+    { place: 1, waitsFor: 'turn', heldBack: true },
+    undefined,
+  ]);
   assert.deepEqual((await queue.depth()).turn?.waiting, 3);
   assert.equal((await queue.claim('r1', minute))?.build, 'b1');
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'held');

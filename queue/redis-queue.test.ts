@@ -321,12 +321,78 @@ test('a build that is handed over may be taken over at once, and tells all who h
   assert.equal(await queue.handOver('b1', 'r1'), true);
   assert.deepEqual(await queue.expired(), ['b1']);
   assert.deepEqual(await queue.expired({ forMs: minute }), [], 'not for a minute yet');
-  await queue.claim('r2', 0, { place: 'here' });
-  assert.deepEqual((await queue.claim('r3', 0, { place: 'here' }))?.takenFrom, ['r1', 'r2']);
+  assert.equal((await queue.claim('r2', 0, { place: 'here' }))?.handedOver, true);
+  const third = await queue.claim('r3', 0, { place: 'here' });
+  assert.deepEqual(
+    [third?.takenFrom, third?.handedOver],
+    [['r1', 'r2'], false],
+    'the second gave it to nobody',
+  );
   await queue.share('b1', 'r3', 'here');
   assert.deepEqual((await queue.claim('r4', 0, { place: 'here' }))?.takenFrom, ['r1', 'r2', 'r3']);
   await queue.requeue('b1', 'r4');
   assert.equal(await queue.heartbeat('b1', 'r1', minute), 'lost');
+});
+
+test('a runner that can boot no VM takes over what was left and ends leases, but gets nothing that waits', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 2);
+  await queue.claim('r1', minute);
+  const beside = { place: 'here', takeOverOnly: true };
+  const finished = { build: 'b1', holder: 'r1' };
+  assert.equal(await queue.claim('r2', minute, { ...beside, finished }), undefined);
+  assert.deepEqual(await queue.list(), [{ build: 'b2', state: 'waiting' }]);
+  await queue.claim('r3', 0);
+  await queue.share('b2', 'r3', 'here');
+  assert.equal((await queue.claim('r4', minute, beside))?.build, 'b2');
+});
+
+test('a share that was read before another that is known is left out, one without a version never', async () => {
+  const queue = await freshQueue();
+  await queue.enqueue(entry('b1'), 1);
+  const waitsFor = async () => (await queue.place('b1'))?.waitsFor;
+  await queue.setTeam('t1', { paused: true, version: 12 });
+  await queue.setTeam('t1', { paused: false, version: 11 });
+  assert.equal(await waitsFor(), 'team_paused');
+  await queue.setTeam('t1', { paused: false, version: 12 });
+  assert.equal(await waitsFor(), 'turn');
+  await queue.setFleet({ drained: true, version: 2 });
+  await queue.setFleet({ drained: false, version: 1 });
+  assert.equal(await waitsFor(), 'drained');
+  await queue.setFleet({});
+  await queue.setTeam('t1', { limit: 0 });
+  assert.equal(await waitsFor(), 'team_limit');
+});
+
+test('the places of many builds are asked at once, each with what its own project and team wait for', async () => {
+  const queue = await freshQueue();
+  const line = Array.from({ length: 197 }, (_, number) => `b${number}`);
+  for (const build of ['running', ...line]) await queue.enqueue(entry(build), 1);
+  await queue.enqueue({ build: 'other', project: 'p2', team: 't2' }, 1);
+  await queue.claim('r1', minute);
+  await queue.setTeam('t2', { paused: true });
+  const asked = ['other', ...line.toReversed(), 'running', 'unknown'];
+  const [other, ...places] = await queue.places(asked);
+  assert.deepEqual(other, { place: 1, waitsFor: 'team_paused' });
+  const expected = line.map((_build, index) => ({ place: index + 1, waitsFor: 'project_limit', limit: 1 }));
+  assert.deepEqual(places, [...expected.toReversed(), undefined, undefined]);
+  assert.deepEqual(await queue.places([]), []);
+  await assert.rejects(queue.places([...asked, 'one more']), /201 builds .* at most 200/);
+});
+
+test('a build that waits for its turn says so when runners hold back, as long as they say it', async () => {
+  const queue = await freshQueue();
+  for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 1);
+  await queue.enqueue(entry('of-another', 'p2'), 1);
+  await queue.holdBack(minute);
+  await queue.claim('r1', minute);
+  assert.deepEqual(await queue.places(['b2', 'of-another']), [
+    { place: 1, waitsFor: 'project_limit', limit: 1 },
+    { place: 1, waitsFor: 'turn', heldBack: true },
+  ]);
+  await queue.holdBack(1);
+  await delay(20);
+  assert.deepEqual(await queue.place('of-another'), { place: 1, waitsFor: 'turn' });
 });
 
 test('a build that is to be cancelled, or was given back, is not taken over', async () => {

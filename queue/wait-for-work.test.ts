@@ -65,6 +65,17 @@ test('work that comes between a claim and the wait for more is not slept through
   assert.equal((await queue.claim('r', minute))?.build, 'b');
 });
 
+test('work is not slept through when a claim that may have none of it comes between, either', async () => {
+  const queue = await freshQueue('{take-over-only}');
+  await caughtUp(queue);
+  await queue.claim('r', minute);
+  await queue.enqueue(entry('b'), 1);
+  await caughtUp(queue);
+  assert.equal(await queue.claim('r', minute, { takeOverOnly: true }), undefined);
+  await queue.waitForWork(10 * minute, AbortSignal.timeout(10 * minute));
+  assert.equal((await queue.claim('r', minute))?.build, 'b');
+});
+
 test('who waits is woken when there is work again, not by each build that joins others, nor by claims', async () => {
   const queue = await freshQueue('{joins}');
   const work = await watchWork('{joins}');

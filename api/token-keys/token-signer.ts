@@ -6,7 +6,8 @@ import { type PublishedKey, publish } from '../signing/published-key.ts';
 import { keyAtWork } from './key-at-work.ts';
 import type { GivenClaims, TokenClaims } from './token-claims.ts';
 import { listTokenKeys, openPrivateHalf, type TokenKeyRow, type TokenKeySealing } from './token-key-store.ts';
-import { headerOf, verifyToken } from './verify-token.ts';
+import { createVerifier } from './verified-tokens.ts';
+import { headerOf } from './verify-token.ts';
 
 /** Signs and verifies access tokens (RFC 7519, EdDSA), with the keys that all processes of the API share. */
 export interface TokenSigner {
@@ -43,6 +44,7 @@ export function createTokenSigner(options: {
 }): TokenSigner {
   const { database, sealing, issuer, now } = options;
   const { current, readAgain } = createReading(database);
+  const verify = createVerifier({ issuer, audience });
   const opened = new Map<string, Awaited<ReturnType<typeof importJWK>>>();
 
   const open = async (row: TokenKeyRow) => {
@@ -75,7 +77,7 @@ export function createTokenSigner(options: {
       const isKnown = (await current()).verifying.has(header);
       const { verifying } = isKnown ? await current() : await readAgain();
       const key = verifying.get(header);
-      return key && (await verifyToken(token, key, { issuer, audience, now: now() }));
+      return key && (await verify(token, key, now()));
     },
     async published() {
       return (await current()).rows.map(publicHalf);

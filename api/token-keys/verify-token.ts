@@ -44,8 +44,10 @@ export async function verifyToken(
   }
 }
 
-function isOfItsTime({ iat, exp }: TokenClaims, now: Date): boolean {
-  return iat <= now.getTime() / 1000 + clockToleranceSeconds && exp - iat <= longestLifetimeSeconds;
+/** Whether a token with these claims is good at this moment: not over, not of the future, and not for too long. */
+export function isOfItsTime({ iat, exp }: TokenClaims, now: Date): boolean {
+  const seconds = now.getTime() / 1000;
+  return exp > seconds && iat <= seconds + clockToleranceSeconds && exp - iat <= longestLifetimeSeconds;
 }
 
 function isCanonical(part: string): boolean {

@@ -12,10 +12,10 @@ const unpacked = `
   end
   return cjson.encode(fields)`;
 
-/** Which of the values counts what is leased, from 1, and which what waits. */
-const counters: { [kind: string]: { leased: number; waiting?: number } } = {
+/** Which of the values, from 1, count what is leased, what waits, and projects with work and room. */
+const counters: { [kind: string]: { [what: string]: number } } = {
   fleet: { leased: 3, waiting: 4 },
-  team: { leased: 4, waiting: 7 },
+  team: { leased: 4, ready: 7 },
   project: { leased: 3, waiting: 4 },
 };
 

@@ -8,9 +8,10 @@ import { type Running, signal } from './fixture.ts';
 import { nextPush } from './next-push.ts';
 
 export function testEvents(get: Running): void {
-  test('a tag is resolved, and its push understood', async () => {
+  test('a tag is resolved, and its push understood', async (t) => {
     const { host, parseWebhook, repository, client, developer } = get();
     const receiver = await startWebhookReceiver();
+    t.after(receiver.close);
     const secret = randomBytes(32);
     const source = host.clone(repository);
     const commit = await client.commitAndPush(source, developer, 'Tag me', 'tagged');
@@ -19,17 +20,17 @@ export function testEvents(get: Running): void {
     await client.git(source, developer, ['clone', '--quiet', '-b', 'tagged', cloneUrl(source), work]);
     const pushed = await client.git(source, developer, ['-C', work, 'push', 'origin', 'HEAD:refs/tags/v1']);
     assert.equal(pushed.code, 0, pushed.stderr);
-    const { push } = await nextPush(receiver, parseWebhook, secret);
-    assert.deepEqual([push.ref, push.commit, push.deleted], ['refs/tags/v1', commit, false]);
+    const { push } = await nextPush(receiver, parseWebhook, secret, 'refs/tags/v1');
+    assert.deepEqual([push.commit, push.deleted], [commit, false]);
     assert.deepEqual(await host.resolveRef(repository, 'refs/tags/v1', signal), { commit });
     await host.removeHook(repository, id, signal);
-    await receiver.close();
   });
 
-  test('pull requests are told apart by where they come from, where the host has them', async () => {
+  test('pull requests are told apart by where they come from, where the host has them', async (t) => {
     const { host, parseWebhook, repository, openPullRequest, client, developer } = get();
     if (!openPullRequest) return;
     const receiver = await startWebhookReceiver();
+    t.after(receiver.close);
     const secret = randomBytes(32);
     const events = ['pull_request'] as const;
     const { id } = await host.addHook(repository, { url: receiver.url, secret, events }, signal);
@@ -57,6 +58,5 @@ export function testEvents(get: Running): void {
       assert.match(event.ref, new RegExp(`^refs/.*/${event.number}/head$`));
     }
     await host.removeHook(repository, id, signal);
-    await receiver.close();
   });
 }

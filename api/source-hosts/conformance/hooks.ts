@@ -38,9 +38,10 @@ export function testHooks(get: Running): void {
     await assert.rejects(host.addHook(missingRepository, hook, signal), { code: 'repository_not_found' });
   });
 
-  test('a push is delivered, verified and understood; altered or unsigned it is refused', async () => {
+  test('a push is delivered, verified and understood; altered or unsigned it is refused', async (t) => {
     const { host, parseWebhook, repository, client, developer } = get();
     const receiver = await startWebhookReceiver();
+    t.after(receiver.close);
     const hook = newHook(receiver);
     const { id } = await host.addHook(repository, hook, signal);
     const commit = await client.commitAndPush(
@@ -66,12 +67,13 @@ export function testHooks(get: Running): void {
     assert.notEqual(push.delivery, '');
     checkRefusals(parseWebhook, webhook, hook.secret);
     await host.removeHook(repository, id, signal);
-    await receiver.close();
   });
 
-  test('after a hook is removed nothing is delivered to it', async () => {
+  test('after a hook is removed nothing is delivered to it', async (t) => {
     const { host, parseWebhook, repository, client, developer } = get();
     const [removed, kept] = await Promise.all([startWebhookReceiver(), startWebhookReceiver()]);
+    t.after(removed.close);
+    t.after(kept.close);
     const hook = newHook(kept);
     const goneHook = newHook(removed);
     const gone = await host.addHook(repository, goneHook, signal);
@@ -83,7 +85,6 @@ export function testHooks(get: Running): void {
     const events = removed.received.map((webhook) => parseWebhook({ ...webhook, secret: goneHook.secret }));
     assert.ok(!events.some((event) => isRefusal(event) || event.event === 'push'), JSON.stringify(events));
     await host.removeHook(repository, stays.id, signal);
-    await Promise.all([removed.close(), kept.close()]);
   });
 }
 

@@ -24,13 +24,14 @@ export function testReports(get: Running): void {
     await assert.rejects(lost, { code: 'repository_not_found' });
   });
 
-  test('a delivery that was not taken is delivered again when asked for, where the host keeps a log', async () => {
+  test('a delivery that was not taken is delivered again when asked for, where the host keeps a log', async (t) => {
     const { host, parseWebhook, repository, missingRepository, client, developer } = get();
     assert.equal(host.failedDeliveries === undefined, host.redeliver === undefined);
     if (!host.failedDeliveries || !host.redeliver) return;
     const since = new Date(Date.now() - 3_600_000);
     let isAway = true;
     const receiver = await startWebhookReceiver(() => (isAway ? 500 : 204));
+    t.after(receiver.close);
     const secret = randomBytes(32);
     const { id } = await host.addHook(repository, { url: receiver.url, secret, events: ['push'] }, signal);
     await client.commitAndPush(host.clone(repository), developer, 'Not taken', 'not-taken');
@@ -52,7 +53,6 @@ export function testReports(get: Running): void {
     await host.redeliver(repository, id, failed.id, signal);
     const lost = host.failedDeliveries(missingRepository, id, since, signal);
     await assert.rejects(lost, { code: 'repository_not_found' });
-    await receiver.close();
   });
 }
 
