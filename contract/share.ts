@@ -3,10 +3,10 @@ import { Id } from './id.ts';
 import { plainText } from './plain-text.ts';
 
 const Weight = Type.Number({
-  exclusiveMinimum: 0,
+  minimum: 0.001,
   maximum: 1000,
   description:
-    'Above 0, default 1. While there is more work than machines, a team of weight 2 is served twice as long as one of weight 1.',
+    'From 0.001 to 1000, default 1. While there is more work than machines, a team of weight 2 is served twice as long as one of weight 1.',
 });
 
 /** How many builds there may be at once. */

@@ -45,7 +45,7 @@ interface Versioned {
 }
 
 export interface TeamShare extends Versioned {
-  /** Above 0; a team of weight 2 is served twice as long as one of weight 1 while both have work. Default 1. */
+  /** From 0.001, which smaller ones above 0 count as; a team of weight 2 is served twice as long as one of weight 1 while both have work. Default 1. */
   weight?: number;
   /** How many builds of the team may be leased at once; any number when absent. */
   limit?: number;

@@ -485,3 +485,63 @@ test('while Redis may have lost something no holder is told that its lease is, a
     await redis.close();
   }
 });
+
+test('where Redis is full builds are ended, claimed, held and cancelled all the same, and none is added', async () => {
+  const redis = await startConfiguredRedis('--maxmemory-policy', 'noeviction');
+  const queue = await createSweptQueue({ url: redis.url });
+  const client = await connectRedis(redis);
+  try {
+    for (const build of ['b1', 'b2', 'b3', 'b4']) await queue.enqueue(entry(build), 3);
+    await queue.claim('r1', minute);
+    await client.config('SET', 'maxmemory', '1');
+    await assert.rejects(queue.enqueue(entry('b5'), 1), /OOM/);
+    assert.equal(await queue.heartbeat('b1', 'r1', minute), 'held');
+    assert.equal((await queue.claim('r2', minute))?.build, 'b2');
+    assert.equal(await queue.requeue('b2', 'r2'), true);
+    await queue.present('runner-1', minute);
+    assert.equal(await queue.isPresent('runner-1'), true);
+    assert.equal(await queue.lead('api-1', minute), true);
+    assert.equal(await queue.cancel('b3'), 'removed');
+    assert.equal(await queue.finish('b1', 'r1'), true);
+    assert.deepEqual(await queue.counts(), { waiting: 2, leased: 0, expired: 0 });
+  } finally {
+    client.disconnect();
+    await queue.close();
+    await redis.close();
+  }
+});
+
+test('where Redis threw a part of the queue away the rest goes on', async () => {
+  const queue = await freshQueue();
+  const redis = await connectRedis(server);
+  const prefix = `{test-${prefixes}}`;
+  try {
+    await queue.enqueue(entry('b1'), 1);
+    await queue.enqueue(entry('b2', 'cut'), 1);
+    await queue.enqueue(entry('b3', 'named'), 1);
+    await queue.enqueue(entry('b4', 'named'), 1);
+    await redis.del(`${prefix}:line:cut`);
+    await redis.hdel(`${prefix}:state`, 'build:b3');
+    assert.equal((await queue.depth()).turn?.waiting, 3, 'without the line that is gone');
+    const claimed = [await queue.claim('r1', minute), await queue.claim('r2', minute)];
+    assert.deepEqual(claimed.map((one) => one?.build).sort(), ['b1', 'b4']);
+    assert.equal(await queue.claim('r3', minute), undefined);
+    await redis.del(`${prefix}:leases`);
+    assert.equal(await queue.requeue('b1', 'another'), true, 'a holder without a lease');
+    await redis.zadd(`${prefix}:leases`, 1, 'b9');
+    await queue.forget('b9');
+    assert.deepEqual(await queue.expired(), []);
+  } finally {
+    redis.disconnect();
+  }
+});
+
+test('a team of the least weight is served, and counts what it was served', async () => {
+  const queue = await freshQueue();
+  await queue.setTeam('t1', { weight: Number.MIN_VALUE });
+  for (const build of ['b1', 'b2']) await queue.enqueue(entry(build), 2);
+  for (const holder of ['r1', 'r2']) {
+    const build = (await queue.claim(holder, minute))?.build ?? '';
+    assert.equal(await queue.finish(build, holder), true);
+  }
+});

@@ -23,6 +23,8 @@ export interface RedisQueueOptions extends RedisLocation {
 /** Of one that was taken over also who held it, a line each, and 1 when the last of them handed it over. */
 type ClaimAnswer = [build: string, project: string, team: string, takenFrom?: string, handedOver?: number];
 
+// Much less, and virtual time passes what numbers hold.
+const leastWeight = 0.001;
 // What a script costs whatever it does is paid once for so many builds; others wait for them for about a millisecond.
 const together = 16;
 
@@ -60,7 +62,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     setConcurrency: async (project, concurrency) => void (await scripts.limit(project, concurrency)),
     async setTeam(team, { weight = 1, limit = '', paused = false, version = '', anyway = false }) {
       if (!(weight > 0)) throw new RangeError(`The weight of a team must be above 0, not ${weight}.`);
-      return (await scripts.team(team, weight, limit, paused ? 1 : '', version, anyway ? 1 : '')) === 1;
+      const counted = Math.max(weight, leastWeight);
+      return (await scripts.team(team, counted, limit, paused ? 1 : '', version, anyway ? 1 : '')) === 1;
     },
     setFleet: async ({ limit = '', drained = false, version = '', anyway = false }) =>
       (await scripts.fleet(limit, drained ? 1 : '', version, anyway ? 1 : '')) === 1,
@@ -103,8 +106,8 @@ export async function createRedisQueue(options: RedisQueueOptions): Promise<Buil
     watch: (build, onChange, signal) =>
       announcements.on('build', (changed) => changed === build && onChange(), signal),
     watchCancellations: (onCancel, signal) => announcements.on('cancel', onCancel, signal),
-    holdBack: async (forMs) => void (await redis.set(`${prefix}:held-back`, '1', 'PX', forMs)),
-    present: async (runner, forMs) => void (await redis.set(`${prefix}:runner:${runner}`, '1', 'PX', forMs)),
+    holdBack: async (forMs) => void (await scripts.say('held-back', forMs)),
+    present: async (runner, forMs) => void (await scripts.say(`runner:${runner}`, forMs)),
     isPresent: async (runner) => (await redis.exists(`${prefix}:runner:${runner}`)) === 1,
     ping: async () => void (await redis.ping()),
     async close() {

@@ -25,17 +25,24 @@ export const scriptNames = [
   'counts',
   'depth',
   'lead',
+  'say',
   'walk',
 ] as const;
 type ScriptName = (typeof scriptNames)[number];
 
 export type Scripts = Record<ScriptName, (...args: (string | number)[]) => Promise<unknown>>;
 
+/**
+ * Where Redis is full builds are ended, claimed and held all the same, without which it would stay so; none is added.
+ * https://redis.io/docs/latest/develop/programmability/eval-intro/#eval-flags
+ */
+const headOf = (name: ScriptName) => (name === 'enqueue' ? '#!lua' : '#!lua flags=allow-oom');
+
 /** Makes the scripts callable on a connection; each is sent once and then called by its digest. */
 export function loadScripts(redis: RedisClient, prefix: string): Scripts {
   const call = (name: ScriptName) => {
     const command = `ebb_${name}`;
-    redis.defineCommand(command, { numberOfKeys: 1, lua: `${shared}\n${read(name)}` });
+    redis.defineCommand(command, { numberOfKeys: 1, lua: `${headOf(name)}\n${shared}\n${read(name)}` });
     const run = (redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>)[
       command
     ];

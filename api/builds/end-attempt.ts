@@ -64,15 +64,15 @@ async function end(
 
 async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOutcome): Promise<boolean> {
   const why = outcome.reason ?? 'The VM or its runner was lost.';
-  if (build.cancel_requested) return await end(context, build, { ...outcome, outcome: 'cancelled' });
+  if (build.cancel_requested) return await endLost(context, build, { ...outcome, outcome: 'cancelled' });
   if (build.deploy_started) {
     const reason = `${why} This happened during the deployment, which Ebb never runs twice. See how far it got, then build again.`;
-    return await end(context, build, { ...outcome, outcome: 'errored', reason });
+    return await endLost(context, build, { ...outcome, outcome: 'errored', reason });
   }
   if (build.attempt >= maxAttempts) {
     const losses = [...build.losses, why].map((loss, index) => `${index + 1}. ${loss}`).join(' ');
     const reason = `Lost on each of ${maxAttempts} VMs: ${losses} Given up after ${maxAttempts} attempts. Start the build again; if this stays, ask whoever operates Ebb.`;
-    return await end(context, build, { ...outcome, outcome: 'errored', reason });
+    return await endLost(context, build, { ...outcome, outcome: 'errored', reason });
   }
   const fields = {
     ...{ reason: `${why} Trying again on a new VM.`, lease_holder: null, vm: null, phase: null },
@@ -86,6 +86,18 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
   // Where Redis is away the sweeper does it.
   await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);
   return true;
+}
+
+/** A runner leaves the lease of what it lost to run out. */
+async function endLost(
+  context: ApiContext,
+  build: BuildRow,
+  outcome: BuildOutcome & { outcome: string },
+): Promise<boolean> {
+  const ended = await end(context, build, outcome);
+  // Where Redis is away the sweeper does it.
+  if (ended) await context.queue.forget(build.id).catch(() => undefined);
+  return ended;
 }
 
 /** The same attempt, when it was cancelled or began its deployment after `build` was read. */

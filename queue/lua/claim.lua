@@ -18,7 +18,17 @@ local function take_over(holder, milliseconds, place)
   end
 end
 
-local function claim(holder, milliseconds)
+local claim
+
+-- Where Redis threw away a part of what it had, a line may be too short or name a build that is not there: the next is given.
+local function drop_one(project_id, project, ...)
+  local fleet = fleet_of_all()
+  project.waiting, fleet.waiting = project.waiting - 1, fleet.waiting - 1
+  settle(project_id)
+  return claim(...)
+end
+
+function claim(holder, milliseconds)
   local first = call('ZRANGE', ready, 0, 0, 'WITHSCORES')
   local team_id, start = first[1], tonumber(first[2])
   if not team_id then return false end
@@ -28,7 +38,8 @@ local function claim(holder, milliseconds)
   local fleet, team, project = fleet_of_all(), team_of(team_id), project_of(project_id)
   if not has_room(fleet) then return false end
   local build = call('ZPOPMIN', prefix .. ':line:' .. project_id)[1]
-  local entry = entry_of(build)
+  local entry = build and entry_of(build)
+  if not entry then return drop_one(project_id, project, holder, milliseconds) end
   count_waiting(entry, -1)
   lease(build, entry, holder, milliseconds)
   -- The clocks move to who is served; who has more work is due again when the others had as much.

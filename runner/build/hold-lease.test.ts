@@ -39,3 +39,33 @@ test('a build that Redis forgot and got back can be taken over where its VM is',
     handedOver: true,
   });
 });
+
+test('a clock that is set forward ends no build whose lease is renewed later than that', async (t) => {
+  const server = await startRedis();
+  const queue = await createSweptQueue({ url: server.url });
+  const ended = new AbortController();
+  await queue.enqueue(entry, 1);
+  await queue.claim('r1', minute);
+  let beats = 0;
+  const heartbeat: typeof queue.heartbeat = async (...asked) => {
+    beats += 1;
+    if (beats > 1) throw new Error('Redis is away for a moment.');
+    return await queue.heartbeat(...asked);
+  };
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const lease = holdLease(
+    { queue: { ...queue, heartbeat } },
+    { build: 'bld_1', holder: 'r1', sharedAt: () => undefined },
+    ended.signal,
+  );
+  t.after(async () => {
+    ended.abort();
+    await lease.released;
+    await queue.close();
+    await server.close();
+  });
+  while (beats < 1) await delay(10);
+  t.mock.timers.tick(minute);
+  while (beats < 3) await delay(50);
+  assert.equal(lease.signal.aborted, false);
+});

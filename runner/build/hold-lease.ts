@@ -30,9 +30,10 @@ export function holdLease(
     .catch(() => undefined);
 
   const beat = async () => {
-    let heldUntil = Date.now() + leaseMs;
+    // Not by the machine's clock, which may be set.
+    let heldUntil = performance.now() + leaseMs;
     while (!ended.aborted && !stop.signal.aborted) {
-      const asked = Date.now();
+      const asked = performance.now();
       // The place each time: Redis may have lost it, with the lease or without.
       const answer = await context.queue
         .heartbeat(build, holder, leaseMs, sharedAt())
@@ -40,7 +41,7 @@ export function holdLease(
       if (answer === 'held') heldUntil = asked + leaseMs;
       if (answer === 'cancel') stop.abort(cancelled);
       if (answer === 'taken') stop.abort(new LetGo('Another runner took the build over.'));
-      if (answer === 'lost' || Date.now() > heldUntil) {
+      if (answer === 'lost' || performance.now() > heldUntil) {
         stop.abort(lost('The runner lost its lease on the build.'));
         context.metrics?.leaseLost();
       }

@@ -26,7 +26,7 @@ interface RunBuildOptions extends Partial<Patience> {
 
 /**
  * Builds one specification on a VM of its own: boot, proof, checkout, steps; or goes on with one on the VM that another
- * runner had. Resolves `over` when how it ended is told and the log is written; the VM is gone by then. `signal` ends it
+ * runner had. Resolves `over`, or `lost`, when how it ended is told and the log is written; the VM is gone by then. `signal` ends it
  * early, its reason being a BuildEnd or an error; with LetGo the build is left to another runner where it can be: then
  * this resolves `left`, and VM and build go on. `onShared` is told once that is so, with the place of the VM.
  */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BesideClaim, Claimed } from '../../queue/build-queue.ts';
-import { mayGive } from '../vm/pool/status.ts';
 import { ControlPlaneError } from './control-plane.ts';
 import { holdLease, leaseMs } from './hold-lease.ts';
+import { createWayTo } from './on-the-way.ts';
 import { runBuild } from './run-build.ts';
 import type { RunnerContext } from './runner-context.ts';
 
@@ -11,22 +11,22 @@ const idlePollMs = 2_000;
 
 /** Claims and runs builds until `stop` aborts, then finishes what is under way. Rejects never. */
 export async function runRunner(context: RunnerContext, stop: AbortSignal): Promise<void> {
-  await Promise.all(Array.from({ length: context.slots }, () => serveSlot(context, stop)));
+  const way = createWayTo(context.pool);
+  await Promise.all(Array.from({ length: context.slots }, () => serveSlot(context, way, stop)));
 }
 
-async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<void> {
-  const { queue, driver, pool, log } = context;
+async function serveSlot(
+  context: RunnerContext,
+  way: ReturnType<typeof createWayTo>,
+  stop: AbortSignal,
+): Promise<void> {
+  const { queue, log } = context;
   // The queue hears of the end of a build with the claim of the next.
   let finished: BesideClaim['finished'];
   while (!stop.aborted) {
     try {
-      // A name for this lease alone: another slot may have the build's next attempt while this one still winds up.
-      const holder = `${context.name}/${randomUUID()}`;
-      const place = await driver.place?.();
-      // To go on with a build takes no VM that boots.
-      const takeOverOnly = !mayGive(pool.status());
-      const claimed = await queue.claim(holder, leaseMs, { place, takeOverOnly, finished });
-      finished = claimed && (await serve(context, { ...claimed, place }, holder));
+      const { claimed, takeOverOnly, ended } = await serveNext(context, way, finished);
+      finished = ended;
       if (!claimed && takeOverOnly) await holdBack(context, stop);
       else if (!claimed) await queue.waitForWork(idlePollMs, stop);
     } catch (error) {
@@ -35,6 +35,31 @@ async function serveSlot(context: RunnerContext, stop: AbortSignal): Promise<voi
     }
   }
   if (finished) await queue.finish(finished.build, finished.holder).catch(() => undefined);
+}
+
+/** Claims a build, with which the lease of the one before ends, and serves it; `ended` is the lease that is to end with the next. */
+async function serveNext(
+  context: RunnerContext,
+  way: ReturnType<typeof createWayTo>,
+  finished: BesideClaim['finished'],
+): Promise<{ claimed: boolean; takeOverOnly: boolean; ended?: BesideClaim['finished'] }> {
+  const { queue, driver } = context;
+  // A name for this lease alone: another slot may have the build's next attempt while this one still winds up.
+  const holder = `${context.name}/${randomUUID()}`;
+  const place = await driver.place?.();
+  // To go on with a build takes no VM that boots.
+  const onTheWay = way.begin();
+  const takeOverOnly = onTheWay === undefined;
+  try {
+    const claimed = await queue.claim(holder, leaseMs, { place, takeOverOnly, finished });
+    if (!claimed) return { claimed: false, takeOverOnly };
+    if (claimed.takenFrom) onTheWay?.arrived();
+    const pool = onTheWay?.pool ?? context.pool;
+    const ended = await serve({ ...context, pool }, { ...claimed, place }, holder);
+    return { claimed: true, takeOverOnly, ended };
+  } finally {
+    onTheWay?.arrived();
+  }
 }
 
 /** Waits until a VM may come up, and has builds that wait tell so. */
@@ -72,8 +97,11 @@ async function serve(
         );
     };
     if (taken && place !== undefined) await onShared(place);
-    if ((await runBuild(context, specification, reports, signal, { onShared })) === 'left') end = 'hand over';
-    log.info({ build }, end === 'finish' ? 'build done' : 'build left to another runner');
+    const left = await runBuild(context, specification, reports, signal, { onShared });
+    // By then the API has had it wait again, or cannot reach Redis: then the sweeper does it when the lease has run out.
+    if (left === 'lost') end = 'run out';
+    if (left === 'left') end = 'hand over';
+    log.info({ build }, end === 'hand over' ? 'build left to another runner' : 'build done');
   } catch (error) {
     const refused = error instanceof ControlPlaneError;
     // Whatever else kept it from being claimed may let another runner go on with it.

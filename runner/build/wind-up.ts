@@ -10,8 +10,8 @@ export interface Patience {
   apiMs: number;
 }
 
-/** How it is with a build once its runner is done with it. */
-export type BuildLeft = 'over' | 'left';
+/** How it is with a build once its runner is done with it: over, to be tried again where it may be, or another runner's. */
+export type BuildLeft = 'over' | 'lost' | 'left';
 
 /**
  * First the log and the state that people wait for, then the VM. An API that is away must not keep a VM alive: then the
@@ -54,7 +54,7 @@ export async function windUp(
     // Also when the attempt was given up meanwhile: a revocation waits for every VM.
     if (vm) await reports.milestone({ ...at('vm_gone'), exit: await vm.vm.exited }, patience);
   }
-  return 'over';
+  return end.outcome.outcome === 'lost' ? 'lost' : 'over';
 }
 
 function isTakenOver(error: unknown): boolean {

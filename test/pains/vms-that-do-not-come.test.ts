@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Build } from '../../contract/build.ts';
 import { VmError } from '../../runner/vm/driver.ts';
 import { type ClockForTests, createClockForTests } from '../../runner/vm/pool/clock-for-tests.ts';
@@ -27,7 +28,8 @@ describe('one of five VMs does not come up', () => {
     assert.equal(new Set(ended.map(({ vm }) => vm)).size, 100, 'each had a VM of its own');
     assert.equal(launches, 125 - 1, 'no VM was launched but those that were needed');
     assert.deepEqual([...platform.driver.alive], []);
-    assert.deepEqual(await platform.api.context.queue.list(), []);
+    // The last lease ends with the claim after it.
+    while ((await platform.api.context.queue.list()).length > 0) await delay(20);
   });
 });
 

@@ -39,6 +39,35 @@ describe('a spot instance is taken away under a build', () => {
   });
 });
 
+describe('a VM dies while Redis does not answer the API', () => {
+  let platform: PlatformForTests;
+  after(() => platform?.close());
+
+  test('the runner leaves the lease to the sweeper, so that the queue knows of the build all the while', async () => {
+    let steps = 0;
+    platform = await openPlatform({
+      slots: 1,
+      async step({ cut }) {
+        steps += 1;
+        if (steps > 1) return 0;
+        cut();
+        return await new Promise<number>(() => {});
+      },
+    });
+    const { queue } = platform.api.context;
+    const { requeue } = queue;
+    queue.requeue = () => Promise.reject(new Error('Redis does not answer.'));
+    const [build = ''] = await platform.start(1);
+    await platform.until(build, ({ state, vm_gone_at }) => state === 'queued' && vm_gone_at !== null);
+    const [next = ''] = await platform.start(1);
+    await platform.ended(next);
+    assert.equal((await queue.look([build]))[0]?.state, 'leased', 'after the claim of the next');
+    queue.requeue = requeue;
+    const { state, attempt } = await platform.ended(build);
+    assert.deepEqual([state, attempt], ['passed', 2]);
+  });
+});
+
 /** https://github.com/github-aws-runners/terraform-aws-github-runner/issues/4391 */
 describe('sweeps and reaps all the time', () => {
   let platform: PlatformForTests;

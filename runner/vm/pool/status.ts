@@ -80,9 +80,13 @@ function shapeStatus(line: Line, target: number): ShapeStatus {
 /**
  * Whether a build that is claimed now may get a VM: one waits, boots of some shape do not fail, or one may be tried that
  * nobody waits for. Of a pool that nobody asked lately nothing is known.
+ *
+ * @param onTheWay builds that are claimed and have not asked the pool yet, of whichever shape
  */
-export function mayGive({ shapes }: Pick<PoolStatus, 'shapes'>): boolean {
-  const may = ({ ready, breaker, booting, takers }: ShapeStatus) =>
-    ready > takers || breaker === 'closed' || (breaker === 'half_open' && booting + takers === 0);
+export function mayGive({ shapes }: Pick<PoolStatus, 'shapes'>, onTheWay: number): boolean {
+  const may = ({ ready, breaker, booting, takers }: ShapeStatus) => {
+    const wanted = takers + onTheWay;
+    return ready > wanted || breaker === 'closed' || (breaker === 'half_open' && booting + wanted === 0);
+  };
   return shapes.length === 0 || shapes.some(may);
 }
