@@ -94,6 +94,7 @@ function nextSteps(
   return `
 Ebb runs at ${system.url} (reference: ${system.url}/docs). Data: ${folder}. End it with Ctrl-C.
 Measured boot is ${measured}.
+People sign in at ${system.url}/sign-in; mails, and the links in them, stand in ${join(folder, 'logs', 'api.log')}.
 
 In another terminal, in ${process.cwd()}:
   export EBB_ENDPOINT=${system.url} EBB_API_KEY=${system.adminKey}

@@ -137,6 +137,8 @@ function apiEnvironment(options: DevSystemOptions, paths: Paths, port: number): 
     EBB_KEY_ENCRYPTION_KEY_FILE: `${paths.keyEncryptionKey}.pub`,
     EBB_LOCAL_SOURCE_DIR: paths.source,
     EBB_MAIL_TO_LOG: 'true',
+    // Who reaches this machine's loopback may try all of it.
+    EBB_SIGN_UP: 'open',
     EBB_FIRST_ADMIN_KEY_FILE: join(paths.keys, 'admin.key'),
     EBB_FIRST_RUNNER_KEY_FILE: join(paths.keys, 'runner.key'),
   };
