@@ -272,7 +272,7 @@ describe('a build that outlives its runner', () => {
       stop.abort(letGo);
       return 0;
     });
-    assert.equal(await run({ signal: stop.signal }), 'over');
+    assert.equal(await run({ signal: stop.signal }), 'lost');
     assert.deepEqual([kept.ends, driver.alive.size, started], [['lost'], 0, []]);
   });
 
@@ -288,7 +288,7 @@ describe('a build that outlives its runner', () => {
       const vm = await adopt?.({ ...handle, hostKey: Buffer.from('another key') });
       return vm ?? assert.fail();
     };
-    assert.equal(await run({ resume: true }), 'over');
+    assert.equal(await run({ resume: true }), 'lost');
     assert.match(
       kept.log,
       /ebb: lost: The runner of this build is gone, and its VM could not be taken over: .*host key/,
