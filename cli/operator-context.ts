@@ -1,12 +1,12 @@
 import { readOperatorConfiguration } from '../api/configuration.ts';
 import { createTokenKeySealing } from '../api/custody/custody.ts';
-import { connectDatabase, type Database } from '../api/db/database.ts';
-import { requireMigrated } from '../api/db/migrate.ts';
+import type { Database } from '../api/db/database.ts';
 import { createSigner } from '../api/signing/create-signer.ts';
 import { readApiKeys } from '../api/signing/read-api-keys.ts';
 import type { Signer } from '../api/signing/signer.ts';
 import type { RotationContext } from '../api/token-keys/rotate-token-key.ts';
 import { CliError } from './cli-error.ts';
+import { openMadeDatabase } from './open-made-database.ts';
 
 /** Who the audit says did it: somebody with a command on the database, of whom Ebb knows no more. */
 export const operator = 'operator';
@@ -20,9 +20,8 @@ export async function withOperatorContext(
 ): Promise<void> {
   const configuration = readOperatorConfiguration(process.env);
   const keys = await readApiKeys(configuration);
-  const database = await connectDatabase(configuration.location);
+  const database = await openMadeDatabase(configuration.location);
   try {
-    await requireMigrated(database);
     const signer = createSigner(keys);
     await requireKeysOfApi(database, signer);
     const sealing = createTokenKeySealing(keys.hookMasterKey);

@@ -2,11 +2,11 @@ import { Command } from 'commander';
 import { listApiKeys, makeApiKey, registerApiKey, revokeApiKey } from '../../api/auth/api-key.ts';
 import { hashSecret } from '../../api/auth/hash-secret.ts';
 import { readDatabaseConfiguration } from '../../api/configuration.ts';
-import { connectDatabase, type Database } from '../../api/db/database.ts';
-import { requireMigrated } from '../../api/db/migrate.ts';
+import type { Database } from '../../api/db/database.ts';
 import { operators } from '../../api/teams/operators.ts';
 import { operatorScopes, type Scope, teamScopes } from '../../contract/token.ts';
 import { CliError } from '../cli-error.ts';
+import { openMadeDatabase } from '../open-made-database.ts';
 import { operator, withOperatorContext } from '../operator-context.ts';
 import { printable } from '../printable.ts';
 
@@ -107,9 +107,8 @@ function parseScopes(team: string, text: string | undefined): Scope[] {
 
 async function withDatabase(use: (database: Database) => Promise<void>): Promise<void> {
   const { location } = readDatabaseConfiguration(process.env);
-  const database = await connectDatabase(location);
+  const database = await openMadeDatabase(location);
   try {
-    await requireMigrated(database);
     await use(database);
   } finally {
     await database.destroy();
