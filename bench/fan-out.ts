@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createClient } from '../cli/client.ts';
 import { createRedisQueue } from '../queue/redis-queue.ts';
 import type { ApiForTests } from '../test/api-for-tests.ts';
-import { watchMemory } from './process-memory.ts';
+import { watchMemory } from '../test/watch-memory.ts';
 import { type Measure, rounded } from './report.ts';
 
 const bench = 'api';

@@ -13,7 +13,7 @@ import { freePort } from '../queue/free-port.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { type ApiForTests, startApi } from '../test/api-for-tests.ts';
 import { startPostgres } from '../test/postgres.ts';
-import { type Memory, watchMemory } from './process-memory.ts';
+import { type Memory, watchMemory } from '../test/watch-memory.ts';
 import { type Measure, median, report, rounded } from './report.ts';
 import { percentile } from './steady-load.ts';
 

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { commit } from '../../api/test-client.ts';
 import { createClient } from '../../cli/client.ts';
 import { createRepository } from '../../cli/dev/repository.ts';
+import { freePort } from '../../queue/free-port.ts';
 import { startRedis } from '../../queue/test-redis.ts';
 import { startApi } from '../api-for-tests.ts';
 import { startPostgres } from '../postgres.ts';
+import { watchMemory } from '../watch-memory.ts';
 
 /** The API as a process of its own, on real PostgreSQL and Redis, with a build whose log is worth reading. */
 export interface ApiUnderAttack {
@@ -19,6 +21,8 @@ export interface ApiUnderAttack {
   projectId: string;
   /** What the process holds in memory, MB. */
   memory(): number;
+  /** What is left on its heap after a collection, MB. */
+  heap(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -36,8 +40,12 @@ export async function startApiUnderAttack(logBytes: number): Promise<ApiUnderAtt
     closing.push(redis.close);
     const folder = join(root, 'api');
     const parts = { databaseUrl: postgres.url, redisUrl: redis.url };
-    const api = await startApi({ folder, ...parts, signal: AbortSignal.timeout(120_000) });
+    const inspected = await freePort();
+    const environment = { NODE_OPTIONS: `--inspect=127.0.0.1:${inspected}` };
+    const api = await startApi({ folder, ...parts, environment, signal: AbortSignal.timeout(120_000) });
     closing.push(api.stop);
+    const watched = await watchMemory(api.pid(), inspected);
+    closing.push(async () => watched.close());
     await commit(await createRepository(api.repositories, 'shop'));
     const make = async (path: string, body: object) => (await api.client.post<{ id: string }>(path, body)).id;
     const connection_id = await make('/v1/connections', { name: 'local', kind: 'local' });
@@ -51,6 +59,7 @@ export async function startApiUnderAttack(logBytes: number): Promise<ApiUnderAtt
     return {
       ...{ url: api.url, adminKey: api.adminKey, token: await api.client.token(), build, projectId, close },
       memory: () => memoryOf(api.pid()),
+      heap: async () => (await watched.look()).heap,
     };
   } catch (error) {
     await close();
