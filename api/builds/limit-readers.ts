@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../http/problem-error.ts';
 
 // Each is asked for in the database every second, and holds the part of a log that it has not read yet.
-const most = { 'API key': 100, team: 400 };
+const most = { 'API key': 100, team: 1000 };
 
 /**
  * Counts who reads logs and events at the moment, for each API key and person, and for each team. What it gives counts an answer
