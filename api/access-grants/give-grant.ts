@@ -6,6 +6,7 @@ import type { ApiContext } from '../context.ts';
 import { type Database, json } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import { conflict, ProblemError } from '../http/problem-error.ts';
+import { requireMailer } from '../mail/require-mailer.ts';
 import { noLiveProject } from '../projects/lock-live-project.ts';
 import { grantLasts, requireEnd } from './end-of-grant.ts';
 import { findGrant, lockGrant, toGrant } from './store.ts';
@@ -17,12 +18,7 @@ export async function giveGrant(
   body: Creation<typeof accessGrant>,
 ): Promise<AccessGrant> {
   const { project_id, reason, scope, notify } = body;
-  if (!context.mailer) {
-    throw conflict(
-      'mail_not_configured',
-      'This Ebb cannot send e-mail, so nobody would be told of a use. Whoever operates it must set EBB_SMTP_URL and EBB_MAIL_FROM.',
-    );
-  }
+  requireMailer(context, 'nobody would be told of a use');
   const now = context.now();
   const id = newId('grant', now.getTime());
   const ends_at = requireEnd(body.ends_at, now, now);

@@ -3,13 +3,13 @@ import { normalAddress } from '../../contract/mail-address.ts';
 import { LinkUse, Notice, Person, Session, SignInRequest } from '../../contract/person.ts';
 import type { Routes } from '../http/app-type.ts';
 import { invalidField, notFound } from '../http/problem-error.ts';
+import { requireMailer } from '../mail/require-mailer.ts';
 import { askToSignIn, signInSeconds } from './ask-to-sign-in.ts';
 import { askForAddress, confirmAddress } from './change-address.ts';
 import { readCookie, setCookie } from './cookies.ts';
 import { deletePerson } from './delete-person.ts';
 import { rememberBrowser } from './known-browser.ts';
 import { readPerson } from './read-person.ts';
-import { requireMailer } from './require-mailer.ts';
 import { requireSameOrigin } from './require-same-origin.ts';
 import { endSessions, listSessions, sessionCookieSeconds, toSession } from './session-store.ts';
 import { signIn } from './sign-in.ts';
@@ -32,7 +32,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     },
     async (request, reply) => {
       requireSameOrigin(request, context.publicUrl);
-      requireMailer(context);
+      requireMailer(context, 'nobody signs in by it');
       await app.limitMail(request, request.body.email);
       const value = await askToSignIn(context, request.body.email);
       setCookie(context, reply, 'sign_in', { value, maxAgeSeconds: signInSeconds });

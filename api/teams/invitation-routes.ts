@@ -4,9 +4,9 @@ import { Page, PageQuery } from '../../contract/page.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
+import { requireMailer } from '../mail/require-mailer.ts';
 import { listInvitations, toInvitation } from './invitation-store.ts';
-import { invite, takeBack } from './invite.ts';
-import { requireMailer } from './require-mailer.ts';
+import { invite, noInvitation, takeBack } from './invite.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const Query = Type.Pick(PageQuery, ['limit', 'cursor'], { additionalProperties: false });
@@ -18,7 +18,7 @@ export const invitationRoutes: Routes = async (app, { context }) => {
     '/v1/team/invitations',
     { schema: { tags, body: InvitationCreation, response: { 201: Invitation } } },
     async (request, reply) => {
-      requireMailer(context);
+      requireMailer(context, noInvitation);
       await app.limitInvitation(request, request.body.email);
       return await once(context, request, reply, async () =>
         toInvitation(await invite(context, request.principal, request.body)),

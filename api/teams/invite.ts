@@ -25,6 +25,8 @@ import { findMemberByAddress, lockMembers } from './member-store.ts';
 import { teamName } from './team-name.ts';
 
 const goodMs = 7 * 24 * 3_600_000;
+/** What it means for invitations that no mail can be sent. */
+export const noInvitation = 'nobody would get the invitation';
 
 /**
  * Invites an address; an invitation that it has already is made anew, with another link. Throws 409 for a member, 422 for a

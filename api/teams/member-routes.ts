@@ -8,11 +8,11 @@ import { once } from '../http/idempotency.ts';
 import { applyPatch } from '../http/merge-patch.ts';
 import { splitNaturalId } from '../http/natural-id.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
+import { requireMailer } from '../mail/require-mailer.ts';
 import { changeRole, removeMember } from './change-member.ts';
 import { declareMember } from './declare-member.ts';
-import { invite, takeBack } from './invite.ts';
+import { invite, noInvitation, takeBack } from './invite.ts';
 import { invitationIdOf } from './member-id.ts';
-import { requireMailer } from './require-mailer.ts';
 import { listRoster, readMember, toTeamMember } from './roster.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
@@ -30,7 +30,7 @@ export const memberRoutes: Routes = async (app, { context }) => {
     { schema: { tags, body: teamMember.creation, response: { 201: teamMember.representation } } },
     async (request, reply) => {
       const { principal, body } = request;
-      requireMailer(context);
+      requireMailer(context, noInvitation);
       await app.limitInvitation(request, body.email);
       return await once(context, request, reply, (remember) =>
         declareMember(context, principal, body, remember),
@@ -73,7 +73,7 @@ export const memberRoutes: Routes = async (app, { context }) => {
       if (row.expires_at === null) await changeRole(context, principal, { id: row.id, role });
       else if (role !== row.role) {
         // The mail of before tells another role.
-        requireMailer(context);
+        requireMailer(context, noInvitation);
         await app.limitInvitation(request, row.email);
         await invite(context, principal, { email: row.email, role });
       }

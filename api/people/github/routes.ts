@@ -4,10 +4,10 @@ import type { ApiContext } from '../../context.ts';
 import type { Routes } from '../../http/app-type.ts';
 import { redirection } from '../../http/other-media.ts';
 import { conflict } from '../../http/problem-error.ts';
+import { requireMailer } from '../../mail/require-mailer.ts';
 import { askToSignIn, signInSeconds } from '../ask-to-sign-in.ts';
 import { readCookie, setCookie } from '../cookies.ts';
 import type { githubSaid } from '../link-page.ts';
-import { requireMailer } from '../require-mailer.ts';
 import { findPerson } from '../require-person.ts';
 import { refuseOtherSites } from '../require-same-origin.ts';
 import { sessionCookieSeconds } from '../session-store.ts';
@@ -78,7 +78,7 @@ export const githubRoutes: Routes = async (app, { context }) => {
         case 'to_be_mailed': {
           const { email } = outcome.user;
           if (email === undefined) throw noVerifiedAddress();
-          requireMailer(context);
+          requireMailer(context, 'nobody signs in by it');
           await app.limitMail(request, email);
           const value = await askToSignIn(context, email, outcome.user);
           setCookie(context, reply, 'sign_in', { value, maxAgeSeconds: signInSeconds });
