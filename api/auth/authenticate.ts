@@ -26,6 +26,11 @@ export async function principalNow(
   claimed: Principal,
   whileTeamIsRevoked: boolean,
 ): Promise<Principal> {
+  return (await withKey(context, claimed, whileTeamIsRevoked)).principal;
+}
+
+/** The same, with the key as it was read. */
+async function withKey(context: ApiContext, claimed: Principal, whileTeamIsRevoked: boolean) {
   const key = await findKey(context, claimed);
   if (!key || !isGood(key, context.now()))
     throw unauthorized('token_revoked', 'This token, or the API key behind it, was revoked.');
@@ -44,20 +49,20 @@ export async function principalNow(
   }
   // A build's token must still report the end of a build that is being revoked.
   if (principal.projectId && !principal.buildId) await requireLiveProject(context, principal.projectId);
-  // Whatever it could do before: who revoked the team can follow that and fetch what proves it.
-  if (key.team_revoking_at)
-    return { ...principal, scopes: [...new Set([...principal.scopes, ...scopesWhileRevoked])] };
-  if (key.team === operators) return principal;
-  // Whatever a key of another team was given: what is the operators' alone counts for nothing there.
-  return { ...principal, scopes: principal.scopes.filter((scope) => !isOperatorScope(scope)) };
+  return { key, principal: { ...principal, scopes: scopesNow(principal, key) } };
 }
 
-/** The same; undefined when that is nothing any more. */
-export async function principalIfGood(
-  context: ApiContext,
-  claimed: Principal,
-): Promise<Principal | undefined> {
-  return await principalNow(context, claimed, false).catch((error: unknown) => {
+function scopesNow({ scopes }: Principal, key: { team: string; team_revoking_at: Date | null }): Scope[] {
+  // Whatever it could do before: who revoked the team can follow that and fetch what proves it.
+  if (key.team_revoking_at) return [...new Set([...scopes, ...scopesWhileRevoked])];
+  if (key.team === operators) return scopes;
+  // Whatever a key of another team was given: what is the operators' alone counts for nothing there.
+  return scopes.filter((scope) => !isOperatorScope(scope));
+}
+
+/** Who somebody who was let in once is now, with the key behind it; undefined when that is nothing any more. */
+export async function findGood(context: ApiContext, claimed: Principal) {
+  return await withKey(context, claimed, false).catch((error: unknown) => {
     if (error instanceof ProblemError && error.status === 401) return undefined;
     throw error;
   });

@@ -1,7 +1,6 @@
 import type { Introspection } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
-import { principalIfGood, toPrincipal } from './authenticate.ts';
-import { findKey } from './find-key.ts';
+import { findGood, toPrincipal } from './authenticate.ts';
 import type { Principal } from './principal.ts';
 
 const inactive: Introspection = { active: false };
@@ -21,9 +20,9 @@ export async function introspectToken(
   if (!claims) return inactive;
   const claimed = toPrincipal(claims);
   if (claimed.teamId !== asker.teamId || claimed.buildId !== undefined) return inactive;
-  const principal = await principalIfGood(context, claimed);
-  const key = await findKey(context, claimed);
-  if (!principal || !key) return inactive;
+  const good = await findGood(context, claimed);
+  if (!good) return inactive;
+  const { key, principal } = good;
   const { projectId } = principal;
   return {
     ...{ active: true, token_type: 'Bearer', scope: principal.scopes.join(' ') },

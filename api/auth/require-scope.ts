@@ -1,7 +1,7 @@
 import type { Scope } from '../../contract/token.ts';
 import type { ApiContext } from '../context.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import { authenticate, principalIfGood } from './authenticate.ts';
+import { authenticate, findGood } from './authenticate.ts';
 import { bearerChallenge } from './bearer-challenge.ts';
 import type { Check } from './check.ts';
 import type { Principal } from './principal.ts';
@@ -105,5 +105,5 @@ function requireBuild(principal: Principal, buildId: string): void {
  * was opened with, ends it.
  */
 export function stillGood(context: ApiContext, principal: Principal, scope: Scope): () => Promise<boolean> {
-  return async () => (await principalIfGood(context, principal))?.scopes.includes(scope) === true;
+  return async () => (await findGood(context, principal))?.principal.scopes.includes(scope) === true;
 }

@@ -1,5 +1,6 @@
 import { recordAudit } from '../audit/record-audit.ts';
 import type { ApiContext } from '../context.ts';
+import { secondsAfter } from '../seconds-after.ts';
 import { OAuthError } from './oauth-error.ts';
 
 /** How long a token is good for, or, if it is one to be renewed, until it must be. */
@@ -11,7 +12,10 @@ type Context = Pick<ApiContext, 'database' | 'now'>;
 
 /** Lets a token that is renewed be good for its first fifteen minutes. */
 export async function beginRenewable({ database, now }: Context, id: string): Promise<void> {
-  const end = { ends_at: after(now(), lifetimeSeconds), forget_at: after(now(), longestLifetimeSeconds) };
+  const end = {
+    ends_at: secondsAfter(now(), lifetimeSeconds),
+    forget_at: secondsAfter(now(), longestLifetimeSeconds),
+  };
   await database
     .insertInto('token_end')
     .values({ id, ...end })
@@ -35,7 +39,7 @@ export async function renewToken(
   if (!(await isAlive(context, claims.jti))) throw over();
   // Not before: whoever found a token that has ended must not use up what its key may ask.
   await counted(claims.sub);
-  const endsAt = new Date(Math.min(after(now, lifetimeSeconds).getTime(), claims.exp * 1000));
+  const endsAt = new Date(Math.min(secondsAfter(now, lifetimeSeconds).getTime(), claims.exp * 1000));
   const renewed = await context.database
     .updateTable('token_end')
     .set({ ends_at: endsAt })
@@ -84,8 +88,4 @@ export async function revokeToken(context: ApiContext, token: string): Promise<v
       { teamId, action: 'token.revoked', actor: keyId, subject: keyId, detail: { token: id } },
     );
   });
-}
-
-function after(now: Date, seconds: number): Date {
-  return new Date(now.getTime() + seconds * 1000);
 }

@@ -6,6 +6,7 @@ import type { Database } from '../db/database.ts';
 import { newId } from '../db/new-id.ts';
 import type { Schema } from '../db/schema.ts';
 import { queueLink } from '../mail/outbox.ts';
+import { secondsAfter } from '../seconds-after.ts';
 import type { GithubAccount } from './github/github-account.ts';
 import { makeToken } from './one-time-token.ts';
 import { maySignIn } from './sign-up.ts';
@@ -36,7 +37,7 @@ export async function askToSignIn(
         token_hash: null,
         ...(github && { github: { site: github.site, id: github.id, login: github.login } }),
       },
-      ...{ created_at: at, expires_at: new Date(at.getTime() + signInSeconds * 1000), answered_at: null },
+      ...{ created_at: at, expires_at: secondsAfter(at, signInSeconds), answered_at: null },
     })
     .execute();
   return browser;

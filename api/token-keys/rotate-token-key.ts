@@ -2,6 +2,7 @@ import type { JsonWebKey } from 'node:crypto';
 import { type AuditContext, recordAudit } from '../audit/record-audit.ts';
 import type { Database } from '../db/database.ts';
 import { transact } from '../db/transact.ts';
+import { secondsAfter } from '../seconds-after.ts';
 import { findOperatorsId } from '../teams/operators.ts';
 import { keyAtWork } from './key-at-work.ts';
 import { keptAfterSeconds, oldAfterSeconds, privateHalfKeptSeconds, publishedAheadSeconds } from './times.ts';
@@ -72,7 +73,7 @@ async function addSuccessor(inside: RotationContext, actor: string): Promise<Rot
   const last = (await listTokenKeys(database)).at(-1);
   if (last && last.signs_from > now) return { kid: last.kid, signsFrom: last.signs_from };
   if (last) openPrivateHalf(sealing, last);
-  const signsFrom = after(now, publishedAheadSeconds);
+  const signsFrom = secondsAfter(now, publishedAheadSeconds);
   const kid = await insertTokenKey(database, sealing, { now, signsFrom });
   if (last)
     await database
@@ -107,7 +108,7 @@ export async function replaceTokenKeys(
 
 /** Forgets private halves that sign no more, and keys whose last token has expired. */
 export async function forgetTokenKeys({ database, now }: Pick<RotationContext, 'database' | 'now'>) {
-  const before = (seconds: number) => after(now(), -seconds);
+  const before = (seconds: number) => secondsAfter(now(), -seconds);
   await database
     .updateTable('token_key')
     .set({ sealed_private_key: null })
@@ -126,8 +127,4 @@ async function audit(
 ): Promise<void> {
   const teamId = await findOperatorsId(context.database);
   if (teamId !== undefined) await recordAudit(context, { teamId, action, actor, subject: detail.to, detail });
-}
-
-function after(now: Date, seconds: number): Date {
-  return new Date(now.getTime() + seconds * 1000);
 }

@@ -75,9 +75,7 @@ export function createTokenSigner(options: {
     },
     async verify(token) {
       const header = token.split('.', 1)[0] ?? '';
-      const isKnown = (await current()).verifying.has(header);
-      const { verifying } = isKnown ? await current() : await readAgain();
-      const key = verifying.get(header);
+      const key = (await current()).verifying.get(header) ?? (await readAgain()).verifying.get(header);
       return key && (await verify(token, key, now()));
     },
     async published() {

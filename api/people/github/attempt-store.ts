@@ -1,6 +1,7 @@
 import { hashSecret } from '../../auth/hash-secret.ts';
 import type { ApiContext } from '../../context.ts';
 import { newId } from '../../db/new-id.ts';
+import { secondsAfter } from '../../seconds-after.ts';
 import type { AttemptSecrets } from './github-login.ts';
 
 /** GitHub's codes are good for as long. */
@@ -22,7 +23,7 @@ export async function noteAttempt(
     .values({
       ...{ id: newId('gha'), site, session_id: sessionId },
       ...{ state_hash: hashSecret(state), browser_hash: hashSecret(verifier) },
-      expires_at: new Date(at.getTime() + attemptSeconds * 1000),
+      expires_at: secondsAfter(at, attemptSeconds),
     })
     .execute();
 }
