@@ -18,7 +18,11 @@ after(async () => {
 });
 
 const last = migrations.at(-1)?.name ?? '';
-const undoLast = () => sql`delete from migration where name = ${last}`.execute(database);
+/** As if the last migration had never been. */
+const undoLast = async () => {
+  await sql`delete from migration where name = ${last}`.execute(database);
+  await sql`drop index idempotency_key_created_at`.execute(database);
+};
 const row = (key: string) => ({
   ...{ api_key_id: 'key_1', key, request_hash: 'x', status: null, body: null },
   created_at: new Date(),
@@ -26,7 +30,6 @@ const row = (key: string) => ({
 
 test('a migration that waits for a long transaction holds nobody else up, and is applied when that is over', async () => {
   await undoLast();
-  await sql`drop index idempotency_key_created_at`.execute(database);
   const migrating = await database.transaction().execute(async (long) => {
     await long.insertInto('idempotency_key').values(row('long')).execute();
     const migrating = migrate(database, { lockMs: 200, pauseMs: 200 });
