@@ -112,14 +112,24 @@ const mailsOfTeam = 5;
 const mailsForKnown = 10;
 const mailsForOthers = 20;
 
+type Count = ReturnType<App['createRateLimit']>;
+
+/** Counts requests of a quarter of an hour by what `keyGenerator` says of each. */
+function quarterHourly(app: App, max: number, keyGenerator: (request: FastifyRequest) => string): Count {
+  return app.createRateLimit({ timeWindow: mailWindow, skipOnError: true, max, keyGenerator });
+}
+
+/** Counts a request; gives the limit when it is one too many. */
+async function exceeded(count: Count, request: FastifyRequest) {
+  const limit = await count(request);
+  return limit.isAllowed || !limit.isExceeded ? undefined : limit;
+}
+
 function limitSignIns(app: App): void {
-  const count = app.createRateLimit({
-    ...{ timeWindow: mailWindow, skipOnError: true, max: attemptsPerOrigin },
-    keyGenerator: ({ ip }) => `sign-in-from:${addressOf(ip)}`,
-  });
+  const count = quarterHourly(app, attemptsPerOrigin, ({ ip }) => `sign-in-from:${addressOf(ip)}`);
   app.decorate('limitSignIn', async (request) => {
-    const limit = await count(request);
-    if (limit.isAllowed || !limit.isExceeded) return;
+    const limit = await exceeded(count, request);
+    if (!limit) return;
     const detail = `More than ${limit.max} attempts to sign in were begun within a quarter of an hour. Go on in ${limit.ttlInSeconds} s.`;
     throw tooMany('too_many_attempts', detail, limit.ttlInSeconds);
   });
@@ -132,20 +142,23 @@ function limitSignIns(app: App): void {
  */
 function limitMails(app: App, isKnownBrowser: Recognition['isKnownBrowser']): void {
   const to = (mailTo: string) => createHash('sha256').update(mailTo).digest('base64url');
-  const counter = (max: number, keyGenerator: (request: FastifyRequest) => string) =>
-    app.createRateLimit({ timeWindow: mailWindow, skipOnError: true, max, keyGenerator });
-  const byOrigin = counter(mailsPerOrigin, ({ ip }) => `mail-from:${addressOf(ip)}`);
-  const fromOne = counter(mailsFromOne, ({ ip, mailTo }) => `mail-from-to:${addressOf(ip)}:${to(mailTo)}`);
-  const forKnown = counter(mailsForKnown, ({ mailTo }) => `mail-to-known:${to(mailTo)}`);
-  const forOthers = counter(mailsForOthers, ({ mailTo }) => `mail-to:${to(mailTo)}`);
-  const ofTeam = counter(
+  const byOrigin = quarterHourly(app, mailsPerOrigin, ({ ip }) => `mail-from:${addressOf(ip)}`);
+  const fromOne = quarterHourly(
+    app,
+    mailsFromOne,
+    ({ ip, mailTo }) => `mail-from-to:${addressOf(ip)}:${to(mailTo)}`,
+  );
+  const forKnown = quarterHourly(app, mailsForKnown, ({ mailTo }) => `mail-to-known:${to(mailTo)}`);
+  const forOthers = quarterHourly(app, mailsForOthers, ({ mailTo }) => `mail-to:${to(mailTo)}`);
+  const ofTeam = quarterHourly(
+    app,
     mailsOfTeam,
     ({ principal, mailTo }) => `mail-of-team:${principal.teamId}:${to(mailTo)}`,
   );
-  const limit = async (request: FastifyRequest, counts: (typeof byOrigin)[]) => {
+  const limit = async (request: FastifyRequest, counts: Count[]) => {
     for (const count of counts) {
-      const limited = await count(request);
-      if (limited.isAllowed || !limited.isExceeded) continue;
+      const limited = await exceeded(count, request);
+      if (!limited) continue;
       const elsewhere =
         count === forOthers ? ' A browser in which you signed in to this address before is not held up.' : '';
       const detail = `More than ${limited.max} links were asked for within a quarter of an hour. Go on in ${limited.ttlInSeconds} s.${elsewhere}`;
@@ -193,8 +206,8 @@ function blockAddresses(app: App, { refusalsPerAddress: max, isSigned }: Blockin
   });
   app.addHook('onResponse', async (request, { statusCode }) => {
     if (statusCode !== 401 || !counts(request)) return;
-    const limit = await count(request);
-    if (limit.isAllowed || !limit.isExceeded) return;
+    const limit = await exceeded(count, request);
+    if (!limit) return;
     if (blockedUntil.size >= maxBlocked) blockedUntil.clear();
     blockedUntil.set(addressOf(request.ip), Date.now() + limit.ttl);
   });
