@@ -4,6 +4,7 @@ import { CustodyError } from '../../contract/custody/custody-error.ts';
 import { type Problem, problemMediaType } from '../../contract/problem.ts';
 import { QueueFullError } from '../../queue/build-queue.ts';
 import { ProblemError } from './problem-error.ts';
+import { policyOfData } from './response-headers.ts';
 import { explainErrors } from './validation.ts';
 
 /** The border: whatever was thrown becomes a problem document, and only what the caller may know is in it. */
@@ -23,7 +24,7 @@ export function answerNoUrl(error: FastifyError | Error, request: FastifyRequest
   const headers = {
     'x-request-id': request.id,
     ...{ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
-    'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+    'content-security-policy': policyOfData,
   };
   return answerProblem(error, request, reply.headers(headers));
 }
