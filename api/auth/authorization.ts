@@ -189,3 +189,8 @@ export const authorization: Readonly<Record<string, Readonly<Record<Route, Rule>
     'GET /docs/static/swagger-initializer.js': anyone,
   },
 };
+
+/** Each route of the table with its rule, whatever it is about. */
+export const rules = Object.values(authorization).flatMap(
+  (routes) => Object.entries(routes) as [Route, Rule][],
+);

@@ -5,10 +5,10 @@ import { browserOf } from '../people/browser-for-tests.ts';
 import { type Client, created, declareBuildableProject, requestToken } from '../test-client.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import { createApiKey } from './api-key.ts';
-import { authorization } from './authorization.ts';
+import { authorization, rules } from './authorization.ts';
 import { type Ask, createAsker, idsIn, looksAbsent } from './foreign-eyes-for-tests.ts';
 import { absent, requestOf } from './requests-for-tests.ts';
-import type { Route, Rule } from './rule.ts';
+import type { Route } from './rule.ts';
 import { openTeam } from './team-with-everything-for-tests.ts';
 
 /* Another team's ids, at every place where an id can stand beside the path: none tells whether there is such a thing. */
@@ -25,7 +25,6 @@ before(async () => {
 });
 after(() => given.close());
 
-const rules = Object.values(authorization).flatMap((routes) => Object.entries(routes) as [Route, Rule][]);
 const ofTeams = rules.filter(([, { who }]) => who === 'team').map(([route]) => route);
 const shownToAll = rules
   .filter(([, rule]) => rule.who === 'team' && rule.projectTokens === 'all')

@@ -11,7 +11,7 @@ import type { App } from '../http/app-type.ts';
 import { browserOf } from '../people/browser-for-tests.ts';
 import { addOperator, signIn } from '../test-client.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
-import { authorization } from './authorization.ts';
+import { rules } from './authorization.ts';
 import { bodies, requestOf } from './requests-for-tests.ts';
 import type { Route, Rule } from './rule.ts';
 import { openTeam } from './team-with-everything-for-tests.ts';
@@ -121,9 +121,7 @@ const ways: Partial<
   },
 };
 
-const withBody = Object.values(authorization)
-  .flatMap((routes) => Object.entries(routes) as [Route, Rule][])
-  .filter(([route]) => bodies[route] || route === 'POST /v1/builds/:id/log');
+const withBody = rules.filter(([route]) => bodies[route] || route === 'POST /v1/builds/:id/log');
 
 for (const [route, rule] of withBody) {
   const way = ways[rule.who];

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openTestContext, type TestContext } from '../test-context.ts';
-import { authorization } from './authorization.ts';
+import { rules } from './authorization.ts';
 import { type Ask, createAsker } from './foreign-eyes-for-tests.ts';
 import { requestOf } from './requests-for-tests.ts';
-import type { Route, Rule } from './rule.ts';
 import { openTeam } from './team-with-everything-for-tests.ts';
 
 /* Of a team that is revoked one key is left, which follows that and fetches what proves it. */
@@ -26,9 +25,7 @@ before(async () => {
 });
 after(() => given.close());
 
-for (const [route, rule] of Object.values(authorization).flatMap(
-  (routes) => Object.entries(routes) as [Route, Rule][],
-)) {
+for (const [route, rule] of rules) {
   if (rule.who !== 'team') continue;
   const opens = rule.whileRevoked ? 'opens' : 'does not open';
   test(`the key that is left of a revoked team ${opens} ${route}, and no other key does`, async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { authorization } from '../auth/authorization.ts';
+import { rules } from '../auth/authorization.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import { createAnswerJudge } from './described-answers-for-tests.ts';
 import { ownRefusals } from './own-refusals.ts';
@@ -40,7 +40,7 @@ test('who is told to come again is told when', () => {
 });
 
 test('what a route refuses on its own account is said of routes that there are', () => {
-  const routes = Object.values(authorization).flatMap((each) => Object.keys(each));
+  const routes = rules.map(([route]): string => route);
   assert.deepEqual(
     Object.keys(ownRefusals).filter((route) => !routes.includes(route)),
     [],

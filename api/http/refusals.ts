@@ -1,4 +1,4 @@
-import { authorization } from '../auth/authorization.ts';
+import { rules } from '../auth/authorization.ts';
 import type { Route, Rule } from '../auth/rule.ts';
 import { ownRefusals, type Refusal } from './own-refusals.ts';
 import { neverBlocked } from './rate-limits.ts';
@@ -13,9 +13,7 @@ export interface Shape {
   successes: readonly string[];
 }
 
-const rules = new Map(
-  Object.values(authorization).flatMap((routes) => Object.entries(routes) as [Route, Rule][]),
-);
+const ruleOf = new Map(rules);
 
 // Introspection is refused as other routes are: who asks shows a token (RFC 7662, section 2.3).
 const ofOAuthForm: ReadonlySet<Route> = new Set([
@@ -40,7 +38,7 @@ export function showsPages(route: Route): boolean {
  * Throws for a route that no rule is for.
  */
 export function refusalsOf(route: Route, shape: Shape): Refusal[] {
-  const rule = rules.get(route);
+  const rule = ruleOf.get(route);
   if (!rule) throw new Error(`No rule says who may call ${route}.`);
   if (speaksOAuth(route)) return ofOAuth(route);
   const path = route.split(' ')[1] ?? '';
@@ -59,17 +57,17 @@ export function refusalsOf(route: Route, shape: Shape): Refusal[] {
 
 /** Whether the route takes an Idempotency-Key. */
 export function isOnce(route: Route, { successes }: Pick<Shape, 'successes'>): boolean {
-  return route.startsWith('POST') && successes.includes('201') && takesToken(rules.get(route));
+  return route.startsWith('POST') && successes.includes('201') && takesToken(ruleOf.get(route));
 }
 
 /** Whether the route takes If-Match. */
-export function isConditional(route: Route, rule = rules.get(route)): boolean {
+export function isConditional(route: Route, rule = ruleOf.get(route)): boolean {
   return route.startsWith('PATCH') && takesToken(rule);
 }
 
 /** Whether a person asks for it as a member of the team that the header Ebb-Team names. */
 export function takesTeam(route: Route): boolean {
-  return takesToken(rules.get(route));
+  return takesToken(ruleOf.get(route));
 }
 
 function takesToken(rule: Rule | undefined): boolean {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { rules } from '../../api/auth/authorization.ts';
 import type { Route, Rule } from '../../api/auth/rule.ts';
 import { openapiPath } from '../../api/http/generate-openapi.ts';
 import { dump } from '../../api/revocation/test-setting.ts';
 import { created } from '../../api/test-client.ts';
 import { openTestContext, type TestContext } from '../../api/test-context.ts';
-import { openAttack, routes } from './every-route.ts';
+import { openAttack } from './every-route.ts';
 
 /* Members that nobody asked for: to take another's team, another role, or to change what all objects inherit. */
 
@@ -27,7 +28,7 @@ const more = {
 };
 const objectOf = (payload: unknown) => (typeof payload === 'object' ? (payload as object) : {});
 const withBody = (): [Route, Rule][] =>
-  routes.filter(([route]) => attack.requestOf(route).payload !== undefined);
+  rules.filter(([route]) => attack.requestOf(route).payload !== undefined);
 
 test('every body says which members it has, and no other is taken', async () => {
   // A map of the team's own words, or evidence that is kept as it was told; and OAuth says to ignore what is not known.
@@ -102,7 +103,7 @@ const nothingInherited = () => {
 };
 
 test('no body, query or form reaches the prototype of objects, on any route', async () => {
-  for (const [route, rule] of routes) {
+  for (const [route, rule] of rules) {
     const { method, url } = attack.requestOf(route);
     if (method !== 'GET')
       for (const type of ['application/json', 'application/merge-patch+json'])

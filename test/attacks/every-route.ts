@@ -1,15 +1,9 @@
-import { authorization } from '../../api/auth/authorization.ts';
 import { requestOf } from '../../api/auth/requests-for-tests.ts';
 import type { Route, Rule } from '../../api/auth/rule.ts';
 import { openTeam } from '../../api/auth/team-with-everything-for-tests.ts';
 import { browserOf } from '../../api/people/browser-for-tests.ts';
 import { send, signIn } from '../../api/test-client.ts';
 import type { TestContext } from '../../api/test-context.ts';
-
-/** Every route of the API with who may call it, so that a new one is attacked as soon as it is there. */
-export const routes = Object.values(authorization).flatMap(
-  (concept) => Object.entries(concept) as [Route, Rule][],
-);
 
 export interface Asked {
   method: 'GET';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { buildApp } from '../../api/app.ts';
-import { authorization } from '../../api/auth/authorization.ts';
+import { rules } from '../../api/auth/authorization.ts';
 import { bodies, kinds, requestOf } from '../../api/auth/requests-for-tests.ts';
 import type { Route, Rule } from '../../api/auth/rule.ts';
 import { makeThings, openTeam, type Things } from '../../api/auth/team-with-everything-for-tests.ts';
@@ -105,9 +105,7 @@ export async function openWorld(given: TestContext) {
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
 /** All routes that the description shows, with who may call them. */
-export const routes = Object.values(authorization)
-  .flatMap((each) => Object.entries(each) as [Route, Rule][])
-  .filter(([route]) => !/ \/(docs|v1\/openapi)/.test(route));
+export const routes = rules.filter(([route]) => !/ \/(docs|v1\/openapi)/.test(route));
 
 const extra: Partial<Record<Route, (given: TestContext, token: string) => object>> = {
   'POST /v1/token': ({ keys }) => ({ grant_type: 'client_credentials', client_secret: keys.admin }),
