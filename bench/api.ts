@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import pg from 'pg';
-import { commit } from '../api/test-client.ts';
-import { createRepository } from '../cli/dev/repository.ts';
 import { freePort } from '../queue/free-port.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { type ApiForTests, startApi } from '../test/api-for-tests.ts';
 import { startPostgres } from '../test/postgres.ts';
+import { declareProjects } from './declare-projects.ts';
 import { fanOut } from './fan-out.ts';
 import { type Measure, median, report, rounded } from './report.ts';
 import { startFloor } from './start-floor.ts';
@@ -48,7 +47,7 @@ try {
   closing.push(api.stop);
   const floor = await startFloor();
   closing.push(floor.close);
-  const projects = await declareProjects(api);
+  const projects = await declareProjects(api, projectCount);
   const ids = await makeBuilds(api, projects);
   const authorization = `Bearer ${await api.client.token()}`;
 
@@ -79,19 +78,6 @@ try {
   report(measures);
 } finally {
   while (closing.length > 0) await closing.pop()?.();
-}
-
-async function declareProjects({ client, repositories }: ApiForTests): Promise<string[]> {
-  await commit(await createRepository(repositories, 'shop'));
-  const connection = await client.post<Created>('/v1/connections', { name: 'local', kind: 'local' });
-  const ids: string[] = [];
-  for (let number = 0; number < projectCount; number += 1) {
-    const declared = { connection_id: connection.id, repository: 'shop', name: `shop-${number}` };
-    const { id } = await client.post<Created>('/v1/projects', { ...declared, test: ['npm test'] });
-    await client.post('/v1/deploy-keys', { project_id: id });
-    ids.push(id);
-  }
-  return ids;
 }
 
 /** As a team's list of builds is: the last few wait, those before are over. Gives the ids of these. */

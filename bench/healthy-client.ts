@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sendSteadily } from './steady-load.ts';
 
 /** What is asked of the healthy client: a process of its own, so that an attack costs it nothing but what it costs the API. */
 export interface HealthyLoad {
@@ -27,15 +27,7 @@ process.on('message', (load: HealthyLoad) => {
 });
 
 async function run({ url, token, rate, seconds }: HealthyLoad): Promise<HealthyTimes> {
-  const total = Math.round(rate * seconds);
-  const start = performance.now();
-  const pending: Promise<number | undefined>[] = [];
-  while (pending.length < total) {
-    const due = Math.min(total, Math.floor(((performance.now() - start) / 1000) * rate));
-    while (pending.length < due) pending.push(ask(url, token, start + (pending.length * 1000) / rate));
-    await sleep(1);
-  }
-  const all = await Promise.all(pending);
+  const all = await sendSteadily({ rate, seconds }, (due) => ask(url, token, due));
   const times = all.filter((time) => time !== undefined).sort((a, b) => a - b);
   return { times, failed: all.length - times.length };
 }

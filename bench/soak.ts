@@ -7,13 +7,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { commit } from '../api/test-client.ts';
-import { createRepository } from '../cli/dev/repository.ts';
 import { freePort } from '../queue/free-port.ts';
 import { startRedis } from '../queue/test-redis.ts';
 import { type ApiForTests, startApi } from '../test/api-for-tests.ts';
 import { startPostgres } from '../test/postgres.ts';
 import { type Memory, watchMemory } from '../test/watch-memory.ts';
+import { declareProjects } from './declare-projects.ts';
 import { type Measure, median, report, rounded } from './report.ts';
 import { percentile } from './steady-load.ts';
 
@@ -49,7 +48,7 @@ try {
     ...{ EBB_RUNNER_KEY: await readFile(join(folder, 'runner.key'), 'utf8'), EBB_SLOTS: String(slots) },
     NODE_OPTIONS: `--inspect=127.0.0.1:${inspected.runner}`,
   });
-  const projects = await declareProjects(api);
+  const projects = await declareProjects(api, projectCount, { concurrency: slots });
   const looks = {
     api: await watchMemory(api.pid(), inspected.api),
     runner: await watchMemory(runnerPid, inspected.runner),
@@ -99,20 +98,6 @@ async function startRunner(environment: Record<string, string>): Promise<number>
     gone.then(([code]) => Promise.reject(new Error(`The runner ended with ${code}.`))),
   ]);
   return child.pid ?? 0;
-}
-
-async function declareProjects({ client, repositories }: ApiForTests): Promise<string[]> {
-  await commit(await createRepository(repositories, 'shop'));
-  const connection = await client.post<{ id: string }>('/v1/connections', { name: 'local', kind: 'local' });
-  const ids: string[] = [];
-  for (let number = 0; number < projectCount; number += 1) {
-    const declared = { connection_id: connection.id, repository: 'shop', name: `shop-${number}` };
-    const wanted = { ...declared, test: ['npm test'], concurrency: slots };
-    const { id } = await client.post<{ id: string }>('/v1/projects', wanted);
-    await client.post('/v1/deploy-keys', { project_id: id });
-    ids.push(id);
-  }
-  return ids;
 }
 
 /** Starts builds at the rate, whether or not the API keeps up, and waits until each was accepted. */

@@ -7,8 +7,27 @@ export interface Prepared {
 }
 
 /**
- * Posts at a steady rate, evenly spaced, whether or not the answers keep up, and gives the time from when each request
- * was due to its whole answer: milliseconds, ascending. Rejects when one is not answered with success.
+ * Sends at a steady rate, evenly spaced, whether or not the answers keep up. `send` is told when each was due, by
+ * `performance.now()`; gives what it gave, in that order.
+ */
+export async function sendSteadily<T>(
+  { rate, seconds }: { rate: number; seconds: number },
+  send: (due: number) => Promise<T>,
+): Promise<T[]> {
+  const total = Math.round(rate * seconds);
+  const pending: Promise<T>[] = [];
+  const start = performance.now();
+  while (pending.length < total) {
+    const due = Math.min(total, Math.floor(((performance.now() - start) / 1000) * rate));
+    while (pending.length < due) pending.push(send(start + (pending.length * 1000) / rate));
+    await sleep(1);
+  }
+  return await Promise.all(pending);
+}
+
+/**
+ * Posts at a steady rate, and gives the time from when each request was due to its whole answer: milliseconds, ascending.
+ * Rejects when one is not answered with success.
  */
 export async function steadyLoad(
   url: string,
@@ -16,17 +35,9 @@ export async function steadyLoad(
   { rate, seconds, connections }: { rate: number; seconds: number; connections: number },
 ): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const total = Math.round(rate * seconds);
-  const pending: Promise<number>[] = [];
-  const start = performance.now();
-  while (pending.length < total) {
-    const due = Math.min(total, Math.floor(((performance.now() - start) / 1000) * rate));
-    while (pending.length < due)
-      pending.push(post(url, prepare(), agent, start + (pending.length * 1000) / rate));
-    await sleep(1);
-  }
   try {
-    return (await Promise.all(pending)).sort((a, b) => a - b);
+    const times = await sendSteadily({ rate, seconds }, (due) => post(url, prepare(), agent, due));
+    return times.sort((a, b) => a - b);
   } finally {
     agent.destroy();
   }

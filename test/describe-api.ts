@@ -1,4 +1,4 @@
-import { after, before, describe } from 'node:test';
+import { after, before, describe, type TestContext as Test } from 'node:test';
 import { openTestContext, type TestContext } from '../api/test-context.ts';
 import { startPostgres } from './postgres.ts';
 
@@ -22,4 +22,15 @@ export function describeApi(name: string, specify: (given: () => TestContext) =>
       });
     });
   }
+}
+
+/** The control plane on a PostgreSQL server of its own until the test is over, for what PGlite with its one connection cannot show. */
+export async function openOnPostgres(t: Test): Promise<TestContext> {
+  const postgres = await startPostgres();
+  const given = await openTestContext({ url: postgres.url });
+  t.after(async () => {
+    await given.close();
+    await postgres.close();
+  });
+  return given;
 }

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { teamScopes } from '../../contract/token.ts';
-import { describeApi } from '../../test/describe-api.ts';
-import { startPostgres } from '../../test/postgres.ts';
+import { describeApi, openOnPostgres } from '../../test/describe-api.ts';
 import { createKey } from '../api-keys/create-key.ts';
 import { browserOf, mailedToken } from '../people/browser-for-tests.ts';
 import { changeRole, removeMember } from '../teams/change-member.ts';
 import { invite, takeBack } from '../teams/invite.ts';
 import { addTeam, signIn } from '../test-client.ts';
-import { openTestContext, type TestContext } from '../test-context.ts';
+import type { TestContext } from '../test-context.ts';
 import { toPrincipal } from './authenticate.ts';
 import type { Principal } from './principal.ts';
 
@@ -117,12 +116,7 @@ describeApi('who asks, as it is when what it asks is done', (given) => {
 });
 
 test('a revocation that is not finished is waited for', async (t) => {
-  const postgres = await startPostgres();
-  const given = await openTestContext({ url: postgres.url });
-  t.after(async () => {
-    await given.close();
-    await postgres.close();
-  });
+  const given = await openOnPostgres(t);
   const principal = await holder(given);
   const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>();
   const { promise: begun, resolve: isBegun } = Promise.withResolvers<void>();

@@ -3,13 +3,11 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { scopesOfRole } from '../../contract/role.ts';
 import type { TeamMember } from '../../contract/team-member.ts';
 import { type Scope, teamScopes } from '../../contract/token.ts';
-import { describeApi } from '../../test/describe-api.ts';
-import { startPostgres } from '../../test/postgres.ts';
+import { describeApi, openOnPostgres } from '../../test/describe-api.ts';
 import { createApiKey } from '../auth/api-key.ts';
 import { untilSomebodyWaits } from '../db/lock-for-tests.ts';
 import { browserOf, mailedToken } from '../people/browser-for-tests.ts';
 import { addTeam, type Client, created, signIn } from '../test-client.ts';
-import { openTestContext } from '../test-context.ts';
 import { insertMember, lockMembers } from './member-store.ts';
 
 let count = 0;
@@ -211,12 +209,7 @@ describeApi('members as one thing from the invitation on', (given) => {
 });
 
 test('who joins at the moment at which the declaration goes is out of the team all the same', async (t) => {
-  const postgres = await startPostgres();
-  const given = await openTestContext({ url: postgres.url });
-  t.after(async () => {
-    await given.close();
-    await postgres.close();
-  });
+  const given = await openOnPostgres(t);
   const admin = await signIn(given, given.keys.admin);
   const email = somebody();
   await browserOf(given, email);

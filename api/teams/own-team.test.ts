@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
 import { type Scope, teamScopes } from '../../contract/token.ts';
-import { describeApi } from '../../test/describe-api.ts';
-import { startPostgres } from '../../test/postgres.ts';
+import { describeApi, openOnPostgres } from '../../test/describe-api.ts';
 import { createApiKey } from '../auth/api-key.ts';
 import { untilSomebodyWaits } from '../db/lock-for-tests.ts';
 import { browserOf } from '../people/browser-for-tests.ts';
@@ -14,7 +13,6 @@ import {
   declareBuildableProject,
   signIn,
 } from '../test-client.ts';
-import { openTestContext } from '../test-context.ts';
 
 const initial = { paused_by_team: null, limit_by_team: null, deletion_protection: true };
 let count = 0;
@@ -170,12 +168,7 @@ describeApi('what a team says of itself', (given) => {
 });
 
 test('who changes the limit leaves alone what somebody else sets at the same moment', async (t) => {
-  const postgres = await startPostgres();
-  const given = await openTestContext({ url: postgres.url });
-  t.after(async () => {
-    await given.close();
-    await postgres.close();
-  });
+  const given = await openOnPostgres(t);
   const admin = await signIn(given, given.keys.admin);
   const set = { deletion_protection: false };
   assert.equal((await admin.call('PATCH', '/v1/team', set)).status, 200);

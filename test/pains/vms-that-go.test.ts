@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import type { Command } from '../../runner/vm/driver-for-tests.ts';
 import { openPlatform, type PlatformForTests } from './platform-for-tests.ts';
+
+/** A step under which the VM goes the first time, and which passes then. */
+function goneAtFirst(): Command {
+  let steps = 0;
+  return async ({ cut }) => {
+    steps += 1;
+    if (steps > 1) return 0;
+    cut();
+    return await new Promise<number>(() => {});
+  };
+}
 
 /** https://github.com/github-aws-runners/terraform-aws-github-runner/issues/5007 */
 describe('a spot instance is taken away under a build', () => {
@@ -8,16 +20,7 @@ describe('a spot instance is taken away under a build', () => {
   after(() => platform?.close());
 
   test('the build runs on a new VM, and nothing says of the old one that it still runs', async () => {
-    let steps = 0;
-    platform = await openPlatform({
-      slots: 1,
-      async step({ cut }) {
-        steps += 1;
-        if (steps > 1) return 0;
-        cut();
-        return await new Promise<number>(() => {});
-      },
-    });
+    platform = await openPlatform({ slots: 1, step: goneAtFirst() });
     const [build = ''] = await platform.start(1);
     const { state, attempt, vm } = await platform.ended(build);
     assert.deepEqual([state, attempt], ['passed', 2]);
@@ -44,16 +47,7 @@ describe('a VM dies while Redis does not answer the API', () => {
   after(() => platform?.close());
 
   test('the runner leaves the lease to the sweeper, so that the queue knows of the build all the while', async () => {
-    let steps = 0;
-    platform = await openPlatform({
-      slots: 1,
-      async step({ cut }) {
-        steps += 1;
-        if (steps > 1) return 0;
-        cut();
-        return await new Promise<number>(() => {});
-      },
-    });
+    platform = await openPlatform({ slots: 1, step: goneAtFirst() });
     const { queue } = platform.api.context;
     const { requeue } = queue;
     queue.requeue = () => Promise.reject(new Error('Redis does not answer.'));
