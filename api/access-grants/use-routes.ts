@@ -8,11 +8,11 @@ import { limitReaders } from '../builds/limit-readers.ts';
 import { requireRoom } from '../builds/queue-room.ts';
 import { sendEvents } from '../builds/send-events.ts';
 import type { BuildRow } from '../builds/state-machine.ts';
-import { findBuild, listBuilds, toBuild, toBuilds } from '../builds/store.ts';
+import { findBuild, listBuilds, toBuild } from '../builds/store.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { textOf } from '../http/other-media.ts';
-import { pageOf, pageRequest } from '../http/page.ts';
+import { pageRequest } from '../http/page.ts';
 import { sendLog } from '../logs/send-log.ts';
 import { findProject, toProject } from '../projects/store.ts';
 import { insertSourceRun } from './source-run.ts';
@@ -47,13 +47,13 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
       const page = pageRequest(query);
       const use = { grantId: request.params.id, what: 'builds.list', scopes: anyBuild, projectId };
       const { grant } = await useGrant(context, request, use);
-      const rows = await listBuilds(database, grant.team_id, page, {
+      return await listBuilds(context, {
+        ...page,
+        teamId: grant.team_id,
         projectId: projectId ?? grant.project_id ?? undefined,
         accessGrantId: opensAllBuilds(grant) ? undefined : grant.id,
         liveProjects: true,
       });
-      const { items, next_cursor } = pageOf(rows, page, (row) => row);
-      return { items: await toBuilds(context, items), next_cursor };
     },
   );
 

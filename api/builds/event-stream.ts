@@ -63,7 +63,7 @@ type Part = { context: ApiContext; row: BuildRow; from: number; isOver: boolean 
 
 // Who watches the same build is told the same: it is read, opened and written out once for all who ask at once.
 const look = shareReads(
-  async (database, { context, id }: { context: ApiContext; id: string }) => {
+  async (database: Database, { context, id }: { context: ApiContext; id: string }) => {
     const row = await findAnyBuild(database, id);
     return row && { row, state: JSON.stringify(await toBuild(context, row)) };
   },

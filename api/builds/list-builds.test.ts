@@ -4,7 +4,7 @@ import type { KyselyPlugin } from 'kysely';
 import { describeApi } from '../../test/describe-api.ts';
 import type { Database } from '../db/database.ts';
 import { addOperator, type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
-import { listBuilds, toBuilds } from './store.ts';
+import { listBuilds } from './store.ts';
 
 describeApi('pages of builds', (given) => {
   let admin: Client;
@@ -64,25 +64,37 @@ describeApi('pages of builds', (given) => {
     const { context } = given();
     await start(3);
     await pause('Write to us.');
-    const rows = await listBuilds(
-      context.database,
-      (await team()).id,
-      { limit: 200 },
-      { projectId: project.id },
-    );
-    assert.equal(rows.length, 3);
+    const asked = { teamId: (await team()).id, limit: 200, projectId: project.id };
     const counted = counting(context.database);
-    const shown = await toBuilds({ ...context, database: counted.database }, rows);
+    const list = () => listBuilds({ ...context, database: counted.database }, asked);
     assert.deepEqual(
-      shown.map(({ reason }) => reason),
+      (await list()).items.map(({ reason }) => reason),
       ['3rd in line', '2nd in line', 'next in line'].map(
         (place) => `Waiting: ${place}; paused by the operator: Write to us.`,
       ),
     );
-    assert.equal(counted.queries(), 1);
+    assert.equal(counted.queries(), 2, 'of the builds and of the team');
     await pause(null);
-    await toBuilds({ ...context, database: counted.database }, rows);
-    assert.equal(counted.queries(), 1, 'nothing is read of a team that holds nothing up');
+    await list();
+    assert.equal(counted.queries(), 3, 'nothing is read of a team that holds nothing up');
+  });
+
+  test('who asks for the same page while it is read shares the next reading; another page is read apart', async () => {
+    const { context } = given();
+    const [first, second] = await start(2);
+    const counted = counting(context.database);
+    const teamId = (await team()).id;
+    const list = async (limit: number) => {
+      const asked = { teamId, limit, projectId: project.id };
+      const { items } = await listBuilds({ ...context, database: counted.database }, asked);
+      return items.map(({ id }) => id);
+    };
+    const shown = await Promise.all([1, 2, 1, 2, 1, 2].map(list));
+    assert.deepEqual(
+      shown,
+      [1, 2, 1, 2, 1, 2].map((limit) => [second, first].slice(0, limit)),
+    );
+    assert.equal(counted.queries(), 4);
   });
 
   test('a page is there while Redis is not, without reasons that only the queue knows', async () => {

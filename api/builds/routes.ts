@@ -8,7 +8,7 @@ import type { Database } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
 import { textOf } from '../http/other-media.ts';
-import { pageOf, pageRequest } from '../http/page.ts';
+import { pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
 import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
@@ -18,7 +18,7 @@ import { limitReaders } from './limit-readers.ts';
 import { runnerRoutes } from './runner-routes.ts';
 import { sendEvents } from './send-events.ts';
 import type { BuildRow } from './state-machine.ts';
-import { findBuild, listBuilds, toBuild, toBuilds, withoutPlace } from './store.ts';
+import { findBuild, listBuilds, toBuild, withoutPlace } from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['builds'];
@@ -54,9 +54,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
     async (request) => {
       const page = pageRequest(request.query);
       const projectId = projectOfList(request.principal, request.query.project_id);
-      const rows = await listBuilds(context.database, request.principal.teamId, page, { projectId });
-      const { items, next_cursor } = pageOf(rows, page, (row) => row);
-      return { items: await toBuilds(context, items), next_cursor };
+      return await listBuilds(context, { ...page, teamId: request.principal.teamId, projectId });
     },
   );
 

@@ -2,12 +2,22 @@ import type { Build } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { gather } from '../db/gather.ts';
-import type { PageRequest } from '../http/page.ts';
+import { shareReads } from '../db/share-reads.ts';
+import { type PageRequest, pageOf } from '../http/page.ts';
 import type { BuildRow } from './state-machine.ts';
 import { waitingReasons } from './waiting-reason.ts';
 
+/** What of its row the API shows of a build. The rest is larger, and of no use in a list. */
+const shownColumns = [
+  ...(['id', 'project_id', 'team_id', 'number', 'state', 'reason', 'trigger', 'ref', 'branch'] as const),
+  ...(['commit', 'message', 'attempt', 'phase', 'vm', 'priority', 'pull_request', 'from_fork'] as const),
+  ...(['access_grant_id', 'failed_command', 'exit_code', 'queued_at', 'started_at', 'vm_ready_at'] as const),
+  ...(['checkout_done_at', 'first_step_at', 'finished_at', 'vm_gone_at'] as const),
+];
+type ShownRow = Pick<BuildRow, (typeof shownColumns)[number]>;
+
 /** What the API answers for at most 200 builds; those that wait say why. */
-export async function toBuilds(context: ApiContext, rows: BuildRow[]): Promise<Build[]> {
+export async function toBuilds(context: ApiContext, rows: ShownRow[]): Promise<Build[]> {
   const waiting = rows.filter(({ state }) => state === 'queued');
   const words = await waitingReasons(context, waiting);
   const reasons = new Map(waiting.map(({ id }, index) => [id, words[index]]));
@@ -15,13 +25,13 @@ export async function toBuilds(context: ApiContext, rows: BuildRow[]): Promise<B
 }
 
 /** The same for one. */
-export async function toBuild(context: ApiContext, row: BuildRow): Promise<Build> {
+export async function toBuild(context: ApiContext, row: ShownRow): Promise<Build> {
   const [build] = await toBuilds(context, [row]);
   return build ?? withoutPlace(row);
 }
 
 /** The same without asking the queue. */
-export function withoutPlace(row: BuildRow): Build {
+export function withoutPlace(row: ShownRow): Build {
   const iso = (moment: Date | null) => moment?.toISOString() ?? null;
   const { id, project_id, number, state, reason, trigger, ref, branch, commit, message, attempt, phase, vm } =
     row;
@@ -61,20 +71,36 @@ export const findAnyBuild = gather(
   (id) => id,
 );
 
-/** Newest first. */
-export async function listBuilds(
+interface ListRequest extends PageRequest {
+  teamId: string;
+  projectId?: string | undefined;
+  accessGrantId?: string | undefined;
+  /** Without the builds of projects that are being revoked. */
+  liveProjects?: boolean;
+}
+
+/** One page of a team's builds, newest first. Many who ask for the same page at once, as those who watch it do, share one reading. */
+export async function listBuilds(context: ApiContext, asked: ListRequest) {
+  return await readPage(context.database, { context, asked });
+}
+
+const readPage = shareReads(
+  async (database: Database, { context, asked }: { context: ApiContext; asked: ListRequest }) => {
+    const rows = await pageQuery(database, asked).execute();
+    const { items, next_cursor } = pageOf(rows, asked, (row) => row);
+    return { items: await toBuilds(context, items), next_cursor };
+  },
+  ({ asked: { teamId, limit, after, projectId, accessGrantId, liveProjects } }) =>
+    JSON.stringify([teamId, limit, after, projectId, accessGrantId, liveProjects]),
+);
+
+function pageQuery(
   database: Database,
-  teamId: string,
-  { limit, after }: PageRequest,
-  {
-    projectId,
-    accessGrantId,
-    liveProjects = false,
-  }: { projectId?: string | undefined; accessGrantId?: string | undefined; liveProjects?: boolean },
-): Promise<BuildRow[]> {
-  return await database
+  { teamId, limit, after, projectId, accessGrantId, liveProjects = false }: ListRequest,
+) {
+  return database
     .selectFrom('build')
-    .selectAll()
+    .select(shownColumns)
     .where('team_id', '=', teamId)
     .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
     .$if(projectId !== undefined, (query) => query.where('project_id', '=', projectId ?? ''))
@@ -85,6 +111,5 @@ export async function listBuilds(
       ),
     )
     .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute();
+    .limit(limit + 1);
 }

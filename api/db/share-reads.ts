@@ -1,26 +1,22 @@
-import type { Database } from './database.ts';
-
 /**
- * Reads once what several ask for at once: who asks for something while it is read gets the next reading of it, so that every
+ * Reads once, of a database or another source, what several ask for at once: who asks for something while it is read gets the next reading of it, so that every
  * answer was read after it was asked for. What fails or takes long concerns those alone who ask for the same. Not for use within
  * a transaction.
  *
  * @param nameOf the same for keys that are the same
  */
-export function shareReads<K, V>(
-  read: (database: Database, key: K) => Promise<V>,
+export function shareReads<S extends object, K, V>(
+  read: (source: S, key: K) => Promise<V>,
   nameOf: (key: K) => string,
-): (database: Database, key: K) => Promise<V> {
-  const linesOf = new WeakMap<Database, Map<string, Line<V>>>();
-  return (database, key) => {
-    const lines = linesOf.get(database) ?? new Map<string, Line<V>>();
-    linesOf.set(database, lines);
+): (source: S, key: K) => Promise<V> {
+  const linesOf = new WeakMap<S, Map<string, Line<V>>>();
+  return (source, key) => {
+    const lines = linesOf.get(source) ?? new Map<string, Line<V>>();
+    linesOf.set(source, lines);
     const name = nameOf(key);
     const line = lines.get(name);
-    if (!line) return begin(lines, name, () => read(database, key));
-    line.next ??= line.current
-      .catch(() => undefined)
-      .then(() => begin(lines, name, () => read(database, key)));
+    if (!line) return begin(lines, name, () => read(source, key));
+    line.next ??= line.current.catch(() => undefined).then(() => begin(lines, name, () => read(source, key)));
     return line.next;
   };
 }

@@ -1,9 +1,12 @@
+import { shareReads } from '../../db/share-reads.ts';
 import type { SourceHost } from '../source-host.ts';
 import type { DeployKeys } from './deploy-keys.ts';
 import type { Hooks } from './hooks.ts';
 import { commitOf, defaultBranch, type GitContext, listRefs, summarize } from './refs.ts';
 import { requireRepositoryName } from './repository-name.ts';
 import type { RepositoryStates } from './repository-state.ts';
+
+const gitMs = 30_000;
 
 export interface LocalSourceHostParts {
   states: RepositoryStates;
@@ -30,7 +33,7 @@ export function createLocalSourceHost(
     },
     async resolveRef(repository, ref, signal) {
       const { folder } = await states.require(repository);
-      const commit = await commitOf(folder, ref, gitUntil(signal));
+      const commit = await untilAborted(signal, commitAtRef(git, { folder, ref }));
       return commit === undefined ? undefined : { commit };
     },
     clone: (repository) => ({ user: 'git', ...address, path: `/${requireRepositoryName(repository)}.git` }),
@@ -57,6 +60,26 @@ export function createLocalSourceHost(
       return found && { message: found.message, author: found.author.name };
     },
   };
+}
+
+// A team that starts many builds at once asks for the same head each time, and git is a process each time.
+const commitAtRef = shareReads(
+  (git: GitContext, { folder, ref }: { folder: string; ref: string }) =>
+    commitOf(folder, ref, { ...git, signal: AbortSignal.any([git.signal, AbortSignal.timeout(gitMs)]) }),
+  ({ folder, ref }) => `${folder}\0${ref}`,
+);
+
+/** Waits no longer than `signal` lets it; what is shared goes on for the others. */
+async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** These are short and local: once begun, they are not interrupted halfway. */

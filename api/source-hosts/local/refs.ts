@@ -31,14 +31,17 @@ export async function commitOf(
   context: GitContext,
 ): Promise<string | undefined> {
   if (!ref.startsWith('refs/') || ref.includes('\0')) return undefined;
-  // show-ref takes exact names only, so `refs/heads/main~1` or a pattern finds nothing.
-  const found = await runGit(['-C', folder, 'show-ref', '--verify', '--hash', '--', ref], context);
-  if (found.code !== 0) return undefined;
-  const object = found.stdout.toString().trim();
-  const peeled = await runGit(
-    ['-C', folder, 'rev-parse', '--verify', '--quiet', `${object}^{commit}`],
-    context,
-  );
+  const format = '--format=%(refname)%00%(objecttype)%00%(objectname)';
+  const { stdout } = ok(await runGit(['-C', folder, 'for-each-ref', format, '--', ref], context));
+  // It takes patterns, too; the names that it tells are exact, so `refs/heads/main~1` or `refs/heads/*` finds nothing.
+  const refs = stdout
+    .toString()
+    .split('\n')
+    .map((line) => line.split('\0'));
+  const [, type, object] = refs.find(([name]) => name === ref) ?? [];
+  if (type === undefined || type === 'commit') return object;
+  const args = ['-C', folder, 'rev-parse', '--verify', '--quiet', `${object}^{commit}`];
+  const peeled = await runGit(args, context);
   return peeled.code === 0 ? peeled.stdout.toString().trim() : undefined;
 }
 
