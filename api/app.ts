@@ -34,6 +34,7 @@ import { operatorRoutes } from './operators/routes.ts';
 import { githubRoutes } from './people/github/routes.ts';
 import { isKnownBrowser } from './people/known-browser.ts';
 import { linkPageRoutes } from './people/link-page.ts';
+import { isSignedIn } from './people/require-person.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { receiptRoutes } from './receipts/routes.ts';
@@ -138,6 +139,7 @@ export async function buildApp(
   else noticeProxy(app);
   await limitRates(app, rateLimits, {
     isSigned: async (token) => (await context.tokens.verify(token)) !== undefined,
+    isSignedIn: (request) => isSignedIn(context, request),
     isKnownBrowser: (request, email) => isKnownBrowser(context, request, email),
   });
   app.addHook('preValidation', requireStorableText);

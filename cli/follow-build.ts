@@ -33,6 +33,10 @@ export async function followBuild(
       const answer = await client.stream(`/v1/builds/${id}/events`, headers, signal);
       let ended = false;
       const parser = createParser({
+        // A build may wait for long with nothing to tell but that the connection lasts.
+        onComment() {
+          lastHeard = Date.now();
+        },
         onEvent({ event, data, id: eventId }) {
           lastHeard = Date.now();
           if (eventId) lastEventId = eventId;

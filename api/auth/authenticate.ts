@@ -109,10 +109,10 @@ async function requireLiveProject(context: ApiContext, projectId: string): Promi
 
 /** Who a token was given to, by its verified claims. */
 export function toPrincipal(claims: TokenClaims): Principal {
-  const { sub, jti, team, project, build, attempt, lease, renewed } = claims;
+  const { sub, jti, exp, team, project, build, attempt, lease, renewed } = claims;
   const granted = claims.scope.split(' ');
   return {
-    ...{ keyId: sub, tokenId: jti, teamId: team },
+    ...{ keyId: sub, tokenId: jti, expiresAt: new Date(exp * 1000), teamId: team },
     scopes: withParts(knownScopes.filter((scope) => granted.includes(scope))),
     ...(renewed && { isRenewed: true }),
     ...(project !== undefined && { projectId: project }),

@@ -8,6 +8,8 @@ export interface Principal {
   sessionId?: string;
   /** Of the token itself, its `jti`. */
   tokenId?: string;
+  /** When the token ends by itself. */
+  expiresAt?: Date;
   /** The token is good only as long as it is renewed. */
   isRenewed?: true;
   teamId: string;

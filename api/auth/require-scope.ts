@@ -105,5 +105,9 @@ function requireBuild(principal: Principal, buildId: string): void {
  * was opened with, ends it.
  */
 export function stillGood(context: ApiContext, principal: Principal, scope: Scope): () => Promise<boolean> {
-  return async () => (await findGood(context, principal))?.principal.scopes.includes(scope) === true;
+  return async () => {
+    // Who follows on asks again, with a new token.
+    if (principal.expiresAt && principal.expiresAt <= context.now()) return false;
+    return (await findGood(context, principal))?.principal.scopes.includes(scope) === true;
+  };
 }

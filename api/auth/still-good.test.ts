@@ -49,6 +49,15 @@ test('a stream ends with its key', async () => {
   assert.equal(await mayGoOn(), false);
 });
 
+test('a stream ends with its token, which lasts a quarter of an hour', async () => {
+  const principal = await asker(await addTeam(given, 'waiters'));
+  const after = (minutes: number) => () => new Date(Date.now() + minutes * 60_000);
+  const mayGoOn = (minutes: number) =>
+    stillGood({ ...given.context, now: after(minutes) }, principal, 'logs:read')();
+  assert.equal(await mayGoOn(14), true);
+  assert.equal(await mayGoOn(16), false);
+});
+
 test('a stream of a token of one project ends when the project is revoked', async () => {
   const admin = await signIn(given, given.keys.admin);
   const { id } = await declareProject(given, admin);

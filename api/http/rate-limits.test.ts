@@ -3,6 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import { connectRedis } from '../../queue/redis-connection.ts';
 import { startRedis } from '../../queue/test-redis.ts';
 import { buildApp } from '../app.ts';
+import { browserOf } from '../people/browser-for-tests.ts';
 import { addOperator, addTeam, requestToken, send, signIn } from '../test-client.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -129,6 +130,18 @@ suite('rate limits', () => {
     const exchange = { method: 'POST', url: '/v1/token', remoteAddress, headers: form, payload } as const;
     assert.equal((await send(at, exchange)).status, 200);
     assert.equal((await send(at, { method: 'GET', url: '/v1/health', remoteAddress })).status, 200);
+  });
+
+  test('a session that is good lifts the block of an address, and no other cookie does', async () => {
+    const at = await processWith({ refusalsPerAddress: 1 });
+    const remoteAddress = '203.0.113.10';
+    const { cookies } = await browserOf(given, 'colleague@example.com');
+    for (let count = 0; count < 3; count++) await guess(at, remoteAddress);
+    const ask = async (cookie: string) =>
+      (await send(at, { method: 'GET', url: '/v1/person', remoteAddress, headers: { cookie } })).status;
+    assert.equal(await ask(`ebb_session=${cookies.get('ebb_session')}`), 200);
+    for (const other of ['theme=dark', 'ebb_session=x', `ebb_session=${'x'.repeat(43)}`, 'ebb_known=x'])
+      assert.equal(await ask(other), 429, other);
   });
 
   test('of IPv6 a whole network of one customer counts as one address', async () => {

@@ -20,11 +20,15 @@ export interface RateLimits {
 interface Recognition {
   /** Whether a token is one of Ebb's own. */
   isSigned(token: string): Promise<boolean>;
+  /** Whether the browser that asks has a session that is good. */
+  isSignedIn(request: FastifyRequest): Promise<boolean>;
   /** Whether somebody signed in to the address in the browser that asks. */
   isKnownBrowser(request: FastifyRequest, email: string): boolean;
 }
 
-interface BlockingOptions extends Pick<RateLimits, 'refusalsPerAddress'>, Pick<Recognition, 'isSigned'> {}
+interface BlockingOptions
+  extends Pick<RateLimits, 'refusalsPerAddress'>,
+    Pick<Recognition, 'isSigned' | 'isSignedIn'> {}
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -59,7 +63,7 @@ const maxBlocked = 10_000;
 export async function limitRates(
   app: App,
   { perKey, refusalsPerAddress, redis }: RateLimits,
-  { isSigned, isKnownBrowser }: Recognition,
+  { isKnownBrowser, ...recognition }: Recognition,
 ): Promise<void> {
   await app.register(rateLimit, {
     ...{ global: false, timeWindow, skipOnError: true, nameSpace: 'ebb-limit:', cache: maxBlocked },
@@ -68,7 +72,7 @@ export async function limitRates(
   limitKeys(app, perKey);
   limitSignIns(app);
   limitMails(app, isKnownBrowser);
-  blockAddresses(app, { refusalsPerAddress, isSigned });
+  blockAddresses(app, { refusalsPerAddress, ...recognition });
 }
 
 function limitKeys(app: App, max: number): void {
@@ -187,10 +191,10 @@ export const neverBlocked: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * An address that was refused too often is not listened to until its minute is over, but for who brings a session or a token
+ * An address that was refused too often is not listened to until its minute is over, but for who brings a good session or a token
  * that is signed: a build, or a page that somebody reads, must not stop the runner or the office that it shares an address with.
  */
-function blockAddresses(app: App, { refusalsPerAddress: max, isSigned }: BlockingOptions): void {
+function blockAddresses(app: App, { refusalsPerAddress: max, isSigned, isSignedIn }: BlockingOptions): void {
   const blockedUntil = new Map<string, number>();
   const count = app.createRateLimit({ max, keyGenerator: ({ ip }) => `address:${addressOf(ip)}` });
   const counts = ({ routeOptions }: FastifyRequest) => !neverBlocked.has(routeOptions.url ?? '');
@@ -199,8 +203,8 @@ function blockAddresses(app: App, { refusalsPerAddress: max, isSigned }: Blockin
     if (until === undefined || !counts(request)) return;
     const seconds = Math.ceil((until - Date.now()) / 1000);
     if (seconds <= 0) return void blockedUntil.delete(addressOf(request.ip));
-    const { authorization, cookie } = request.headers;
-    if (cookie !== undefined || (await isSigned(authorization?.split(' ')[1] ?? ''))) return;
+    if (await isSigned(request.headers.authorization?.split(' ')[1] ?? '')) return;
+    if (await isSignedIn(request)) return;
     const detail = `More than ${max} requests of this address were refused within a minute. Go on in ${seconds} s, with a key or token that is good.`;
     throw tooMany('too_many_refusals', detail, seconds);
   });
