@@ -48,7 +48,6 @@ export const ownTeamRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, response: { 202: nothing, 204: nothing } },
-        summary: 'Revoke the team; answers 204 with the header Ebb-Receipt at the end, and 202 before',
       },
     },
     async ({ principal }, reply) => {
