@@ -4,13 +4,15 @@ import { buildImage } from '../runner/image/build-image.ts';
 import { base } from '../runner/image/recipes.ts';
 import { bootLiveVm, type LiveVm } from '../runner/vm/live-vm.ts';
 import { createVmPool } from '../runner/vm/pool.ts';
+import { probeKvm } from '../runner/vm/qemu/probe-kvm.ts';
 import { createQemuDriver, type QemuDriverOptions } from '../runner/vm/qemu/qemu-driver.ts';
 import { bootBare } from './boot-floor.ts';
+import { preparePeer } from './boot-peer.ts';
 import { type Measure, median, report, rounded } from './report.ts';
 
 // From the request for a VM to a login on it, and to what the first command prints: a VM that boots, one that goes on from
-// a template, one that waits in the pool. Beside them QEMU alone with the same image until SSH answers. Medians of boots
-// that take turns.
+// a template, one that waits in the pool. Beside them QEMU alone with the same image until SSH answers, and a peer that
+// makes a fresh VM for every test. Medians of boots that take turns.
 const boots = Number(process.env.EBB_BENCH_BOOTS ?? 5);
 const cacheDir = resolve('.ebb/cache');
 const shape = { memoryMib: 1024, cpus: 1 };
@@ -24,6 +26,8 @@ interface Times {
 
 try {
   const image = await buildImage({ recipe: base, cacheDir: join(cacheDir, 'images'), signal });
+  const accelerator = (await probeKvm(image, cacheDir)) ? 'kvm' : 'tcg';
+  const peer = await preparePeer({ accelerator, ...shape, cacheDir, folder, signal });
   const open = (more: Partial<QemuDriverOptions>) =>
     createQemuDriver({ image, runtimeDir: join(folder, 'run'), cacheDir, ...more });
   const cold = open({ template: 'off' });
@@ -38,10 +42,15 @@ try {
     floor.push(await bootBare(image, folder));
     await measure(times.cold, () => bootLiveVm(cold, shape, signal));
     await measure(times.template, () => bootLiveVm(restoring, shape, signal));
+    await peer.boot();
   }
   await measureRefilledPool(times.pool, restoring);
   await Promise.all([cold.close(), restoring.close()]);
-  report(measuresOf(times, floor));
+  report([
+    ...measuresOf(times, floor),
+    peer.beside('template: request to first output', times.template.command),
+    peer.beside('pool: request to first output', times.pool.command),
+  ]);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

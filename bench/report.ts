@@ -7,8 +7,9 @@ export interface Measure {
   /** What it is compared with, measured in the same run; null when the target is a number alone. */
   against: string | null;
   ratio: number | null;
-  target: string;
-  met: boolean;
+  /** Null where it is for comparison alone. */
+  target: string | null;
+  met: boolean | null;
 }
 
 /** Ends a benchmark: one JSON line for each measure. */

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** What only tests or measured boot need is not asked of somebody who runs the demo. */
-type Use = 'run' | 'measured' | 'test';
+/** What only tests, measured boot or a benchmark's peer need is not asked of somebody who runs the demo. */
+type Use = 'run' | 'measured' | 'test' | 'bench';
 
 interface Tool {
   /** Any of these programs, or files by their full path, will do. */
@@ -90,6 +90,10 @@ const tools: Tool[] = [
     fedora: 'postgresql-server',
     macos: 'postgresql',
   },
+  { programs: ['autopkgtest-virt-qemu'], use: 'bench', debian: 'autopkgtest', fedora: null, macos: null },
+  { programs: ['qemu-img'], use: 'bench', debian: 'qemu-utils', fedora: 'qemu-img', macos: 'qemu' },
+  { programs: ['mke2fs'], use: 'bench', debian: 'e2fsprogs', fedora: 'e2fsprogs', macos: 'e2fsprogs' },
+  { programs: ['fakeroot'], use: 'bench', debian: 'fakeroot', fedora: 'fakeroot', macos: null },
 ];
 
 /** Installs by apt what is missing, where that is allowed; else says all of it at once. False when something is missing. */
