@@ -188,7 +188,7 @@ describeApi('a lease while Redis is away', (given) => {
       assert.equal(await sweepAfterwards(), what.includes('deployment') ? 'errored' : 'queued');
     });
 
-  test('is not swept away either when the row is asked after the sweeper has looked at it', async () => {
+  test('is not swept away either when the row is asked, and the deployment begun, after the sweeper has looked', async () => {
     const { context } = given();
     const { queue } = context;
     let looks = 0;
@@ -197,6 +197,7 @@ describeApi('a lease while Redis is away', (given) => {
       if (looks === 2) {
         away();
         await ask();
+        await first.report('phase', { phase: 'deploy' });
       }
       return [id];
     };
