@@ -35,7 +35,6 @@ export const auditRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         tags,
-        summary: 'The whole audit trail as JSON Lines, oldest first, ending with its signed head',
         response: textOf('application/x-ndjson'),
       },
     },
@@ -50,7 +49,6 @@ export const auditRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         tags,
-        summary: 'The signed head of the audit trail; keep it where nobody at Ebb can change it',
         response: { 200: SignedAuditHead },
       },
     },

@@ -13,7 +13,6 @@ export const introspectionRoute: Routes = async (app, { context }) => {
       response: { 200: Introspection },
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
-      summary: 'Tell whether an access token of your team is good, and for what (RFC 7662)',
     },
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');

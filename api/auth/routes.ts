@@ -31,7 +31,6 @@ export const authRoutes: Routes = async (app, { context }) => {
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
       security: [],
-      summary: 'Exchange an API key, or the token of a trusted issuer, for a short-lived token',
     },
     preValidation: async (request) => {
       const secret = basicPassword(request.headers.authorization);
@@ -59,7 +58,6 @@ export const authRoutes: Routes = async (app, { context }) => {
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
       security: [],
-      summary: 'Keep a renewable access token good for another fifteen minutes',
     },
     handler: async (request, reply) => {
       reply.header('cache-control', 'no-store');
@@ -76,7 +74,6 @@ export const authRoutes: Routes = async (app, { context }) => {
       tags: ['tokens'],
       consumes: ['application/x-www-form-urlencoded'],
       security: [],
-      summary: 'End an access token before it expires (RFC 7009); whoever holds it may',
     },
     handler: async (request, reply) => {
       await revokeToken(context, request.body.token);
@@ -88,7 +85,7 @@ export const authRoutes: Routes = async (app, { context }) => {
     '/.well-known/jwks.json',
     {
       schema: {
-        ...{ tags: ['tokens'], summary: 'Public keys (RFC 7517)', security: [] },
+        ...{ tags: ['tokens'], security: [] },
         response: { 200: KeySet },
       },
     },

@@ -12,7 +12,6 @@ export const buildPageRoute: Routes = async (app) => {
     {
       schema: {
         tags: ['builds'],
-        summary: 'A page that says how to read a build',
         params: Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9_]{1,64}$' }) }),
         response: textOf('text/html'),
       },

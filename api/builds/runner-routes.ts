@@ -72,7 +72,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/vm-checks',
     {
-      schema: { tags, summary: 'VMs without a build', body: VmCheck, response: { 200: VmVerdict } },
+      schema: { tags, body: VmCheck, response: { 200: VmVerdict } },
     },
     async ({ body }) => ({ ended: await endedAmong(context, body.vms) }),
   );

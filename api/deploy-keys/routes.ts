@@ -19,12 +19,13 @@ import { rotateDeployKey } from './rotate-deploy-key.ts';
 // A change goes on when its caller hangs up, so that it ends in a known state.
 const changeMs = 60_000;
 const Item = Type.Object({ id: Type.String() });
+const tags = ['deploy keys'];
 
 /** /v1/deploy-keys */
 export const deployKeyRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/deploy-keys',
-    { schema: { body: deployKey.creation, response: { 201: deployKey.representation } } },
+    { schema: { tags, body: deployKey.creation, response: { 201: deployKey.representation } } },
     async (request, reply) => {
       const { project_id: projectId, rotate_when, private_key } = request.body;
       const { teamId, keyId } = request.principal;
@@ -44,7 +45,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/deploy-keys',
-    { schema: { querystring: PageQuery, response: { 200: Page(deployKey.representation) } } },
+    { schema: { tags, querystring: PageQuery, response: { 200: Page(deployKey.representation) } } },
     async ({ query, principal }) => {
       if (query.project_id !== undefined) requireProject(principal, query.project_id);
       const page = pageRequest(query);
@@ -61,7 +62,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/deploy-keys/:id',
-    { schema: { params: Item, response: { 200: deployKey.representation } } },
+    { schema: { tags, params: Item, response: { 200: deployKey.representation } } },
     async ({ params: { id }, principal }, reply) => {
       await requireOwn(context, principal, id);
       const row = await readDeployKey(
@@ -76,7 +77,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
   app.patch(
     '/v1/deploy-keys/:id',
     {
-      schema: { params: Item, body: deployKey.change, response: { 200: deployKey.representation } },
+      schema: { tags, params: Item, body: deployKey.change, response: { 200: deployKey.representation } },
     },
     async (request, reply) => {
       const row = await requireOwn(context, request.principal, request.params.id);
@@ -95,7 +96,7 @@ export const deployKeyRoutes: Routes = async (app, { context }) => {
 
   app.delete(
     '/v1/deploy-keys/:id',
-    { schema: { params: Item } },
+    { schema: { tags, params: Item } },
     async ({ params: { id }, principal }, reply) => {
       await requireOwn(context, principal, id);
       const { teamId, keyId } = principal;

@@ -10,7 +10,7 @@ const probeTimeoutMs = 2_000;
 export const healthRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/health',
-    { schema: { tags, summary: 'The process runs', security: [], response: { 200: Health } } },
+    { schema: { tags, security: [], response: { 200: Health } } },
     async () => ({ status: 'ok' }) as const,
   );
 
@@ -18,7 +18,7 @@ export const healthRoutes: Routes = async (app, { context }) => {
     '/v1/ready',
     {
       schema: {
-        ...{ tags, summary: 'Database and queue answer', security: [] },
+        ...{ tags, security: [] },
         response: { 200: Readiness, 503: Readiness },
       },
     },

@@ -20,6 +20,7 @@ import { readHookBinding, representHookBinding } from './read-hook-binding.ts';
 const changeMs = 60_000;
 const path = '/v1/hook-bindings';
 const Item = Type.Object({ id: Type.String() });
+const tags = ['hooks'];
 
 /** /v1/hook-bindings */
 export const hookBindingRoutes: Routes = async (app, { context }) => {
@@ -28,7 +29,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 
   app.post(
     path,
-    { schema: { body: hookBinding.creation, response: { 201: hookBinding.representation } } },
+    { schema: { tags, body: hookBinding.creation, response: { 201: hookBinding.representation } } },
     async (request, reply) => {
       const { project_id: projectId, branches = ['**'], tags = [], events = [...hookEvents] } = request.body;
       const { teamId, keyId } = request.principal;
@@ -43,7 +44,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 
   app.get(
     path,
-    { schema: { querystring: PageQuery, response: { 200: Page(hookBinding.representation) } } },
+    { schema: { tags, querystring: PageQuery, response: { 200: Page(hookBinding.representation) } } },
     async ({ query, principal }) => {
       if (query.project_id !== undefined) requireProject(principal, query.project_id);
       const page = pageRequest(query);
@@ -60,7 +61,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 
   app.get(
     `${path}/:id`,
-    { schema: { params: Item, response } },
+    { schema: { tags, params: Item, response } },
     async ({ params: { id }, principal }, reply) => {
       await ownHook(context, principal, id);
       const asker = { id, teamId: principal.teamId };
@@ -73,7 +74,7 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
 
   app.patch(
     `${path}/:id`,
-    { schema: { params: Item, body: hookBinding.change, response } },
+    { schema: { tags, params: Item, body: hookBinding.change, response } },
     async (request, reply) => {
       const row = await ownHook(context, request.principal, request.params.id);
       if (request.headers['if-match'] !== undefined) {
@@ -93,12 +94,16 @@ export const hookBindingRoutes: Routes = async (app, { context }) => {
     },
   );
 
-  app.delete(`${path}/:id`, { schema: { params: Item } }, async ({ params: { id }, principal }, reply) => {
-    await ownHook(context, principal, id);
-    const { teamId, keyId } = principal;
-    await deleteHookBinding(context, { id, teamId, keyId }, AbortSignal.timeout(changeMs));
-    return reply.code(204).send();
-  });
+  app.delete(
+    `${path}/:id`,
+    { schema: { tags, params: Item } },
+    async ({ params: { id }, principal }, reply) => {
+      await ownHook(context, principal, id);
+      const { teamId, keyId } = principal;
+      await deleteHookBinding(context, { id, teamId, keyId }, AbortSignal.timeout(changeMs));
+      return reply.code(204).send();
+    },
+  );
 };
 
 /** Before the source host is asked: 404 for another team's hook, 403 when the token is for another project. */

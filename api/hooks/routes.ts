@@ -81,7 +81,7 @@ export const hookRoutes: Routes = async (app, { context }) => {
         logLevel: 'warn',
         schema: {
           ...{ tags: ['hooks'], security: [], params: Type.Object({ id: Type.String() }) },
-          ...{ summary: 'Deliver a webhook', response: { 202: Acceptance } },
+          ...{ response: { 202: Acceptance } },
         },
         // Before the body is read: it costs nobody memory that there is no hook for it.
         onRequest: async ({ headers, params }) => {

@@ -12,6 +12,7 @@ import {
   speaksOAuth,
   takesTeam,
 } from './refusals.ts';
+import { summaries } from './summaries.ts';
 
 /** As much of an OpenAPI document as this reads and writes. */
 export interface Description {
@@ -19,6 +20,7 @@ export interface Description {
   components: { schemas?: object; responses?: Record<string, object>; headers?: object; parameters?: object };
 }
 interface Operation {
+  summary?: string;
   parameters?: ({ in: string; name: string; schema?: { pattern?: string } } | { $ref: string })[];
   responses: Record<string, { description?: string; content?: object }>;
 }
@@ -60,7 +62,7 @@ const parameters = {
   },
 };
 
-/** Adds to each route of the document all that it can refuse, with the form and headers, and the headers that it takes. */
+/** Adds to each route of the document what it does, all that it can refuse, with the form and headers, and the headers that it takes. */
 export function describeAnswers<T>(document: T): T {
   const description = document as Description;
   const { components } = description;
@@ -68,6 +70,8 @@ export function describeAnswers<T>(document: T): T {
   for (const [path, operations] of Object.entries(description.paths))
     for (const [method, operation] of Object.entries(operations)) {
       const route = `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}` as Route;
+      const summary = summaries[route];
+      if (summary !== undefined) operation.summary = summary;
       if (!route.startsWith('GET')) sayThatItIsEmpty(operation);
       const shape = shapeOf(operation);
       for (const [status, codes] of byStatus(refusalsOf(route, shape))) {

@@ -4,6 +4,7 @@ import { rules } from '../auth/authorization.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import { createAnswerJudge } from './described-answers-for-tests.ts';
 import { ownRefusals } from './own-refusals.ts';
+import { summaries } from './summaries.ts';
 
 let given: TestContext;
 let judge: ReturnType<typeof createAnswerJudge>;
@@ -37,6 +38,23 @@ test('who is told to come again is told when', () => {
   const busy = { ...problem(503, 'queue_full'), method: 'POST', path: '/v1/builds' };
   assert.match(judge(busy) ?? '', /503 lacks retry-after/);
   assert.equal(judge({ ...busy, headers: { ...busy.headers, 'retry-after': '60' } }), undefined);
+});
+
+test('the reference says of each route what it does, and where to look for it, and of no other', () => {
+  const { paths } = given.app.swagger() as {
+    paths: Record<string, Record<string, { summary?: string; tags?: string[] }>>;
+  };
+  const described = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) => ({
+      ...{ operation, route: `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}` },
+    })),
+  );
+  for (const { operation, route } of described) {
+    assert.ok(operation.summary, `${route} has no line in api/http/summaries.ts`);
+    assert.equal(operation.tags?.length, 1, `${route} needs a tag in its schema`);
+  }
+  const routes = described.map(({ route }) => route);
+  assert.deepEqual(Object.keys(summaries).sort(), routes.sort());
 });
 
 test('what a route refuses on its own account is said of routes that there are', () => {

@@ -9,7 +9,6 @@ export const operatorRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         tags: ['operators'],
-        summary: 'Counts and durations, no content',
         response: { 200: OperatorOverview },
       },
     },

@@ -67,7 +67,7 @@ export const linkPageRoutes: Routes = async (app, { context }) => {
       page.path,
       {
         schema: {
-          ...{ tags: ['people'], security: [], summary: `A page: ${page.title}` },
+          ...{ tags: ['people'], security: [] },
           response: textOf('text/html'),
         },
       },

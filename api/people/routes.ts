@@ -27,7 +27,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, security: open, body: SignInRequest, response: { 202: Notice } },
-        summary: 'Ask for a link by e-mail; the answer is the same whoever asks',
       },
     },
     async (request, reply) => {
@@ -45,7 +44,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, security: open, body: LinkUse, response: { 201: Person } },
-        summary: 'Sign in with the link of a mail, in the browser that asked for it',
       },
     },
     async (request, reply) => {
@@ -65,7 +63,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
 
   app.delete(
     '/v1/session',
-    { schema: { tags, security, summary: 'Sign out' } },
+    { schema: { tags, security } },
     async ({ person: { personId, sessionId } }, reply) => {
       await endSessions(context.database, personId, sessionId);
       setCookie(context, reply, 'session', { value: '', maxAgeSeconds: 0 });
@@ -82,7 +80,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.delete(
     '/v1/person',
     {
-      schema: { tags, security, body: SignInRequest, summary: 'Delete the account; repeat its address' },
+      schema: { tags, security, body: SignInRequest },
     },
     async ({ person: who, body }, reply) => {
       if (normalAddress(body.email) !== who.email)
@@ -98,7 +96,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, security, body: SignInRequest, response: { 202: Notice } },
-        summary: 'Sign in by another address from now on; both addresses are asked',
       },
     },
     async (request, reply) => {
@@ -114,7 +111,6 @@ export const peopleRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, security, body: LinkUse, response: { 200: Notice } },
-        summary: 'Agree to a change of address, with the link that was mailed to one of the two',
       },
     },
     async (request) => {

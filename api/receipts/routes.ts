@@ -8,11 +8,13 @@ import { pageOf, pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
 import { listReceipts, receiptOfTeam, representReceipt } from './receipt-store.ts';
 
+const tags = ['receipts'];
+
 /** /v1/receipts: they can be read as long as the team exists, also when the project is revoked. */
 export const receiptRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/receipts',
-    { schema: { querystring: ReceiptQuery, response: { 200: Page(Receipt) } } },
+    { schema: { tags, querystring: ReceiptQuery, response: { 200: Page(Receipt) } } },
     async ({ query, principal }) => {
       if (query.project_id !== undefined) requireProject(principal, query.project_id);
       const page = pageRequest(query);
@@ -30,7 +32,7 @@ export const receiptRoutes: Routes = async (app, { context }) => {
 
   app.get(
     '/v1/receipts/:id',
-    { schema: { params: Type.Object({ id: Type.String() }), response: { 200: Receipt } } },
+    { schema: { tags, params: Type.Object({ id: Type.String() }), response: { 200: Receipt } } },
     async ({ params: { id }, principal }) => {
       const row = await receiptOfTeam(context.database, id, principal.teamId);
       if (!row) throw notFound('receipt', id);
@@ -43,7 +45,7 @@ export const receiptRoutes: Routes = async (app, { context }) => {
   // A build has two at the most, so that they are one page.
   app.get(
     '/v1/builds/:id/receipts',
-    { schema: { params: Type.Object({ id: Type.String() }), response: { 200: Page(Receipt) } } },
+    { schema: { tags, params: Type.Object({ id: Type.String() }), response: { 200: Page(Receipt) } } },
     async ({ params: { id }, principal }) => {
       const { teamId } = principal;
       const build = await findBuild(context.database, teamId, id);

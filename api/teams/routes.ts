@@ -31,7 +31,6 @@ export const teamRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, security, body: LinkUse, response: { 201: OwnTeam } },
-        summary: 'Join the team of an invitation to the address that one is signed in with',
       },
     },
     async ({ person, body }, reply) => reply.code(201).send(await accept(context, person, body.token)),

@@ -10,6 +10,7 @@ import { lendDeployKey } from './lend-deploy-key.ts';
 
 const checkoutTimeoutMs = 10 * 60_000;
 const unreachable = 10;
+const brokenOff = 16;
 // A source host that restarts, or fails over, is back by then.
 const defaultPausesMs = [5_000, 20_000, 40_000];
 
@@ -34,8 +35,9 @@ export async function checkout(options: CheckoutOptions): Promise<void> {
   const { vm, specification, signal, onWait, pausesMs = defaultPausesMs } = options;
   let fetched = await fetchOnce(options);
   for (const pauseMs of pausesMs) {
-    if (fetched.code !== unreachable) break;
-    onWait(`the source host could not be reached; trying again in ${pauseMs / 1000} s`);
+    if (fetched.code !== unreachable && fetched.code !== brokenOff) break;
+    const what = fetched.code === unreachable ? 'could not be reached' : 'broke the connection off';
+    onWait(`the source host ${what}; trying again in ${pauseMs / 1000} s`);
     await delay(pauseMs, undefined, { signal });
     fetched = await fetchOnce(options);
   }
@@ -109,11 +111,17 @@ async function fetchSource(
   return { code: ended.code, said };
 }
 
+// It ends what git says of every connection that fails, and tells nothing of why.
+const gitsAdvice = ['Please make sure you have the correct access rights', 'and the repository exists.'];
+
 /** What the exit codes of the image's `checkout` mean, and what to do. */
 function explain(code: number | null, specification: BuildSpecification, said: string): string {
   const { clone, ref, commit } = specification;
   const where = `${clone.host}:${clone.port}`;
-  const last = said.trim().split('\n').at(-1) ?? '';
+  const last = said
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !gitsAdvice.includes(line))
+    .at(-1);
   switch (code) {
     case unreachable:
       return `The source host ${where} could not be reached from the VM. Check that it is up, then start the build again.`;
@@ -125,7 +133,9 @@ function explain(code: number | null, specification: BuildSpecification, said: s
       return `The repository ${clone.path} was not found at ${where}. Check the project's repository.`;
     case 14:
       return `Commit ${commit.slice(0, 12)} of ${ref} is not in ${clone.path} any more. Push again.`;
+    case brokenOff:
+      return `The source host ${where} broke the connection off while the source was fetched, several times. Check that it is up, then start the build again.`;
     default:
-      return `The checkout failed: ${last || 'git gave no reason'}.`;
+      return `The checkout failed: ${last ?? 'git gave no reason'}.`;
   }
 }

@@ -262,12 +262,15 @@ describe('a build', () => {
       [12, /refused the deploy key.*terraform apply/],
       [13, /\/shop\.git was not found.*Check the project's repository/],
       [14, /Commit cccccccccccc of refs\/heads\/main is not in/],
-      [99, /The checkout failed: git said no/],
+      [16, /git\.example\.com:22 broke the connection off while the source was fetched.*Check that it is up/],
+      [99, /The checkout failed: git said no\.$/],
     ] as const;
     for (const [code, sentence] of cases) {
       told.ends = [];
       program('checkout', async ({ print }) => {
-        print('git said no\n');
+        print(
+          'git said no\n\nPlease make sure you have the correct access rights\nand the repository exists.\n',
+        );
         return code;
       });
       const { outcome, reason } = await run();
@@ -280,11 +283,12 @@ describe('a build', () => {
     let tries = 0;
     program('checkout', async () => {
       tries += 1;
-      return tries < 3 ? 10 : 0;
+      return [10, 16][tries - 1] ?? 0;
     });
     assert.equal((await run()).outcome, 'passed');
     assert.equal(tries, 3);
-    assert.equal(told.log.match(/the source host could not be reached; trying again/g)?.length, 2);
+    assert.match(told.log, /the source host could not be reached; trying again/);
+    assert.match(told.log, /the source host broke the connection off; trying again/);
     const key = told.custody.map(({ action }) => action).filter((action) => action.startsWith('deploy_key'));
     assert.deepEqual(key, Array(3).fill(['deploy_key.opened', 'deploy_key.closed']).flat());
   });

@@ -67,20 +67,23 @@ describe('a booted machine', () => {
   });
 
   /** Runs the image's checkout for the commit on a connection of its own; the signer holds the deploy key here. */
-  async function checkout(wanted: Partial<Record<'path' | 'commit' | 'ref' | 'hostKey', string>>) {
+  async function checkout(
+    wanted: Partial<Record<'path' | 'commit' | 'ref' | 'hostKey', string>>,
+    from = sourceHost,
+  ) {
     const { path = repository, commit = commits[0], ref = 'refs/heads/main', hostKey } = wanted;
     const agent = createDeployKeyAgent({
       publicKey: deployKey.blob,
       sign: (data) => sign(null, data, deployKey.privateKey),
-      user: sourceHost.user,
-      hostKeys: [sourceHost.hostKey],
+      user: from.user,
+      hostKeys: [from.hostKey],
       maxSigns: 2,
       onEvent: () => {},
     });
     const session = await logIn(machine, 'checkout', agent.agent);
     try {
-      const pinned = hostKey ?? publicKeyLine(sourceHost.hostKey);
-      const fields = [sourceHost.user, '10.0.2.2', `${sourceHost.port}`, path, pinned, commit, ref];
+      const pinned = hostKey ?? publicKeyLine(from.hostKey);
+      const fields = [from.user, '10.0.2.2', `${from.port}`, path, pinned, commit, ref];
       return await output(session, '/usr/lib/ebb/checkout', fields);
     } finally {
       agent.revoke();
@@ -139,6 +142,10 @@ describe('a booted machine', () => {
     assert.equal((await checkout({ path: '/no/such/repository' })).code, 13);
     assert.equal((await checkout({ commit: 'a'.repeat(40) })).code, 14);
     assert.equal((await checkout({ hostKey: publicKeyLine(deployKey.blob) })).code, 11);
+    const dying = `command="kill -9 $PPID" ${publicKeyLine(deployKey.blob)}`;
+    const breaking = await startLoopbackSshd({ authorizedKeys: [dying] });
+    const broken = await checkout({}, breaking).finally(breaking.close);
+    assert.equal(broken.code, 16, broken.stderr);
     assert.deepEqual(await checkout({}), { code: 0, stdout: '', stderr: '' });
 
     assert.equal((await output(root, '/usr/lib/ebb/handover')).code, 0);

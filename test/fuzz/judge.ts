@@ -71,7 +71,8 @@ function atRoute({ route, url }: FuzzRequest): boolean {
   const asked = (url.split('?')[0] ?? '').split('/');
   return (
     parts.length === asked.length &&
-    parts.every((part, i) => (part.startsWith(':') ? asked[i] !== '' : part === asked[i]))
+    // Also with an empty id: the route is asked for nothing then.
+    parts.every((part, i) => part.startsWith(':') || part === asked[i])
   );
 }
 

@@ -49,6 +49,7 @@ export async function runFuzz(
     if (answer.milliseconds > slowest.milliseconds)
       slowest = { milliseconds: answer.milliseconds, request: told(`${Math.round(answer.milliseconds)} ms`) };
     if (isEnd(request, answer)) await world.renew(route);
+    await world.keepTeam(request);
   }
   const perSecond = (requests / (performance.now() - began)) * 1000;
   return { findings, statuses, perSecond, slowest, heap: { early, late: heapAfterCollection() } };

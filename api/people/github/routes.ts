@@ -28,7 +28,7 @@ export const githubRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/sign-in/github',
     {
-      schema: { tags, security: open, response: led, summary: 'Begin to sign in by GitHub; leads there' },
+      schema: { tags, security: open, response: led },
       errorHandler: answerRefusal,
     },
     async (request, reply) => {
@@ -47,7 +47,6 @@ export const githubRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, security: open, response: led },
-        summary: 'Where GitHub leads back to; leads to the page that says what came of it',
       },
       errorHandler: answerRefusal,
       // The code and the state are in the URL, which lines of level info have.
@@ -93,7 +92,6 @@ export const githubRoutes: Routes = async (app, { context }) => {
     {
       schema: {
         ...{ tags, security, response: { 200: Destination } },
-        summary: 'Begin to connect an account at GitHub; lead the browser to the URL',
       },
     },
     async (request, reply) => {
@@ -109,7 +107,7 @@ export const githubRoutes: Routes = async (app, { context }) => {
   app.delete(
     '/v1/person/github',
     {
-      schema: { tags, security, summary: 'Disconnect the account at GitHub, and end all other sessions' },
+      schema: { tags, security },
     },
     async ({ person }, reply) => {
       await disconnectAccount(context, person);
