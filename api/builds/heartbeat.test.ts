@@ -217,4 +217,19 @@ describeApi('a lease while Redis is away', (given) => {
     assert.equal((await row()).state, 'running');
     assert.equal(await queue.heartbeat(id, first.holder, minute), 'held');
   });
+
+  test('that another runner took over when Redis was back stays with that one, which waits for the time of the row', async () => {
+    await share();
+    away();
+    await ask();
+    back();
+    const { context } = given();
+    const { queue } = context;
+    await queue.share(id, first.holder, 'here');
+    await queue.handOver(id, first.holder);
+    assert.equal((await queue.claim('second/1', minute, { place: 'here', takeOverOnly: true }))?.build, id);
+    await sweepOnce(context);
+    assert.equal((await row()).lease_holder, first.holder);
+    assert.equal(await queue.heartbeat(id, 'second/1', minute), 'held');
+  });
 });

@@ -11,10 +11,10 @@ const maxPages = 10;
 type Running = Pick<BuildRow, 'id' | 'attempt' | 'lease_holder' | 'cancel_requested'>;
 
 /**
- * Looks at the builds that run. One whose lease is gone was given up by its runner and is lost, unless Redis lost the lease:
- * or was away, and the database gave its word for it: then who holds it by the database gets it back, also from the holder before. Holders of builds that somebody wants
- * cancelled are told again. Gives whether all were looked at; a fleet that runs more than ten thousand has the rest looked at
- * when some are over.
+ * Looks at the builds that run. One whose lease is gone was given up by its runner and is lost, unless Redis lost the lease, or
+ * was away, and the database gave its word for it: then who holds it by the database gets it back, also from the holder before.
+ * Holders of builds that somebody wants cancelled are told again. Gives whether all were looked at; a fleet that runs more than
+ * ten thousand has the rest looked at when some are over.
  *
  * @param redisLost asks whether Redis may have lost leases by now
  */
