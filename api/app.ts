@@ -24,6 +24,7 @@ import { noticeProxy } from './http/notice-proxy.ts';
 import { answerNoRoute, answerNoUrl, answerProblem } from './http/problem-handler.ts';
 import { limitRates, type RateLimits } from './http/rate-limits.ts';
 import { serveReference } from './http/reference.ts';
+import { refuseWhileStopping } from './http/refuse-while-stopping.ts';
 import { requireHttps } from './http/require-https.ts';
 import { setResponseHeaders } from './http/response-headers.ts';
 import { requireStorableText } from './http/storable-text.ts';
@@ -121,6 +122,8 @@ export async function buildApp(
     requestIdHeader: false,
     genReqId: () => crypto.randomUUID(),
     forceCloseConnections: 'idle',
+    // Refused below, in the form that all refusals have.
+    return503OnClosing: false,
     // The router alone: who came before it may say what he likes.
     trustProxy: behindRouter && ((_address: string, hop: number) => hop === 0),
     frameworkErrors: answerNoUrl,
@@ -134,6 +137,7 @@ export async function buildApp(
   app.decorateRequest('principal');
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
+  refuseWhileStopping(app, context.stopping);
   watch?.(app);
   if (behindRouter) requireHttps(app, context.publicUrl);
   else noticeProxy(app);

@@ -28,7 +28,8 @@ import { defaultRuntimeDir } from './memory-folder.ts';
 import { serveMetricsAt } from './serve-metrics-at.ts';
 
 const presenceMs = 10_000;
-const presentForMs = 60_000;
+// Longer than Redis is away for a failover.
+const presentForMs = 120_000;
 const reapIntervalMs = 60_000;
 const troubles = new Set(['boot_failed', 'end_failed', 'unhealthy', 'breaker_open']);
 

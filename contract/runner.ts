@@ -84,6 +84,33 @@ export const BuildClaim = Type.Object(
 );
 export type BuildClaim = Static<typeof BuildClaim>;
 
+/** How long a runner holds a build by one renewal of its lease. */
+export const leaseMs = 15_000;
+
+/** POST /v1/builds/{id}/heartbeat: renews the lease of a runner to which Redis does not answer. */
+export const HeartbeatReport = Type.Object(
+  {
+    attempt: Type.Integer(),
+    place: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 500,
+        description: 'From where another runner can take the VM over, once it is shared.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type HeartbeatReport = Static<typeof HeartbeatReport>;
+
+export const LeaseVerdict = Type.Object({
+  lease: Type.Enum(['held', 'cancel', 'taken', 'lost'], {
+    description:
+      '`held` for 15 s from the request on. `cancel`: held, and the build is to end. `taken`: another runner goes on with the build. `lost`: the attempt is over.',
+  }),
+});
+export type LeaseVerdict = Static<typeof LeaseVerdict>;
+
 /** POST /v1/builds/{id}/milestones: idempotent; the first report of a milestone counts. `vm_ready` needs all of a VM. */
 export const MilestoneReport = Type.Object(
   {

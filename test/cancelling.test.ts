@@ -253,6 +253,16 @@ describe('a build that is cancelled', () => {
     await isGone(id);
   });
 
+  test('while its runner lives but hears nothing of Redis goes with its VM by a word of the API', async (t) => {
+    const begun = hang('step');
+    const id = await start();
+    runner();
+    await begun;
+    cutOff = true;
+    assert.equal((await cancel(t, id)).state, 'cancelled');
+    await isGone(id);
+  });
+
   test('while Redis is away stops at its next phase, without a word of Redis', async (t) => {
     const [goOn, began] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const done: string[] = [];

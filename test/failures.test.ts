@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '../cli/client.ts';
 import { type EbbProcess, startEbbProcess } from '../cli/dev/child-process.ts';
 import { type DevSystem, startDevSystem } from '../cli/dev/dev-system.ts';
@@ -12,10 +13,13 @@ import { createSampleRepository } from '../cli/dev/sample-repository.ts';
 import { followBuild } from '../cli/follow-build.ts';
 import { defaultRuntimeDir } from '../cli/memory-folder.ts';
 import type { Build } from '../contract/build.ts';
+import { leaseMs } from '../contract/runner.ts';
+import { type ConfiguredRedis, startConfiguredRedis } from '../queue/redis-for-tests.ts';
 
 const patience = () => AbortSignal.timeout(3 * 60_000);
 const step = 'echo "a step begins"; sleep 8; echo "the step ends"';
 let folder: string;
+let redis: ConfiguredRedis;
 let system: DevSystem;
 let client: Client;
 let connectionId: string;
@@ -26,9 +30,11 @@ const started: EbbProcess<unknown>[] = [];
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ebb-failures-'));
+  redis = await startConfiguredRedis();
   system = await startDevSystem({
     folder: join(folder, 'system'),
     cacheDir: resolve('.ebb/cache'),
+    redisUrl: redis.url,
     port: 0,
     signal: patience(),
   });
@@ -49,6 +55,7 @@ before(async () => {
 after(async () => {
   for (const each of started) await each.stop();
   await system.close();
+  await redis.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -125,13 +132,15 @@ test('a commit that the source host does not have ends the build with what to do
   assert.match(build.reason ?? '', /aaaaaaa.*(push|Push)/);
 });
 
-const counting = 'for i in {1..12}; do echo "line $i"; sleep 1; done; echo "the step ends"';
+const countTo = (last: number) =>
+  `for i in {1..${last}}; do echo "line $i"; sleep 1; done; echo "the step ends"`;
+const counting = countTo(12);
 
 /** The log holds each line of the counting step, in order and once. */
-function assertCountedOnce(log: string): void {
+function assertCountedOnce(log: string, last = 12): void {
   const lines = log.split('\n').filter((line) => /^(line \d+|the step ends)$/.test(line));
   assert.deepEqual(lines, [
-    ...Array.from({ length: 12 }, (_, index) => `line ${index + 1}`),
+    ...Array.from({ length: last }, (_, index) => `line ${index + 1}`),
     'the step ends',
   ]);
 }
@@ -204,6 +213,18 @@ test('a deployment that loses its runner and its VM ends with the reason, and is
     /VM .*not there any more.*during the deployment, which Ebb never runs twice/,
   );
   assert.equal(log.match(/^line 1$/gm)?.length, 1);
+});
+
+test('a deployment goes on while Redis is away for longer than a lease, and is run once', async () => {
+  const deploy = [{ branch: 'main', commands: [countTo(24)] }];
+  const { id } = await declareProject('waits-for-redis', { deploy });
+  const { build, log } = await buildAnd(
+    async () => await redis.killAndRestart(false, () => sleep(leaseMs + 5_000)),
+    { project_id: id },
+    'line 1\n',
+  );
+  assert.deepEqual([build.state, build.attempt, build.reason], ['passed', 1, null]);
+  assertCountedOnce(log, 24);
 });
 
 test('a deploy key that was removed at the source host by hand ends the build with what to do', async () => {

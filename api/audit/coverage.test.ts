@@ -370,6 +370,7 @@ const cases: Record<string, Case> = {
   'POST /v1/person/email-change': ofPerson,
   'POST /v1/person/email-confirmation': byPerson,
   'POST /v1/team/revoke': ofTeam,
+  'POST /v1/builds/{id}/heartbeat': 'it renews the lease of a runner, as Redis does at other times',
   'POST /v1/builds/{id}/milestones': reported,
   'POST /v1/builds/{id}/waiting': reported,
   'POST /v1/vm-checks': 'it tells a runner which of its VMs are over, and changes nothing',

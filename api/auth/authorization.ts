@@ -160,6 +160,7 @@ export const authorization: Readonly<Record<string, Readonly<Record<Route, Rule>
   },
   Runners: {
     'POST /v1/builds/:id/claim': operators('runner'),
+    'POST /v1/builds/:id/heartbeat': runnerOfBuild,
     'POST /v1/builds/:id/milestones': runnerOfBuild,
     'POST /v1/builds/:id/waiting': runnerOfBuild,
     'POST /v1/builds/:id/phase': runnerOfBuild,

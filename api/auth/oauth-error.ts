@@ -46,6 +46,8 @@ function toOAuthError(error: FastifyError | Error): OAuthError {
   if (error instanceof OAuthError) return error;
   const { validation, statusCode = 500 } = error as FastifyError;
   if (validation) return explain(validation as unknown as ErrorObject[]);
+  if (error instanceof ProblemError && error.status >= 500)
+    return new OAuthError('server_error', error.message);
   if ('status' in error || statusCode < 500) return new OAuthError('invalid_request', error.message);
   return new OAuthError('server_error', 'Something broke inside Ebb.');
 }

@@ -48,6 +48,7 @@ export const bodies: Partial<Record<Route, (things: Things) => object>> = {
   'PATCH /v1/operator/teams/:id': () => ({}),
   'PATCH /v1/operator/fleet': () => ({}),
   'POST /v1/builds/:id/claim': () => ({ lease_holder: 'runner-2' }),
+  'POST /v1/builds/:id/heartbeat': () => attempt,
   'POST /v1/builds/:id/milestones': () => ({ ...attempt, milestone: 'vm_gone', at: hour() }),
   'POST /v1/builds/:id/waiting': () => ({ ...attempt, reason: 'No room.' }),
   'POST /v1/builds/:id/phase': () => ({ ...attempt, phase: 'checkout' }),

@@ -3,9 +3,12 @@ import type { BuildOutcome } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { json } from '../db/database.ts';
 import { conflict } from '../http/problem-error.ts';
-import { type BuildRow, transition } from './state-machine.ts';
+import { type BuildRow, type OfAttempt, transition } from './state-machine.ts';
 
 const maxAttempts = 3;
+
+/** As it was read, and which attempt of it is to end. */
+type BuildToEnd = BuildRow & OfAttempt;
 
 /**
  * Ends an attempt as its runner (or the sweeper, for a runner that is gone) says. A lost one is tried again on a new
@@ -14,7 +17,7 @@ const maxAttempts = 3;
  */
 export async function endAttempt(
   context: ApiContext,
-  build: BuildRow,
+  build: BuildToEnd,
   outcome: BuildOutcome,
 ): Promise<boolean> {
   if (build.attempt !== outcome.attempt) return false;
@@ -40,7 +43,7 @@ function tellsOfCommands({ outcome, failed_command, exit_code }: BuildOutcome): 
 
 async function end(
   context: ApiContext,
-  build: BuildRow,
+  build: BuildToEnd,
   outcome: BuildOutcome & { outcome: string },
 ): Promise<boolean> {
   if (outcome.outcome === 'lost') throw new Error('A lost attempt does not end a build.');
@@ -62,7 +65,7 @@ async function end(
   return row !== undefined;
 }
 
-async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOutcome): Promise<boolean> {
+async function afterLoss(context: ApiContext, build: BuildToEnd, outcome: BuildOutcome): Promise<boolean> {
   const why = outcome.reason ?? 'The VM or its runner was lost.';
   if (build.cancel_requested) return await endLost(context, build, { ...outcome, outcome: 'cancelled' });
   if (build.deploy_started) {
@@ -81,7 +84,7 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
   const row = await transition(context.database, build.id, 'lose', 'queued', fields, build);
   if (!row) {
     const changed = await endsByNow(context, build);
-    return changed !== undefined && (await afterLoss(context, changed, outcome));
+    return changed !== undefined && (await afterLoss(context, { ...build, ...changed }, outcome));
   }
   // Where Redis is away the sweeper does it.
   await context.queue.requeue(build.id, build.lease_holder ?? '').catch(() => undefined);
@@ -91,7 +94,7 @@ async function afterLoss(context: ApiContext, build: BuildRow, outcome: BuildOut
 /** A runner leaves the lease of what it lost to run out. */
 async function endLost(
   context: ApiContext,
-  build: BuildRow,
+  build: BuildToEnd,
   outcome: BuildOutcome & { outcome: string },
 ): Promise<boolean> {
   const ended = await end(context, build, outcome);

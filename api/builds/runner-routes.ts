@@ -5,6 +5,8 @@ import {
   BuildClaim,
   BuildOutcome,
   BuildSpecification,
+  HeartbeatReport,
+  LeaseVerdict,
   LogAppend,
   MilestoneReport,
   PhaseReport,
@@ -20,6 +22,7 @@ import { beginPhase } from './begin-phase.ts';
 import { endedAmong } from './check-vms.ts';
 import { claimBuild } from './claim-build.ts';
 import { endAttempt } from './end-attempt.ts';
+import { heartbeat } from './heartbeat.ts';
 import { recordCustodyEvent } from './record-custody-event.ts';
 import { recordMilestone } from './record-milestone.ts';
 import { requireAttempt, requireLease } from './require-attempt.ts';
@@ -34,8 +37,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
 
   /** The build that the token is for, when what it reports is of the attempt that it is for. */
   const ownBuild = async (principal: Principal, id: string, attempt: number): Promise<BuildRow> => {
-    if (principal.attempt !== attempt)
-      throw new ProblemError(403, 'wrong_attempt', 'The token is for another attempt of this build.');
+    requireOwnAttempt(principal, attempt);
     const row = await database.selectFrom('build').selectAll().where('id', '=', id).executeTakeFirst();
     if (!row) throw notFound('build', id);
     requireLease(row, principal);
@@ -49,6 +51,21 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     async ({ principal, params, body: { lease_holder, takes_over, handed_over = false } }) => {
       const taken = takes_over && { from: takes_over, handedOver: handed_over };
       return await claimBuild(context, principal, params.id, lease_holder, taken);
+    },
+  );
+
+  app.post(
+    '/v1/builds/:id/heartbeat',
+    {
+      schema: {
+        ...{ tags, summary: 'Renew a lease while Redis is away' },
+        ...{ params: IdParams, body: HeartbeatReport, response: { 200: LeaseVerdict } },
+      },
+    },
+    async ({ principal, params, body: { attempt, place } }) => {
+      requireOwnAttempt(principal, attempt);
+      const { leaseHolder = '' } = principal;
+      return { lease: await heartbeat(context, { buildId: params.id, attempt, leaseHolder, place }) };
     },
   );
 
@@ -156,3 +173,8 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     );
   });
 };
+
+function requireOwnAttempt(principal: Principal, attempt: number): void {
+  if (principal.attempt !== attempt)
+    throw new ProblemError(403, 'wrong_attempt', 'The token is for another attempt of this build.');
+}

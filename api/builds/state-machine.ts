@@ -29,6 +29,12 @@ const transitions = {
 export type BuildEvent = keyof typeof transitions;
 export type BuildRow = Selectable<Schema['build']>;
 
+/** The attempt that a change is of, under its lease. */
+export interface OfAttempt extends Pick<BuildRow, 'attempt' | 'lease_holder'> {
+  /** Not while its runner has the database's word for the lease until later than this. */
+  unheldAt?: Date;
+}
+
 /** Whether `event` leads from one state to the other. */
 export function leads(from: BuildState, event: BuildEvent, to: BuildState): boolean {
   const { from: sources, to: targets } = transitions[event];
@@ -45,7 +51,7 @@ export async function transition(
   event: BuildEvent,
   to: BuildState,
   fields: UpdateObject<Schema, 'build'> = {},
-  of?: Pick<BuildRow, 'attempt' | 'lease_holder'>,
+  of?: OfAttempt,
 ): Promise<BuildRow | undefined> {
   const { from, to: targets } = transitions[event];
   if (!(targets as readonly BuildState[]).includes(to))
@@ -53,14 +59,19 @@ export async function transition(
   return await database
     .updateTable('build')
     .set({ ...fields, state: to, status_version: sql<number>`status_version + 1` })
-    // Only an attempt that runs can be taken over.
-    .$if(to !== 'running', (query) => query.set({ vm_handle: null, log_cursor: null }))
+    // Only an attempt that runs can be taken over, and what was said of a lease ends with it.
+    .$if(to !== 'running', (query) => query.set({ vm_handle: null, log_cursor: null, held_until: null }))
     .where('id', '=', buildId)
     .where('state', 'in', [...from])
     .$if(of !== undefined, (query) =>
       query
         .where('attempt', '=', of?.attempt ?? 0)
         .where('lease_holder', 'is not distinct from', of?.lease_holder ?? null),
+    )
+    .$if(of?.unheldAt !== undefined, (query) =>
+      query.where((is) =>
+        is.or([is('held_until', 'is', null), is('held_until', '<=', of?.unheldAt ?? null)]),
+      ),
     )
     .$if(event === 'lose', (query) =>
       query.where('cancel_requested', '=', false).where('deploy_started', '=', false),

@@ -1,20 +1,20 @@
+import { leaseMs } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { leaseAgain } from './enqueue-again.ts';
+import { isHeld } from './heartbeat.ts';
 import { loseAttempt } from './lose-attempt.ts';
 import type { BuildRow } from './state-machine.ts';
 
 const pageSize = 1_000;
 const maxPages = 10;
-// As long as a runner's own: one that lives renews it before it gives its build up.
-const leaseMs = 15_000;
 
 type Running = Pick<BuildRow, 'id' | 'attempt' | 'lease_holder' | 'cancel_requested'>;
 
 /**
- * Looks at the builds that run. One whose lease is gone was given up by its runner and is lost, unless Redis lost the lease:
- * then who holds it by the database gets it back, also from the holder before. Holders of builds that somebody wants
- * cancelled are told again. Gives whether all were looked at; a fleet that runs more than ten thousand has the rest looked at
- * when some are over.
+ * Looks at the builds that run. One whose lease is gone was given up by its runner and is lost, unless Redis lost the lease, or
+ * was away, and the database gave its word for it: then who holds it by the database gets it back, also from the holder before.
+ * Holders of builds that somebody wants cancelled are told again. Gives whether all were looked at; a fleet that runs more than
+ * ten thousand has the rest looked at when some are over.
  *
  * @param redisLost asks whether Redis may have lost leases by now
  */
@@ -67,7 +67,10 @@ async function dealWithUnheld(
   redisLost: boolean,
 ): Promise<void> {
   const builds = await stillTheSame(context, unheld);
-  const held = builds.filter((build): build is Held => redisLost && build.lease_holder !== null);
+  const now = context.now();
+  const held = builds.filter(
+    (build): build is Held => (redisLost || isHeld(build, now)) && build.lease_holder !== null,
+  );
   const back = held.map((build) => ({ ...build, earlier: holders.get(build.id) }));
   await leaseAgain(context, back, leaseMs);
   const others = builds.filter(({ id }) => !held.some((build) => build.id === id));

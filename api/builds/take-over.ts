@@ -1,7 +1,8 @@
 import type { BuildSpecification } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { json } from '../db/database.ts';
-import { conflict } from '../http/problem-error.ts';
+import { conflict, ProblemError } from '../http/problem-error.ts';
+import { isHeld } from './heartbeat.ts';
 import type { BuildRow } from './state-machine.ts';
 
 // With the first one, four runners are lost until a build counts as what takes them down.
@@ -17,10 +18,11 @@ export interface TakenOver {
 
 /**
  * Gives a running attempt to another lease, when it is still with one that ran out: of two runners that try, one goes
- * on. Who took it over may ask again, for an answer that got lost. Throws 409 `not_to_take_over`. Run it in a transaction.
+ * on. Who took it over may ask again, for an answer that got lost. Throws 409 `not_to_take_over`, and 503 `still_held` while
+ * the database has given its word to the runner before. Run it in a transaction.
  */
 export async function takeOver(
-  { database }: ApiContext,
+  { database, now }: ApiContext,
   buildId: string,
   leaseHolder: string,
   { from, handedOver }: TakenOver,
@@ -38,11 +40,14 @@ export async function takeOver(
   if (!from.includes(build.lease_holder ?? '') || build.spent_leases.includes(leaseHolder))
     throw refusal(build);
   // Who took it over and was lost before the API heard of that had nothing of the build in its hands.
-  const lost = !handedOver && from.at(-1) === build.lease_holder;
+  const isLast = from.at(-1) === build.lease_holder;
+  if (!(isLast && handedOver) && isHeld(build, now())) throw stillHeld(build, now());
+  const lost = isLast && !handedOver;
   const taken = await database
     .updateTable('build')
     .set({
       lease_holder: leaseHolder,
+      held_until: null,
       spent_leases: json([...build.spent_leases, leaseHolder]),
       takeovers: build.takeovers + (lost ? 1 : 0),
     })
@@ -107,4 +112,11 @@ export async function resumeOf(
 function refusal(build: BuildRow | undefined) {
   const why = build ? `it is ${build.state}, or another runner goes on with it` : 'it is not there';
   return conflict('not_to_take_over', `The build cannot be taken over: ${why}. Leave it alone.`);
+}
+
+/** For a moment only, so that whoever asks goes on asking. */
+function stillHeld({ held_until }: BuildRow, now: Date) {
+  const seconds = Math.ceil(((held_until ?? now).getTime() - now.getTime()) / 1000);
+  const detail = `Redis was away, and the runner before may hold the build for ${seconds} s more. Keep the lease, and ask again.`;
+  return new ProblemError(503, 'still_held', detail, { headers: { 'retry-after': String(seconds) } });
 }

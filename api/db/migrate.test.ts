@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { startPostgres } from '../../test/postgres.ts';
 import { connectDatabase, type Database, openDatabase } from './database.ts';
 import { untilSomebodyWaits } from './lock-for-tests.ts';
-import { migrate, migrations } from './migrate.ts';
+import { migrate } from './migrate.ts';
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
 let database: Database;
@@ -17,10 +17,10 @@ after(async () => {
   await postgres?.close();
 });
 
-const last = migrations.at(-1)?.name ?? '';
-/** As if the last migration had never been. */
-const undoLast = async () => {
-  await sql`delete from migration where name = ${last}`.execute(database);
+const undone = '0030-idempotency-key-age';
+/** As if this migration had never been. */
+const undo = async () => {
+  await sql`delete from migration where name = ${undone}`.execute(database);
   await sql`drop index idempotency_key_created_at`.execute(database);
 };
 const row = (key: string) => ({
@@ -29,7 +29,7 @@ const row = (key: string) => ({
 });
 
 test('a migration that waits for a long transaction holds nobody else up, and is applied when that is over', async () => {
-  await undoLast();
+  await undo();
   const migrating = await database.transaction().execute(async (long) => {
     await long.insertInto('idempotency_key').values(row('long')).execute();
     const migrating = migrate(database, { lockMs: 200, pauseMs: 200 });
@@ -38,7 +38,7 @@ test('a migration that waits for a long transaction holds nobody else up, and is
     await database.insertInto('idempotency_key').values(row('short')).execute();
     return { migrating };
   });
-  assert.deepEqual(await migrating.migrating, [last]);
+  assert.deepEqual(await migrating.migrating, [undone]);
   const { rows } = await sql`select 1 from pg_indexes where indexname = 'idempotency_key_created_at'`.execute(
     database,
   );
@@ -46,10 +46,10 @@ test('a migration that waits for a long transaction holds nobody else up, and is
 });
 
 test('of several that migrate at once one applies it, and all find it done', async () => {
-  await undoLast();
+  await undo();
   const others = await Promise.all([1, 2].map(() => connectDatabase({ url: postgres.url })));
   const applied = await Promise.all([database, ...others].map((one) => migrate(one)));
-  assert.deepEqual(applied.flat(), [last]);
+  assert.deepEqual(applied.flat(), [undone]);
   assert.deepEqual(await migrate(database), []);
   await Promise.all(others.map((one) => one.destroy()));
 });

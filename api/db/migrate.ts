@@ -29,6 +29,7 @@ import { statements as teamsInTerraform } from './migrations/0026-teams-in-terra
 import { statements as tokenKeys } from './migrations/0027-token-keys.ts';
 import { statements as fences } from './migrations/0029-fences-of-the-scheduler.ts';
 import { statements as idempotencyKeyAge } from './migrations/0030-idempotency-key-age.ts';
+import { statements as heldLeases } from './migrations/0031-held-leases.ts';
 import type { Schema } from './schema.ts';
 
 /** In the order in which they are applied. */
@@ -62,6 +63,7 @@ export const migrations = [
   { name: '0027-token-keys', statements: tokenKeys },
   { name: '0029-fences-of-the-scheduler', statements: fences },
   { name: '0030-idempotency-key-age', statements: idempotencyKeyAge },
+  { name: '0031-held-leases', statements: heldLeases },
 ];
 
 // Any number that nobody else locks; two API processes that start at once must not migrate side by side.

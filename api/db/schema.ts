@@ -388,6 +388,8 @@ interface BuildTable extends MilestoneColumns {
   failed_command: Generated<string | null>;
   exit_code: Generated<number | null>;
   lease_holder: Generated<string | null>;
+  /** Nobody else may have the build before, whatever Redis says. */
+  held_until: Generated<Date | null>;
   /** Of how many runners that were lost with it another one took it over. */
   takeovers: Generated<number>;
   /** Every name under which the build was claimed. */

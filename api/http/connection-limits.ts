@@ -7,7 +7,8 @@ export const connectionLimits = {
   /** To the end of the body: 25 MiB, the largest there is, at 7 Mbit/s. GitHub waits for 10 s in all. */
   requestTimeout: 30_000,
   /**
-   * Without a byte in either direction; the longest step of ours is silent for 20 s. Who does not read an answer is cut off
+   * Without a byte in either direction; the longest step of ours is silent for 20 s, but for a change that a source host keeps
+   * waiting, which goes on without its caller, who asks again. Who does not read an answer is cut off
    * after twice this at most: Node.js looks first whether some of it went.
    */
   connectionTimeout: 30_000,

@@ -69,7 +69,7 @@ export function createAnswerJudge(document: object) {
 
 /** What is answered where no route is, or before one is looked for. */
 const nowhere: Record<number, Response & { $ref?: string }> = Object.fromEntries(
-  [400, 403, 404, 405, 408, 414, 429, 431].map((status) => [
+  [400, 403, 404, 405, 408, 413, 414, 415, 429, 431, 503].map((status) => [
     status,
     { content: { 'application/problem+json': {} } },
   ]),

@@ -129,8 +129,9 @@ export const ownRefusals: Readonly<Partial<Record<Route, readonly Refusal[]>>> =
   'POST /v1/team/invitations': ofMembers,
   'POST /v1/builds/:id/claim': [
     ...(['409 cannot_build', '409 claim_spent', '409 grant_ended', '409 not_claimable'] as const),
-    '409 not_to_take_over',
+    ...(['409 not_to_take_over', '503 still_held'] as const),
   ],
+  'POST /v1/builds/:id/heartbeat': ['403 wrong_attempt'],
   'POST /v1/builds/:id/milestones': ['409 other_vm', '409 vm_used', ...ofAttempt],
   'POST /v1/builds/:id/waiting': ofAttempt,
   'POST /v1/builds/:id/phase': ['409 cancelled', '409 deploy_started', '409 not_running', ...ofAttempt],

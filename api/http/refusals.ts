@@ -91,7 +91,7 @@ function ofEveryRoute(path: string): Refusal[] {
   return [
     ...ofConnection,
     ...(['400 invalid_url', '500 internal_error'] as const),
-    ...(probes.has(path) ? [] : (['403 https_required'] as const)),
+    ...(probes.has(path) ? [] : (['403 https_required', '503 stopping'] as const)),
     ...(neverBlocked.has(path) ? [] : (['429 too_many_refusals'] as const)),
   ];
 }
@@ -154,6 +154,6 @@ function ofOAuth(route: Route): Refusal[] {
     ...(path === '/v1/token' ? (['401 invalid_client'] as const) : []),
     ...ofConnection,
     ...(neverBlocked.has(path) ? [] : (['429 invalid_request'] as const)),
-    '500 server_error',
+    ...(['500 server_error', '503 server_error'] as const),
   ];
 }

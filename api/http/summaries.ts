@@ -131,6 +131,7 @@ export const summaries: Readonly<Record<Route, string>> = {
 
   'POST /v1/builds/:id/claim': 'Take a build that was leased from the queue; gives all that it needs',
   'POST /v1/builds/:id/milestones': 'Tell how far a build is',
+  'POST /v1/builds/:id/heartbeat': 'Renew the lease of a build while Redis is away',
   'POST /v1/builds/:id/waiting': 'Tell what a claimed build waits for, such as capacity',
   'POST /v1/builds/:id/phase': 'Begin a phase',
   'POST /v1/builds/:id/custody-events': 'Tell what was done with an opened key',

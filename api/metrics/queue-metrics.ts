@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Gauge, type Registry } from 'prom-client';
 import { type BuildQueue, waitReasons } from '../../queue/build-queue.ts';
+import { withinTime } from '../within-time.ts';
 
 const timeoutMs = 3_000;
 
@@ -34,7 +34,7 @@ export function watchQueue(registry: Registry, queue: Pick<BuildQueue, 'depth' |
   });
 
   const look = async (): Promise<void> => {
-    const answer = await withinTime(Promise.all([queue.depth(), queue.counts()]));
+    const answer = await withinTime(Promise.all([queue.depth(), queue.counts()]), timeoutMs);
     // While Redis is away there is no number, rather than an old one.
     waiting.reset();
     oldest.reset();
@@ -47,10 +47,4 @@ export function watchQueue(registry: Registry, queue: Pick<BuildQueue, 'depth' |
     }
     leases.set(leased);
   };
-}
-
-async function withinTime<T>(work: Promise<T>): Promise<T | undefined> {
-  const done = new AbortController();
-  const late = delay(timeoutMs, undefined, { signal: done.signal }).catch(() => undefined);
-  return await Promise.race([work.catch(() => undefined), late]).finally(() => done.abort());
 }

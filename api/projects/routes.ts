@@ -17,8 +17,6 @@ import { findProject, listProjects, toProject } from './store.ts';
 
 const IdParams = Type.Object({ id: Type.String() });
 const tags = ['projects'];
-// Revoking waits for VMs to die and for the source host; it goes on by itself when it takes longer.
-const deleteAnswersAfterMs = 120_000;
 
 export const projectRoutes: Routes = async (app, { context }) => {
   const find = async (principal: Principal, id: string) => {
@@ -87,7 +85,7 @@ export const projectRoutes: Routes = async (app, { context }) => {
     async (request, reply) => {
       const { id } = await find(request.principal, request.params.id);
       const asked = { kind: 'project', subject: id, by: request.principal.keyId } as const;
-      const revocation = await askToRevoke(context, asked, deleteAnswersAfterMs);
+      const revocation = await askToRevoke(context, asked);
       if (!revocation.receipt_id) return reply.code(202).header('retry-after', '2').send();
       return reply.code(204).header('ebb-receipt', revocation.receipt_id).send();
     },

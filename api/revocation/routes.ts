@@ -24,15 +24,13 @@ const Query = Type.Object(
   { additionalProperties: false },
 );
 const tags = ['revocations'];
-// Long enough for a revocation that nothing holds up, short enough for whoever waits at a terminal.
-const answerAfterMs = 20_000;
 
 /** Revoking, and /v1/revocations: how far each is. Both can be asked while a team is being revoked. */
 export const revocationRoutes: Routes = async (app, { context }) => {
   const response = { 200: Revocation, 202: Revocation };
 
   const answer = async (reply: FastifyReply, asked: Asked) => {
-    const revocation = await askToRevoke(context, asked, answerAfterMs);
+    const revocation = await askToRevoke(context, asked);
     const { id, finished_at } = revocation;
     if (!finished_at) reply.code(202).header('retry-after', '2').header('location', `/v1/revocations/${id}`);
     return representRevocation(revocation);

@@ -9,8 +9,6 @@ import { askToRevoke } from '../revocation/ask-to-revoke.ts';
 import { changeTeam, type TeamRow, toTeam } from './own-team.ts';
 
 const tags = ['teams'];
-// As for a project: it goes on by itself when it takes longer.
-const deleteAnswersAfterMs = 120_000;
 
 /** /v1/team: the team of who asks. */
 export const ownTeamRoutes: Routes = async (app, { context }) => {
@@ -54,7 +52,7 @@ export const ownTeamRoutes: Routes = async (app, { context }) => {
       const { id, name, deletion_protection, revoking_at } = await find(principal);
       if (deletion_protection && !revoking_at) throw isProtected(name);
       const asked = { kind: 'team', subject: id, by: principal.keyId } as const;
-      const { receipt_id } = await askToRevoke(context, asked, deleteAnswersAfterMs);
+      const { receipt_id } = await askToRevoke(context, asked);
       if (!receipt_id) return reply.code(202).header('retry-after', '2').send();
       return reply.code(204).header('ebb-receipt', receipt_id).send();
     },

@@ -71,6 +71,15 @@ describe('the API as a runner calls it', () => {
     });
   });
 
+  test('a heartbeat says the place of a VM that is shared, and gives what the API says of the lease', async () => {
+    answers = [json(200, { lease: 'held' }), json(503, {}), json(200, { lease: 'taken' })];
+    assert.equal(await reports().heartbeat(undefined, signal()), 'held');
+    assert.equal(await reports().heartbeat('here', signal()), 'taken');
+    const bodies = requests.map(({ body }) => JSON.parse(body));
+    assert.deepEqual(bodies, [{ attempt: 2 }, { attempt: 2, place: 'here' }, { attempt: 2, place: 'here' }]);
+    assert.equal(requests[0]?.url, '/v1/builds/bld_1/heartbeat');
+  });
+
   test('a refusal is not repeated and is told with its code', async () => {
     answers = [json(409, { code: 'old_attempt', detail: 'The build is at attempt 3.' })];
     await assert.rejects(reports().phase('test', signal()), {

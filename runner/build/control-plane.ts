@@ -4,6 +4,7 @@ import type { Problem } from '../../contract/problem.ts';
 import type {
   BuildOutcome,
   BuildSpecification,
+  LeaseVerdict,
   MilestoneReport,
   PhaseReport,
 } from '../../contract/runner.ts';
@@ -41,6 +42,8 @@ export interface ControlPlane {
 }
 
 export interface BuildReports {
+  /** Renews the lease where Redis does not; `place` as at `BuildQueue.heartbeat`. */
+  heartbeat(place: string | undefined, signal: AbortSignal): Promise<LeaseVerdict['lease']>;
   milestone(report: Omit<MilestoneReport, 'attempt'>, signal: AbortSignal): Promise<void>;
   /** Why the build has no VM yet. */
   waiting(reason: string, signal: AbortSignal): Promise<void>;
@@ -113,6 +116,11 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
     },
     build({ build_id, token: bearer, attempt }) {
       return {
+        async heartbeat(place, signal) {
+          const body = { attempt, ...(place !== undefined && { place }) };
+          const answer = await post(`${build_id}/heartbeat`, bearer, body, signal);
+          return ((await answer.json()) as LeaseVerdict).lease;
+        },
         async milestone(report, signal) {
           await drain(await post(`${build_id}/milestones`, bearer, { ...report, attempt }, signal));
         },

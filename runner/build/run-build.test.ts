@@ -82,6 +82,7 @@ describe('a build', () => {
     } = {},
   ) {
     const reports: BuildReports = {
+      heartbeat: async () => 'held',
       milestone: async ({ milestone }) => void told.milestones.push(milestone),
       waiting: async () => {},
       phase: async (phase) => void told.phases.push(phase),

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { leaseMs } from '../../contract/runner.ts';
 import type { BesideClaim, Claimed } from '../../queue/build-queue.ts';
-import { ControlPlaneError } from './control-plane.ts';
-import { holdLease, leaseMs } from './hold-lease.ts';
+import { type BuildReports, ControlPlaneError } from './control-plane.ts';
+import { holdLease } from './hold-lease.ts';
 import { createWayTo } from './on-the-way.ts';
 import { runBuild } from './run-build.ts';
 import type { RunnerContext } from './runner-context.ts';
@@ -78,7 +79,12 @@ async function serve(
   const taken = takenFrom && { takenFrom, handedOver };
   const ended = new AbortController();
   let sharedAt = taken && place;
-  const lease = holdLease(context, { build, holder, sharedAt: () => sharedAt }, ended.signal);
+  let reports: BuildReports | undefined;
+  const lease = holdLease(
+    context,
+    { build, holder, sharedAt: () => sharedAt, reports: () => reports },
+    ended.signal,
+  );
   // A signal that has listeners lives as long as what it follows, and the runner's own go on.
   const over = new AbortController();
   const signal = AbortSignal.any([lease.signal, context.handOver, context.signal, over.signal]);
@@ -87,7 +93,7 @@ async function serve(
     const specification = await controlPlane.claim(build, holder, signal, taken);
     end = 'finish';
     log.info({ build, attempt: specification.attempt, takenFrom: taken?.takenFrom }, 'build claimed');
-    const reports = controlPlane.build(specification);
+    reports = controlPlane.build(specification);
     const onShared = async (place: string) => {
       sharedAt = place;
       await queue

@@ -80,6 +80,7 @@ describe('a build that outlives its runner', () => {
 
   /** The API; each call goes through `before`, which may never let it. */
   const reports = (before: () => Promise<void> = async () => {}): BuildReports => ({
+    heartbeat: async () => 'held',
     async milestone({ vm_handle }) {
       await before();
       if (vm_handle) kept.handle = vm_handle;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -102,6 +102,16 @@ test('a build that is stopped leaves nothing in the cache', async () => {
     (error: ImageError) => error instanceof ImageError && error.code === 'aborted',
   );
   assert.deepEqual(await readdir(cacheDir), []);
+});
+
+test('what builds left that were killed goes with the next one, and one that works is left alone', async () => {
+  const cacheDir = join(folder, 'abandoned');
+  const [old, young] = ['old', 'young'].map((name) => join(cacheDir, `.${'a'.repeat(64)}-${name}`));
+  for (const work of [old, young]) await mkdir(String(work), { recursive: true });
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  await utimes(String(old), hourAgo, hourAgo);
+  await assert.rejects(buildImage({ recipe: base, cacheDir, signal: AbortSignal.abort() }));
+  assert.deepEqual(await readdir(cacheDir), [`.${'a'.repeat(64)}-young`]);
 });
 
 test('a program that fails is reported with the last lines it printed', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkBuildTools } from './build-tools.ts';
@@ -39,7 +39,7 @@ const timeLimitMs = 20 * 60_000;
  * Gives the image of a recipe, out of the cache or newly made of Debian packages.
  *
  * A cached image needs neither network nor tools. Builds at the same time do not disturb each other: each works in a
- * folder of its own and the first to finish is kept.
+ * folder of its own and the first to finish is kept. What one that was killed left goes with a later one.
  *
  * Throws `ImageError`: `tools_missing`, `build_failed`, `aborted`.
  */
@@ -55,6 +55,7 @@ export async function buildImage({
   if (await isComplete(cacheDir, digest)) return image;
 
   await checkBuildTools({ recipe });
+  await removeAbandoned(cacheDir);
   const work = join(cacheDir, `.${digest}-${randomUUID()}`);
   await mkdir(work, { recursive: true });
   try {
@@ -66,6 +67,16 @@ export async function buildImage({
     await rm(work, { recursive: true, force: true });
   }
   return image;
+}
+
+/** What builds that were killed left: none works longer than its limit. */
+async function removeAbandoned(cacheDir: string): Promise<void> {
+  const names = await readdir(cacheDir).catch(() => []);
+  for (const name of names.filter((each) => /^\.[0-9a-f]{64}-/.test(each))) {
+    const folder = join(cacheDir, name);
+    const touched = (await stat(folder).catch(() => undefined))?.mtimeMs ?? Date.now();
+    if (Date.now() - touched > 2 * timeLimitMs) await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** When the image of a recipe in the cache was built; undefined when it is not there. */

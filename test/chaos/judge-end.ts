@@ -23,7 +23,7 @@ const givenUp = /^Lost on each of 3 VMs: .* 3\. (?<why>.*) Given up after 3 atte
 const lostInDeployment = /^(?<why>.*) This happened during the deployment, which Ebb never runs twice\./s;
 
 // The API has the projects' source host in it; a runner tries that one for about a minute.
-const sourceIsAway = /^The source host \S+ could not be reached from the VM\./;
+const sourceIsAway = /^The source host \S+ (could not be reached from the VM\.|broke the connection off )/;
 
 const network: Fault['kind'][] = ['cut', 'delay'];
 const toRunners: Fault['kind'][] = ['kill_runner', 'replace_runner', 'freeze_runner'];

@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startEbbProcess } from '../../cli/dev/child-process.ts';
 import { endProcess, isAlive, type ProcessIdentity } from '../../contract/process-identity.ts';
+import { buildImage } from '../../runner/image/build-image.ts';
+import { base } from '../../runner/image/recipes.ts';
 import type { VmsAtRisk } from './cause-chaos.ts';
 import type { RunnerProcess } from './runners.ts';
 import type { RunnerSetting } from './world.ts';
@@ -29,6 +31,10 @@ interface Owner {
 
 /** @param ledger file that gets a line for each deployment */
 export async function startRealVms(folder: string, ledger: string): Promise<RealVms> {
+  // Before there is a runner to be killed while it makes one.
+  const cacheDir = resolve('.ebb/cache');
+  const signal = AbortSignal.timeout(20 * 60_000);
+  await buildImage({ recipe: base, cacheDir: join(cacheDir, 'images'), signal });
   const runtimeDir = join(folder, 'vms');
   await mkdir(runtimeDir, { mode: 0o700 });
   const server = createServer((socket) => {
@@ -65,7 +71,7 @@ export async function startRealVms(folder: string, ledger: string): Promise<Real
         {
           ...environment,
           EBB_POOL_MAX: String(idleOfRunner),
-          EBB_CACHE_DIR: resolve('.ebb/cache'),
+          EBB_CACHE_DIR: cacheDir,
           EBB_RUNTIME_DIR: runtimeDir,
         },
         logFile,

@@ -30,6 +30,8 @@ const insides = [
 export function createJudge({ document, victim }: World) {
   const judgeForm = createAnswerJudge(document);
   const foreign = [victim.teamId, ...Object.values(victim.things)];
+  /** Foreign ids that the attacker gave to things of its own, as their names or values. */
+  const taken = new Set<string>();
 
   /** Everything that is wrong with the answer. */
   return (request: FuzzRequest, { status, headers, body }: FuzzAnswer): string[] => {
@@ -43,8 +45,11 @@ export function createJudge({ document, victim }: World) {
             path: atRoute(request) ? path : undefined,
           })
         : undefined;
-    const sent = `${decoded(request.url)} ${JSON.stringify(request.headers)} ${request.body ?? ''}`;
+    const written = `${request.body ?? ''} ${decoded(`${request.body ?? ''}`)}`;
+    const sent = `${decoded(request.url)} ${JSON.stringify(request.headers)} ${written}`;
     const told = `${JSON.stringify(headers)} ${body ?? ''}`;
+    if (status < 300 && request.method !== 'GET')
+      for (const id of foreign) if (sent.includes(id)) taken.add(id);
     return [
       ...(undescribed === undefined ? [] : [undescribed]),
       ...(status >= 500 && status !== 503 ? [`${status}: ${body}`] : []),
@@ -59,7 +64,7 @@ export function createJudge({ document, victim }: World) {
       ...(isOfOperators(request)
         ? []
         : foreign
-            .filter((id) => told.includes(id) && !sent.includes(id))
+            .filter((id) => told.includes(id) && !sent.includes(id) && !taken.has(id))
             .map((id) => `it tells of the other team's ${id}`)),
     ];
   };
@@ -71,7 +76,8 @@ function atRoute({ route, url }: FuzzRequest): boolean {
   const asked = (url.split('?')[0] ?? '').split('/');
   return (
     parts.length === asked.length &&
-    parts.every((part, i) => (part.startsWith(':') ? asked[i] !== '' : part === asked[i]))
+    // Also with an empty id: the route is asked for nothing then.
+    parts.every((part, i) => part.startsWith(':') || part === asked[i])
   );
 }
 

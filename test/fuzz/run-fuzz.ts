@@ -48,7 +48,9 @@ export async function runFuzz(
     count(statuses, route, answer.status);
     if (answer.milliseconds > slowest.milliseconds)
       slowest = { milliseconds: answer.milliseconds, request: told(`${Math.round(answer.milliseconds)} ms`) };
-    if (isEnd(request, answer)) await world.renew(route);
+    const end = endOf(request, answer);
+    if (end) await world.renew(end);
+    await world.keepTeam(request);
   }
   const perSecond = (requests / (performance.now() - began)) * 1000;
   return { findings, statuses, perSecond, slowest, heap: { early, late: heapAfterCollection() } };
@@ -56,9 +58,11 @@ export async function runFuzz(
 
 const ends = /^DELETE \/v1\/[a-z-]+\/:id$|^POST .*\/:id\/(revoke|finish|cancel)$/;
 
-/** Whether a thing is over that later requests need. */
-function isEnd({ route, method }: FuzzRequest, { status }: FuzzAnswer): boolean {
-  return status < 300 && ends.test(route) && method === route.split(' ')[0];
+/** The route by which a thing is over that later requests need; a changed method or path may be another than it was made for. */
+function endOf({ method, url }: FuzzRequest, { status }: FuzzAnswer): Route | undefined {
+  const path = url.split('?')[0]?.replace(/^(\/v1\/[a-z-]+)\/[^/]+/, '$1/:id');
+  const asked = `${method} ${path}` as Route;
+  return status < 300 && ends.test(asked) ? asked : undefined;
 }
 
 function count(statuses: Outcome['statuses'], route: Route, status: number): void {

@@ -10,6 +10,7 @@ import { addTeam, type Client, created, declareBuildableProject, signIn } from '
 import type { TestContext } from '../../api/test-context.ts';
 import type { Choices } from './choices.ts';
 import type { Draft } from './mutate.ts';
+import type { FuzzRequest } from './request.ts';
 import type { Schema } from './sample.ts';
 
 /** What nobody may see in an answer: planted in the other team's things. */
@@ -94,7 +95,20 @@ export async function openWorld(given: TestContext) {
         ...things,
         ...(await makeThings(given, team.owner)),
       };
-      buildToken = await claim(runner, things.build);
+      // What is not to be built any more is made anew with all others.
+      buildToken = await claim(runner, things.build).catch(async () => {
+        things = { ...things, ...(await makeThings(given, team.owner)) };
+        return await claim(runner, things.build);
+      });
+    },
+    /** Has the team protected again after a request that may have changed that: all others need it. */
+    async keepTeam({ method, url }: FuzzRequest) {
+      if (method === 'PATCH' && url.startsWith('/v1/team'))
+        await given.context.database
+          .updateTable('team')
+          .set({ deletion_protection: true })
+          .where('name', '=', 'crew')
+          .execute();
     },
     async close() {
       await app.close();
