@@ -10,6 +10,7 @@ import { once } from '../http/idempotency.ts';
 import { textOf } from '../http/other-media.ts';
 import { pageRequest } from '../http/page.ts';
 import { notFound } from '../http/problem-error.ts';
+import { sendShared } from '../http/send-shared.ts';
 import { sendLog } from '../logs/send-log.ts';
 import { approveBuild } from './approve-build.ts';
 import { cancelBuild } from './cancel-build.ts';
@@ -51,10 +52,11 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/builds',
     { schema: { tags, querystring: PageQuery, response: { 200: Page(Build) } } },
-    async (request) => {
+    async (request, reply) => {
       const page = pageRequest(request.query);
       const projectId = projectOfList(request.principal, request.query.project_id);
-      return await listBuilds(context, { ...page, teamId: request.principal.teamId, projectId });
+      const { teamId } = request.principal;
+      return sendShared(reply, await listBuilds(context, { ...page, teamId, projectId }));
     },
   );
 
