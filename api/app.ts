@@ -90,6 +90,8 @@ export interface AppOptions {
   tls?: { cert: string; key: string };
   behindRouter?: boolean;
   rateLimits?: RateLimits;
+  /** From when on requests are refused, because the process closes its server. */
+  closing?: AbortSignal;
   /** Adds hooks before there is any route. */
   watch?: (app: App) => void;
 }
@@ -100,7 +102,7 @@ export interface AppOptions {
  */
 export async function buildApp(
   context: ApiContext,
-  { tls, behindRouter = false, rateLimits = defaultRateLimits, watch }: AppOptions = {},
+  { tls, behindRouter = false, rateLimits = defaultRateLimits, closing, watch }: AppOptions = {},
 ): Promise<App> {
   const app = fastify({
     ...(tls
@@ -137,7 +139,7 @@ export async function buildApp(
   app.decorateRequest('principal');
   app.decorateRequest('person');
   await setResponseHeaders(app, { overTls: tls !== undefined });
-  refuseWhileStopping(app, context.stopping);
+  if (closing) refuseWhileStopping(app, closing);
   watch?.(app);
   if (behindRouter) requireHttps(app, context.publicUrl);
   else noticeProxy(app);

@@ -27,7 +27,7 @@ export async function startServer(options: {
 }): Promise<Server> {
   const closing = new AbortController();
   const stopping = AbortSignal.any([options.context.stopping, closing.signal]);
-  const app = await buildApp({ ...options.context, stopping }, options);
+  const app = await buildApp({ ...options.context, stopping }, { ...options, closing: closing.signal });
   await app.listen(options.listen);
   const { family, address, port } = app.server.address() as AddressInfo;
   return {

@@ -106,7 +106,7 @@ export type HeartbeatReport = Static<typeof HeartbeatReport>;
 export const LeaseVerdict = Type.Object({
   lease: Type.Enum(['held', 'cancel', 'taken', 'lost'], {
     description:
-      '`held` for 15 s from the request on. `cancel`: held, and the build is to end. `taken`: another runner goes on with the build. `lost`: the attempt is over.',
+      '`held` for 15 s from the request on. `cancel`: the build is to end, or is over. `taken`: another runner goes on with the build. `lost`: the attempt is over.',
   }),
 });
 export type LeaseVerdict = Static<typeof LeaseVerdict>;

@@ -3,6 +3,7 @@ import { Build } from '../../contract/build.ts';
 import { LogQuery } from '../../contract/log-offset.ts';
 import { Page } from '../../contract/page.ts';
 import { BuildEnvironment, SourceRun } from '../../contract/support-access.ts';
+import { untilTokenEnds } from '../auth/require-scope.ts';
 import { enqueueBuild } from '../builds/enqueue-build.ts';
 import { limitReaders } from '../builds/limit-readers.ts';
 import { requireRoom } from '../builds/queue-room.ts';
@@ -106,8 +107,8 @@ export const grantUseRoutes: Routes = async (app, { context }) => {
       countReader(request, reply);
       const { grant } = await useGrant(context, request, await useOfBuild('build.events', request.params));
       const row = await found(grant, request.params.build);
-      const mayGoOn = stillGranted(context, grant.id, request.principal);
-      await sendEvents(context, row, request, reply, mayGoOn);
+      const granted = stillGranted(context, grant.id, request.principal);
+      await sendEvents(context, row, request, reply, untilTokenEnds(context, request.principal, granted));
     },
   );
 

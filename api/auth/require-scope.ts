@@ -105,9 +105,15 @@ function requireBuild(principal: Principal, buildId: string): void {
  * was opened with, ends it.
  */
 export function stillGood(context: ApiContext, principal: Principal, scope: Scope): () => Promise<boolean> {
-  return async () => {
-    // Who follows on asks again, with a new token.
-    if (principal.expiresAt && principal.expiresAt <= context.now()) return false;
-    return (await findGood(context, principal))?.principal.scopes.includes(scope) === true;
-  };
+  return async () => (await findGood(context, principal))?.principal.scopes.includes(scope) === true;
+}
+
+/** The same of an answer without an end, which the end of its token ends, too: who follows on asks again, with a new one. */
+export function untilTokenEnds(
+  { now }: Pick<ApiContext, 'now'>,
+  { expiresAt }: Principal,
+  mayGoOn: () => Promise<boolean>,
+): () => Promise<boolean> {
+  // In this order, because an end of a grant is noted by who meets it.
+  return async () => (await mayGoOn()) && (expiresAt === undefined || expiresAt > now());
 }

@@ -6,7 +6,7 @@ import { json } from '../db/database.ts';
 import { addOperator, addTeam, created, declareProject, signIn } from '../test-client.ts';
 import { openTestContext, type TestContext } from '../test-context.ts';
 import { toPrincipal } from './authenticate.ts';
-import { stillGood } from './require-scope.ts';
+import { stillGood, untilTokenEnds } from './require-scope.ts';
 
 /* Answers that go on for hours are asked for by a key that may change meanwhile. */
 
@@ -53,7 +53,7 @@ test('a stream ends with its token, which lasts a quarter of an hour', async () 
   const principal = await asker(await addTeam(given, 'waiters'));
   const after = (minutes: number) => () => new Date(Date.now() + minutes * 60_000);
   const mayGoOn = (minutes: number) =>
-    stillGood({ ...given.context, now: after(minutes) }, principal, 'logs:read')();
+    untilTokenEnds({ now: after(minutes) }, principal, stillGood(given.context, principal, 'logs:read'))();
   assert.equal(await mayGoOn(14), true);
   assert.equal(await mayGoOn(16), false);
 });

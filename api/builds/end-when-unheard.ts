@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiContext } from '../context.ts';
 import { endAttempt } from './end-attempt.ts';
 
-// A runner renews its lease every second.
+// A runner renews its lease every second. One that does so through the API, while Redis is away for it, takes longer, is not waited for
+// either, and hears of the end seconds later.
 const heardWithinMs = 1_800;
 
 /**

@@ -3,8 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { finalStates } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
-import { shareReads } from '../db/share-reads.ts';
 import { readLog } from '../logs/read-log.ts';
+import { shareReads } from '../share-reads.ts';
 import type { BuildRow } from './state-machine.ts';
 import { findAnyBuild, toBuild } from './store.ts';
 

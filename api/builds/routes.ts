@@ -3,7 +3,7 @@ import { Build, BuildCreation, finalStates } from '../../contract/build.ts';
 import { LogQuery } from '../../contract/log-offset.ts';
 import { Page, PageQuery } from '../../contract/page.ts';
 import type { Principal } from '../auth/principal.ts';
-import { projectOfList, requireProject, stillGood } from '../auth/require-scope.ts';
+import { projectOfList, requireProject, stillGood, untilTokenEnds } from '../auth/require-scope.ts';
 import type { Database } from '../db/database.ts';
 import type { Routes } from '../http/app-type.ts';
 import { once } from '../http/idempotency.ts';
@@ -112,6 +112,7 @@ export const buildRoutes: Routes = async (app, { context }) => {
   app.get('/v1/builds/:id/events', { schema: events }, async (request, reply) => {
     const row = await find(request.principal, request.params.id);
     countReader(request, reply);
-    await sendEvents(context, row, request, reply, stillGood(context, request.principal, 'logs:read'));
+    const good = stillGood(context, request.principal, 'logs:read');
+    await sendEvents(context, row, request, reply, untilTokenEnds(context, request.principal, good));
   });
 };

@@ -58,8 +58,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
     '/v1/builds/:id/heartbeat',
     {
       schema: {
-        ...{ tags, summary: 'Renew a lease while Redis is away' },
-        ...{ params: IdParams, body: HeartbeatReport, response: { 200: LeaseVerdict } },
+        ...{ tags, params: IdParams, body: HeartbeatReport, response: { 200: LeaseVerdict } },
       },
     },
     async ({ principal, params, body: { attempt, place } }) => {

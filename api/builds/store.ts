@@ -2,8 +2,8 @@ import type { Build } from '../../contract/build.ts';
 import type { ApiContext } from '../context.ts';
 import type { Database } from '../db/database.ts';
 import { gather } from '../db/gather.ts';
-import { shareReads } from '../db/share-reads.ts';
 import { type PageRequest, pageOf } from '../http/page.ts';
+import { shareReads } from '../share-reads.ts';
 import type { BuildRow } from './state-machine.ts';
 import { waitingReasons } from './waiting-reason.ts';
 

@@ -10,7 +10,8 @@ import { explainErrors } from './validation.ts';
 /** The border: whatever was thrown becomes a problem document, and only what the caller may know is in it. */
 export function answerProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) {
   const problem = toProblem(error);
-  if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
+  if (problem.status >= 500 && !expected.has(problem.code))
+    request.log.error({ err: error }, 'request failed');
   return reply
     .code(problem.status)
     .headers(problem.headers)
@@ -18,6 +19,9 @@ export function answerProblem(error: FastifyError | Error, request: FastifyReque
     .serializer(JSON.stringify)
     .send(documentOf(problem, request.id));
 }
+
+// Refused for a moment, in good order.
+const expected: ReadonlySet<string> = new Set(['stopping', 'still_held']);
 
 /** Answers a URL that is none, for which Fastify looks for no route and runs no hook: with the headers that all answers have. */
 export function answerNoUrl(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) {

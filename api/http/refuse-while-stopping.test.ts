@@ -13,7 +13,7 @@ after(() => given.close());
 test('a process that is being stopped refuses what still comes, and says when to send it again', async () => {
   const client = await signIn(given, given.keys.admin);
   const stop = new AbortController();
-  const app = await buildApp({ ...given.context, stopping: stop.signal });
+  const app = await buildApp(given.context, { closing: stop.signal });
   const at = { ...given, app };
   const headers = { authorization: `Bearer ${client.token}` };
   const ask = () => send(at, { method: 'GET', url: '/v1/projects', headers });

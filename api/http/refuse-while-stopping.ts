@@ -3,9 +3,9 @@ import { ProblemError } from './problem-error.ts';
 import { probes } from './require-https.ts';
 
 /** Refuses what still comes to a process that stops, on connections of before: 503, for another process or the next one. Probes are answered. */
-export function refuseWhileStopping(app: App, stopping: AbortSignal): void {
+export function refuseWhileStopping(app: App, closing: AbortSignal): void {
   app.addHook('onRequest', async ({ routeOptions }, reply) => {
-    if (!stopping.aborted || probes.has(routeOptions.url ?? '')) return;
+    if (!closing.aborted || probes.has(routeOptions.url ?? '')) return;
     reply.header('connection', 'close');
     const detail = 'This process of Ebb is being stopped. Send the request again.';
     throw new ProblemError(503, 'stopping', detail, { headers: { 'retry-after': '1' } });

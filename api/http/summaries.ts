@@ -60,7 +60,8 @@ export const summaries: Readonly<Record<Route, string>> = {
   'GET /v1/revocations/:id': 'Follow a revocation: what is done, and what it waits for',
   'POST /v1/team/revoke': 'Revoke the team and follow that by its revocation',
 
-  'POST /v1/access-grants': 'Let the core crew read builds or projects, for a limited time',
+  'POST /v1/access-grants':
+    'Let the core crew read builds, or run commands on the source, for a limited time',
   'GET /v1/access-grants': 'List access grants',
   'GET /v1/access-grants/:id': 'Read an access grant',
   'PATCH /v1/access-grants/:id': 'Change an access grant, as to end it earlier',
@@ -134,10 +135,10 @@ export const summaries: Readonly<Record<Route, string>> = {
   'POST /v1/builds/:id/heartbeat': 'Renew the lease of a build while Redis is away',
   'POST /v1/builds/:id/waiting': 'Tell what a claimed build waits for, such as capacity',
   'POST /v1/builds/:id/phase': 'Begin a phase',
-  'POST /v1/builds/:id/custody-events': 'Tell what was done with an opened key',
+  'POST /v1/builds/:id/custody-events': 'Tell what was done with an opened key or secret',
   'POST /v1/builds/:id/finish': 'Tell how a build ended, or that its VM was lost',
   'POST /v1/builds/:id/log': 'Append to the log of a build',
-  'POST /v1/vm-checks': 'VMs without a build',
+  'POST /v1/vm-checks': 'Ask which VMs are of no attempt that runs',
   'GET /v1/key-encryption': 'Read which keys wrap private keys of projects',
   'GET /v1/wrapped-keys': 'List private keys that an older key wraps',
   'PUT /v1/wrapped-keys/:id': 'Put back a private key that was wrapped anew',

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject, randomUUID } from 'node:crypto';
 import { importJWK, SignJWT } from 'jose';
 import { longestLifetimeSeconds } from '../auth/token-life.ts';
 import type { Database } from '../db/database.ts';
-import { shareReads } from '../db/share-reads.ts';
+import { shareReads } from '../share-reads.ts';
 import { type PublishedKey, publish } from '../signing/published-key.ts';
 import { keyAtWork } from './key-at-work.ts';
 import type { GivenClaims, TokenClaims } from './token-claims.ts';

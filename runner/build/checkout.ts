@@ -134,7 +134,7 @@ function explain(code: number | null, specification: BuildSpecification, said: s
     case 14:
       return `Commit ${commit.slice(0, 12)} of ${ref} is not in ${clone.path} any more. Push again.`;
     case brokenOff:
-      return `The source host ${where} broke the connection off while the source was fetched, several times. Check that it is up, then start the build again.`;
+      return `The source host ${where} broke the connection off while the source was fetched, several times (${last ?? 'without a word'}). Check that it is up, then start the build again.`;
     default:
       return `The checkout failed: ${last ?? 'git gave no reason'}.`;
   }

@@ -43,16 +43,25 @@ export function holdLease(
   let heldByRedis = performance.now();
   let heldUntil = heldByRedis + leaseMs;
 
+  const lose = () => {
+    stop.abort(lost('The runner lost its lease on the build.'));
+    context.metrics?.leaseLost();
+  };
+  // By itself: an answer may be waited for at the end of the lease, and beyond.
+  const watchEnd = async () => {
+    while (!ended.aborted && !stop.signal.aborted) {
+      const left = heldUntil - performance.now();
+      if (left <= 0) lose();
+      else await pause(Math.ceil(left));
+    }
+  };
   /** @param asked when the question began: the lease counts from then at least */
   const hear = (answer: HeartbeatAnswer | 'unanswered', asked: number) => {
     if (ended.aborted || stop.signal.aborted) return;
     if (answer === 'held') heldUntil = Math.max(heldUntil, asked + leaseMs);
     if (answer === 'cancel') stop.abort(cancelled);
     else if (answer === 'taken') stop.abort(new LetGo('Another runner took the build over.'));
-    else if (answer === 'lost' || performance.now() > heldUntil) {
-      stop.abort(lost('The runner lost its lease on the build.'));
-      context.metrics?.leaseLost();
-    }
+    else if (answer === 'lost') lose();
   };
   // Also while an aborted build is wound up: its lease must not run out under it.
   const askRedis = async () => {
@@ -82,6 +91,6 @@ export function holdLease(
   };
   return {
     signal: stop.signal,
-    released: Promise.all([askRedis(), askApi(), watching]).then(() => undefined),
+    released: Promise.all([askRedis(), askApi(), watchEnd(), watching]).then(() => undefined),
   };
 }

@@ -75,7 +75,8 @@ async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of names.filter((each) => /^\.[0-9a-f]{64}-/.test(each))) {
     const folder = join(cacheDir, name);
     const touched = (await stat(folder).catch(() => undefined))?.mtimeMs ?? Date.now();
-    if (Date.now() - touched > 2 * timeLimitMs) await rm(folder, { recursive: true, force: true });
+    if (Date.now() - touched > 2 * timeLimitMs)
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -49,7 +49,7 @@ export function createJudge({ document, victim }: World) {
     const sent = `${decoded(request.url)} ${JSON.stringify(request.headers)} ${written}`;
     const told = `${JSON.stringify(headers)} ${body ?? ''}`;
     if (status < 300 && request.method !== 'GET')
-      for (const id of foreign) if (sent.includes(id)) taken.add(id);
+      for (const id of foreign) if (written.includes(id)) taken.add(id);
     return [
       ...(undescribed === undefined ? [] : [undescribed]),
       ...(status >= 500 && status !== 503 ? [`${status}: ${body}`] : []),

@@ -62,7 +62,7 @@ const ends = /^DELETE \/v1\/[a-z-]+\/:id$|^POST .*\/:id\/(revoke|finish|cancel)$
 function endOf({ method, url }: FuzzRequest, { status }: FuzzAnswer): Route | undefined {
   const path = url.split('?')[0]?.replace(/^(\/v1\/[a-z-]+)\/[^/]+/, '$1/:id');
   const asked = `${method} ${path}` as Route;
-  return status < 300 && ends.test(asked) ? asked : undefined;
+  return status < 300 && ends.test(asked) && routes.some(([route]) => route === asked) ? asked : undefined;
 }
 
 function count(statuses: Outcome['statuses'], route: Route, status: number): void {

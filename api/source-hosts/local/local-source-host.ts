@@ -1,4 +1,4 @@
-import { shareReads } from '../../db/share-reads.ts';
+import { shareReads } from '../../share-reads.ts';
 import type { SourceHost } from '../source-host.ts';
 import type { DeployKeys } from './deploy-keys.ts';
 import type { Hooks } from './hooks.ts';
@@ -33,7 +33,7 @@ export function createLocalSourceHost(
     },
     async resolveRef(repository, ref, signal) {
       const { folder } = await states.require(repository);
-      const commit = await untilAborted(signal, commitAtRef(git, { folder, ref }));
+      const commit = await untilAborted(signal, () => commitAtRef(git, { folder, ref }));
       return commit === undefined ? undefined : { commit };
     },
     clone: (repository) => ({ user: 'git', ...address, path: `/${requireRepositoryName(repository)}.git` }),
@@ -70,13 +70,13 @@ const commitAtRef = shareReads(
 );
 
 /** Waits no longer than `signal` lets it; what is shared goes on for the others. */
-async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return await Promise.race([work, aborted]);
+    return await Promise.race([work(), aborted]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

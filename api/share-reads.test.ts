@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Database } from './database.ts';
+import type { Database } from './db/database.ts';
 import { shareReads } from './share-reads.ts';
 
 /** A reader whose readings end when the test says so. */
