@@ -33,6 +33,11 @@ export function isHeld({ held_until }: Pick<BuildRow, 'held_until'>, now: Date):
   return held_until !== null && held_until > now;
 }
 
+/** Whether that word was given lately: its runner may live though Redis says otherwise, and its VM may, for 60 s after a sign of life. */
+export function wasHeldLately(build: Pick<BuildRow, 'held_until'>, now: Date): boolean {
+  return isHeld(build, new Date(now.getTime() - 40_000));
+}
+
 async function holdByRow(
   { database, now }: ApiContext,
   { buildId, attempt, leaseHolder }: HeldAttempt,

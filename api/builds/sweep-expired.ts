@@ -1,12 +1,11 @@
 import type { ApiContext } from '../context.ts';
-import { isHeld } from './heartbeat.ts';
+import { wasHeldLately } from './heartbeat.ts';
 import { loseAttempt } from './lose-attempt.ts';
 import { mayBeTakenOver } from './take-over.ts';
 
 // For so long after its lease ran out a build whose VM may live waits for another runner. The VM ends itself 60 s after the
-// last sign of life, and the lease is 15 s; by the database's word it is 20.
+// last sign of life, and the lease is 15 s.
 const takenOverWithinMs = 45_000;
-const afterWordMs = 40_000;
 
 /** Deals with leases that ran out: their builds wait for another runner, are lost, wait again, or are over. */
 export async function sweepExpired(context: ApiContext): Promise<void> {
@@ -17,8 +16,6 @@ export async function sweepExpired(context: ApiContext): Promise<void> {
   // Asked again: one that is leased anew meanwhile is under another lease, which `builds` may know already.
   const stillExpired = new Set(await queue.expired());
   const tooLongAgo = new Set(await queue.expired({ forMs: takenOverWithinMs }));
-  // Redis counts from before it was away.
-  const wordsEnd = new Date(context.now().getTime() - afterWordMs);
   const byId = new Map(builds.map((build) => [build.id, build]));
   for (const id of expired) {
     const build = byId.get(id);
@@ -29,9 +26,13 @@ export async function sweepExpired(context: ApiContext): Promise<void> {
     // Given back while Redis was away, or claimed by a runner that died before the API heard of it.
     else if (build.state === 'queued') {
       if (await queue.requeue(id, '')) metrics?.repaired('requeued');
-    } else if (!(mayBeTakenOver(build) && isHeld(build, wordsEnd))) {
-      if (tooLongAgo.has(id) || (stillExpired.has(id) && !mayBeTakenOver(build)))
-        await loseAttempt(context, build);
     }
+    // Redis counts from before it was away, the database's word from later.
+    else if (
+      mayBeTakenOver(build)
+        ? tooLongAgo.has(id) && !wasHeldLately(build, context.now())
+        : stillExpired.has(id)
+    )
+      await loseAttempt(context, build);
   }
 }

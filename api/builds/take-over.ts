@@ -2,7 +2,7 @@ import type { BuildSpecification } from '../../contract/runner.ts';
 import type { ApiContext } from '../context.ts';
 import { json } from '../db/database.ts';
 import { conflict, ProblemError } from '../http/problem-error.ts';
-import { isHeld } from './heartbeat.ts';
+import { isHeld, wasHeldLately } from './heartbeat.ts';
 import type { BuildRow } from './state-machine.ts';
 
 // With the first one, four runners are lost until a build counts as what takes them down.
@@ -42,7 +42,8 @@ export async function takeOver(
   // Who took it over and was lost before the API heard of that had nothing of the build in its hands.
   const isLast = from.at(-1) === build.lease_holder;
   if (!(isLast && handedOver) && isHeld(build, now())) throw stillHeld(build, now());
-  const lost = isLast && !handedOver;
+  // Who held it until lately was too late at Redis, and not lost.
+  const lost = isLast && !handedOver && !wasHeldLately(build, now());
   const taken = await database
     .updateTable('build')
     .set({
