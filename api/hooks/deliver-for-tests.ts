@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { json } from '../db/database.ts';
 import type { PullRequestEvent, PushEvent } from '../source-hosts/webhook-event.ts';
 import type { TestContext } from '../test-context.ts';
+import { processDeliveries } from './process-deliveries.ts';
 
 type Told = Pick<PushEvent, 'repository' | 'commit'> & Partial<PushEvent & { received: Date }>;
 
@@ -43,4 +45,17 @@ async function store(
       ...{ build_id: null, body_digest: null, processed_at: null, reason: null, event: json(event) },
     })
     .execute();
+}
+
+/** Deals with all deliveries that are stored. The API looks for them each second, too: what it took before is waited for. */
+export async function dealWithDeliveries({ context }: TestContext): Promise<void> {
+  await processDeliveries(context, context.stopping, async () => {});
+  const waiting = context.database
+    .selectFrom('webhook_delivery')
+    .select('delivery')
+    .where('processed_at', 'is', null);
+  if (!(await waiting.executeTakeFirst())) return;
+  while (await waiting.executeTakeFirst()) await delay(20);
+  // The queue hears of it after the database.
+  await delay(300);
 }

@@ -5,8 +5,7 @@ import { parseExposition } from '../../contract/exposition-for-tests.ts';
 import { describeApi } from '../../test/describe-api.ts';
 import { sweepOnce } from '../builds/sweep.ts';
 import { type Client, created, declareBuildableProject, signIn } from '../test-client.ts';
-import { storePullRequest, storePush } from './deliver-for-tests.ts';
-import { processDeliveries } from './process-deliveries.ts';
+import { dealWithDeliveries, storePullRequest, storePush } from './deliver-for-tests.ts';
 
 const objectId = () => randomBytes(20).toString('hex');
 
@@ -23,7 +22,7 @@ describeApi('intermediate builds', (given) => {
       ...{ project_id: project.id, branches: ['main', 'next'], tags: ['v*'] },
       events: ['push', 'pull_request'],
     });
-    const deal = () => processDeliveries(given().context, given().context.stopping, async () => {});
+    const deal = () => dealWithDeliveries(given());
     let tip = '0'.repeat(40);
     return {
       ...project,
