@@ -240,13 +240,19 @@ describe('a build that is cancelled', () => {
     assert.equal(await queue.heartbeat(id, holder, minute), 'cancel');
   });
 
-  test('while its runner lives but is not heard goes with its VM once the runner hears of Redis again', async (t) => {
+  /** Cancels a build of a runner that lives, and that Redis does not hear. */
+  const cancelUnheard = async (t: { diagnostic(message: string): void }) => {
     const begun = hang('step');
     const id = await start();
     runner();
     await begun;
     cutOff = true;
     assert.equal((await cancel(t, id)).state, 'cancelled');
+    return id;
+  };
+
+  test('while its runner lives but is not heard goes with its VM once the runner hears of Redis again', async (t) => {
+    const id = await cancelUnheard(t);
     while ((await queue.leaseUntil(id)) !== undefined) await sleep(10);
     assert.equal(driver.alive.size, 1, 'nobody told the runner');
     cutOff = false;
@@ -254,12 +260,7 @@ describe('a build that is cancelled', () => {
   });
 
   test('while its runner lives but hears nothing of Redis goes with its VM by a word of the API', async (t) => {
-    const begun = hang('step');
-    const id = await start();
-    runner();
-    await begun;
-    cutOff = true;
-    assert.equal((await cancel(t, id)).state, 'cancelled');
+    const id = await cancelUnheard(t);
     await isGone(id);
   });
 

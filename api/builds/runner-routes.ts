@@ -57,9 +57,7 @@ export const runnerRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/builds/:id/heartbeat',
     {
-      schema: {
-        ...{ tags, params: IdParams, body: HeartbeatReport, response: { 200: LeaseVerdict } },
-      },
+      schema: { tags, params: IdParams, body: HeartbeatReport, response: { 200: LeaseVerdict } },
     },
     async ({ principal, params, body: { attempt, place } }) => {
       requireOwnAttempt(principal, attempt);

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { findKey } from '../auth/find-key.ts';
 import type { Routes } from '../http/app-type.ts';
+import { withinTime } from '../within-time.ts';
 
 const tags = ['health'];
 const Health = Type.Object({ status: Type.Literal('ok') });
@@ -18,7 +19,8 @@ export const healthRoutes: Routes = async (app, { context }) => {
     '/v1/ready',
     {
       schema: {
-        ...{ tags, security: [] },
+        tags,
+        security: [],
         response: { 200: Readiness, 503: Readiness },
       },
     },
@@ -34,12 +36,10 @@ export const healthRoutes: Routes = async (app, { context }) => {
 };
 
 async function answers(probe: () => Promise<unknown>): Promise<boolean> {
-  const late = new Promise<false>((resolve) => setTimeout(resolve, probeTimeoutMs, false).unref());
-  return await Promise.race([
-    probe().then(
-      () => true,
-      () => false,
-    ),
-    late,
-  ]);
+  return (
+    (await withinTime(
+      probe().then(() => true),
+      probeTimeoutMs,
+    )) ?? false
+  );
 }

@@ -34,20 +34,17 @@ export async function findPerson(
   context: ApiContext,
   request: FastifyRequest,
 ): Promise<SignedIn | undefined> {
-  if (readCookie(context, request.headers.cookie, 'session') === undefined) return undefined;
+  const token = readCookie(context, request.headers.cookie, 'session');
+  if (token === undefined) return undefined;
   requireSameOrigin(request, context.publicUrl);
-  const session = await findSession(context, request);
+  const session = await useSession(context, token);
   if (!session) return undefined;
   const { id, person_id, email } = session;
   return { personId: person_id, sessionId: id, email };
 }
 
 /** Whether the request's cookie is of a session that is good, whoever made the request. */
-export async function isSignedIn(context: ApiContext, request: FastifyRequest): Promise<boolean> {
-  return (await findSession(context, request)) !== undefined;
-}
-
-async function findSession(context: ApiContext, { headers }: FastifyRequest) {
+export async function isSignedIn(context: ApiContext, { headers }: FastifyRequest): Promise<boolean> {
   const token = readCookie(context, headers.cookie, 'session');
-  return token === undefined ? undefined : await useSession(context, token);
+  return token !== undefined && (await useSession(context, token)) !== undefined;
 }

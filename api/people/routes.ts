@@ -25,9 +25,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/sign-in',
     {
-      schema: {
-        ...{ tags, security: open, body: SignInRequest, response: { 202: Notice } },
-      },
+      schema: { tags, security: open, body: SignInRequest, response: { 202: Notice } },
     },
     async (request, reply) => {
       requireSameOrigin(request, context.publicUrl);
@@ -42,9 +40,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/session',
     {
-      schema: {
-        ...{ tags, security: open, body: LinkUse, response: { 201: Person } },
-      },
+      schema: { tags, security: open, body: LinkUse, response: { 201: Person } },
     },
     async (request, reply) => {
       requireSameOrigin(request, context.publicUrl);
@@ -94,9 +90,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/person/email-change',
     {
-      schema: {
-        ...{ tags, security, body: SignInRequest, response: { 202: Notice } },
-      },
+      schema: { tags, security, body: SignInRequest, response: { 202: Notice } },
     },
     async (request, reply) => {
       await app.limitMail(request, request.body.email);
@@ -109,9 +103,7 @@ export const peopleRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/person/email-confirmation',
     {
-      schema: {
-        ...{ tags, security, body: LinkUse, response: { 200: Notice } },
-      },
+      schema: { tags, security, body: LinkUse, response: { 200: Notice } },
     },
     async (request) => {
       const { isChanged } = await confirmAddress(context, request.person, request.body.token);

@@ -44,9 +44,7 @@ export const ownTeamRoutes: Routes = async (app, { context }) => {
   app.delete(
     '/v1/team',
     {
-      schema: {
-        ...{ tags, response: { 202: nothing, 204: nothing } },
-      },
+      schema: { tags, response: { 202: nothing, 204: nothing } },
     },
     async ({ principal }, reply) => {
       const { id, name, deletion_protection, revoking_at } = await find(principal);

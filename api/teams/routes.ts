@@ -29,9 +29,7 @@ export const teamRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/invitations/accept',
     {
-      schema: {
-        ...{ tags, security, body: LinkUse, response: { 201: OwnTeam } },
-      },
+      schema: { tags, security, body: LinkUse, response: { 201: OwnTeam } },
     },
     async ({ person, body }, reply) => reply.code(201).send(await accept(context, person, body.token)),
   );

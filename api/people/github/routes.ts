@@ -45,9 +45,7 @@ export const githubRoutes: Routes = async (app, { context }) => {
   app.get(
     '/v1/sign-in/github/callback',
     {
-      schema: {
-        ...{ tags, security: open, response: led },
-      },
+      schema: { tags, security: open, response: led },
       errorHandler: answerRefusal,
       // The code and the state are in the URL, which lines of level info have.
       logLevel: 'warn',
@@ -90,9 +88,7 @@ export const githubRoutes: Routes = async (app, { context }) => {
   app.post(
     '/v1/person/github',
     {
-      schema: {
-        ...{ tags, security, response: { 200: Destination } },
-      },
+      schema: { tags, security, response: { 200: Destination } },
     },
     async (request, reply) => {
       const github = requireGithub(context);

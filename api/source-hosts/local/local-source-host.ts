@@ -20,16 +20,12 @@ export function createLocalSourceHost(
   { git, states, deployKeys, hooks }: LocalSourceHostParts,
   address: { host: string; port: number; hostKeys: string[] },
 ): SourceHost {
-  const gitUntil = (signal: AbortSignal): GitContext => ({
-    ...git,
-    signal: AbortSignal.any([git.signal, signal]),
-  });
   return {
     kind: 'local',
     connect: async () => ({ hostKeys: address.hostKeys }),
     async inspect(repository, signal) {
       const { folder } = await states.require(repository);
-      return { defaultBranch: await defaultBranch(folder, gitUntil(signal)) };
+      return { defaultBranch: await defaultBranch(folder, until(git, signal)) };
     },
     async resolveRef(repository, ref, signal) {
       const { folder } = await states.require(repository);
@@ -49,23 +45,27 @@ export function createLocalSourceHost(
     removeHook: (repository, id, signal) => unlessAborted(signal, () => hooks.remove(repository, id)),
     async listBranches(repository, signal) {
       const { folder } = await states.require(repository);
-      const refs = Object.entries(await listRefs(folder, gitUntil(signal)));
+      const refs = Object.entries(await listRefs(folder, until(git, signal)));
       return refs
         .filter(([ref]) => ref.startsWith('refs/heads/'))
         .map(([ref, commit]) => ({ name: ref.slice('refs/heads/'.length), commit }));
     },
     async describeCommit(repository, commit, signal) {
       const { folder } = await states.require(repository);
-      const found = await summarize(folder, commit, gitUntil(signal));
+      const found = await summarize(folder, commit, until(git, signal));
       return found && { message: found.message, author: found.author.name };
     },
   };
 }
 
+function until(git: GitContext, signal: AbortSignal): GitContext {
+  return { ...git, signal: AbortSignal.any([git.signal, signal]) };
+}
+
 // A team that starts many builds at once asks for the same head each time, and git is a process each time.
 const commitAtRef = shareReads(
   (git: GitContext, { folder, ref }: { folder: string; ref: string }) =>
-    commitOf(folder, ref, { ...git, signal: AbortSignal.any([git.signal, AbortSignal.timeout(gitMs)]) }),
+    commitOf(folder, ref, until(git, AbortSignal.timeout(gitMs))),
   ({ folder, ref }) => `${folder}\0${ref}`,
 );
 
