@@ -21,6 +21,8 @@ export interface PretendedBoot {
   wait(reason: string): void;
 }
 
+const mostBoots = 10_000;
+
 /** Boots that go on when a test says so. */
 export function createBootsForTests() {
   /** Under way, oldest first. */
@@ -30,6 +32,8 @@ export function createBootsForTests() {
   const boot: BootVm = (shape, signal, onWait) => {
     const { promise, resolve, reject } = Promise.withResolvers<LiveVm>();
     on.started += 1;
+    // A pool that begins and gives up without end leaves no turn to a timer that could end the test.
+    if (on.started > mostBoots) throw new Error(`The pool began more than ${mostBoots} boots.`);
     const over = () => {
       boots = boots.filter((other) => other !== entry);
     };

@@ -97,13 +97,16 @@ function dropReplaced(pool: PoolState, line: Line, target: number): void {
   for (const vm of outdated.slice(0, more)) dropReady(pool, line, vm, 'replaced');
 }
 
-/** More VMs than may wait are left when builds give up; one more may be there while it replaces another. */
+/**
+ * More VMs than may wait are left when builds give up; one more may be there while one replaces another. What
+ * `startAhead` begins must not end here: it would begin again, without end.
+ */
 function letGo(pool: PoolState, targets: Map<Line, number>): void {
-  while (idleOf(pool) > pool.max) {
+  for (let idle = idleOf(pool); idle > pool.max; idle = idleOf(pool)) {
     const over = [...targets].filter(([line, target]) => spare(line) > target);
-    const replacing = over.find(([line, target]) => spare(line) === target + 1 && isReplacing(line));
-    const line = over.find((other) => other !== replacing)?.[0];
-    if (!line) return;
+    const replacing = over.filter(([line, target]) => spare(line) === target + 1 && isReplacing(line));
+    const [line] = over.find((other) => !replacing.includes(other)) ?? replacing.at(-1) ?? [];
+    if (!line || (over.length === replacing.length && idle === pool.max + 1)) return;
     const boot = [...line.boots].at(-1);
     const oldest = line.ready[0];
     if (boot) stopBoot(pool, line, boot);

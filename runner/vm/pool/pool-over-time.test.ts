@@ -158,6 +158,26 @@ describe('a VM pool, as time goes by', () => {
     );
   });
 
+  test('replaces VMs of two kinds at once, as far as the bound allows, and gives up no boot for another', async () => {
+    open({ min: 1, max: 3 });
+    await succeed();
+    await ask(3, { recipe: 'node' });
+    assert.deepEqual(
+      pool.status().shapes.map(({ target, ready }) => [target, ready]),
+      [
+        [1, 1],
+        [1, 1],
+      ],
+    );
+    const before = boots.on.started;
+    pool.renew();
+    await settle();
+    assert.equal(boots.on.started - before, 2);
+    await succeed();
+    assert.equal(ids().length, 2);
+    assert.equal(boots.on.started - before, 2, 'each is replaced once');
+  });
+
   test('boots no more at once than the machine can, those that builds wait for first', async () => {
     open({ min: 0, max: 4, bootsAtOnce: 2 });
     const told: string[] = [];
