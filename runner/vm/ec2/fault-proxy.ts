@@ -18,6 +18,8 @@ export type Fault = 'none' | 'hang' | 'reset_before' | 'drop_after' | 'truncate'
 
 // A launch that was carried out is never refused for these afterwards.
 const ofLaunches = new Set<Fault>(['capacity', 'quota', 'no_template', 'no_subnet']);
+// One call that the emulator never answers must not be the answer to all repetitions of it.
+const emulatorTimeoutMs = 10_000;
 const connectionHeaders = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'expect']);
 
 interface Answer {
@@ -53,6 +55,7 @@ export async function startFaultProxy(options: {
       method: request.method ?? 'POST',
       headers,
       body: new Uint8Array(body),
+      signal: AbortSignal.timeout(emulatorTimeoutMs),
     });
     return {
       status: answer.status,
@@ -60,11 +63,15 @@ export async function startFaultProxy(options: {
       body: Buffer.from(await answer.arrayBuffer()),
     };
   };
-  /** What was launched with a client token is the answer to each repetition. */
+  /** What was launched with a client token is the answer to each repetition; what failed is tried again. */
   const forwardOnce = (request: IncomingMessage, body: Buffer, token: string | null): Promise<Answer> => {
     if (token === null) return forward(request, body);
-    const answer = answered.get(token) ?? forward(request, body);
+    const known = answered.get(token);
+    if (known) return known;
+    const answer = forward(request, body);
     answered.set(token, answer);
+    const forget = () => void answered.delete(token);
+    answer.then(({ status }) => status < 500 || forget(), forget);
     return answer;
   };
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
