@@ -33,14 +33,14 @@ export function createIssuers(fetch: typeof globalThis.fetch): FindIssuerKeys {
   const known = new Map<string, Known>();
   const bounded = boundedFetch(fetch, timeoutMs);
   return async (issuer) => {
-    const now = Date.now();
+    const now = performance.now();
     const found = known.get(issuer);
     if (found && found.until > now) return await found.keys;
     const keys = discover(issuer, bounded);
     if (known.size >= maxIssuers) known.delete(known.keys().next().value ?? '');
     known.set(issuer, { keys, until: now + keptMs });
     keys.catch(() => {
-      if (known.get(issuer)?.keys === keys) known.set(issuer, { keys, until: Date.now() + failedMs });
+      if (known.get(issuer)?.keys === keys) known.set(issuer, { keys, until: performance.now() + failedMs });
     });
     return await keys;
   };
@@ -70,13 +70,13 @@ async function discover(issuer: string, fetch: typeof globalThis.fetch): Promise
 function pausedByFailure(find: JWTVerifyGetKey): JWTVerifyGetKey {
   let failed: { error: unknown; until: number } | undefined;
   return async (...token) => {
-    if (failed && failed.until > Date.now()) throw failed.error;
+    if (failed && failed.until > performance.now()) throw failed.error;
     try {
       return await find(...token);
     } catch (error) {
       const isOfToken =
         error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
-      if (!isOfToken) failed = { error, until: Date.now() + failedMs };
+      if (!isOfToken) failed = { error, until: performance.now() + failedMs };
       throw error;
     }
   };

@@ -109,6 +109,28 @@ export function createClient(options: ClientOptions): Client {
     }
   };
 
+  /** @param again whether it was begun anew: then a note that is still there cannot be removed, and it does without */
+  const requestNoted = async (
+    request: ApiRequest,
+    again = false,
+  ): Promise<HttpAnswer & { isRepeated?: boolean }> => {
+    const { creationOf } = request;
+    const noted = creationOf === undefined ? undefined : await options.notes?.begin(creationOf);
+    if (!noted || (again && noted.isRepeated)) return await requestOnce(request, randomUUID());
+    try {
+      const answer = await requestOnce(request, noted.idempotencyKey);
+      await noted.made(String(JSON.parse(answer.text).id));
+      return { ...answer, isRepeated: noted.isRepeated };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      await noted.refused();
+      // Another secret than before: a creation of its own.
+      if (noted.isRepeated && error.problem.code === 'idempotency_key_reused')
+        return await requestNoted(request, true);
+      throw error;
+    }
+  };
+
   return {
     async signIn() {
       await tokens.current();
@@ -122,23 +144,7 @@ export function createClient(options: ClientOptions): Client {
       await withHeld('/v1/token/revoke', token, isObject, AbortSignal.timeout(timeoutMilliseconds));
     },
     recorded: async (id) => options.notes?.recorded(id),
-    async request(request) {
-      const { creationOf } = request;
-      const noted = creationOf === undefined ? undefined : await options.notes?.begin(creationOf);
-      if (!noted) return await requestOnce(request, randomUUID());
-      try {
-        const answer = await requestOnce(request, noted.idempotencyKey);
-        await noted.made(String(JSON.parse(answer.text).id));
-        return { ...answer, isRepeated: noted.isRepeated };
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        await noted.refused();
-        // Another secret than before: a creation of its own.
-        if (noted.isRepeated && error.problem.code === 'idempotency_key_reused')
-          return await this.request(request);
-        throw error;
-      }
-    },
+    request: (request) => requestNoted(request),
   };
 }
 

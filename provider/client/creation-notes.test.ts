@@ -62,6 +62,33 @@ test('where nothing can be written it is as without notes', async () => {
   assert.ok(!(await impossible().begin('a project shop')).isRepeated);
 });
 
+test('a note that cannot be removed any more is done without', async (t) => {
+  const stays = {
+    idempotencyKey: 'of-before',
+    isRepeated: true,
+    made: async () => {},
+    refused: async () => {},
+  };
+  const { client, seen } = await startApi(
+    t,
+    ({ headers }, response) => {
+      const isReused = headers['idempotency-key'] === 'of-before';
+      response.statusCode = isReused ? 422 : 201;
+      const problem = { title: 'Reused', status: 422, code: 'idempotency_key_reused' };
+      response.end(JSON.stringify(isReused ? problem : { id: 'sec_1' }));
+    },
+    { notes: { begin: async () => stays, recorded: async () => {} } },
+  );
+  const request = {
+    method: 'POST',
+    path: '/v1/secrets',
+    creationOf: 'the secret TOKEN',
+    body: '{}',
+  } as const;
+  assert.equal(JSON.parse((await client.request(request)).text).id, 'sec_1');
+  assert.equal(seen.length, 2);
+});
+
 test('a note holds no more than a key and an id, and goes with another secret', async (t) => {
   const { client, seen } = await startApi(
     t,

@@ -71,6 +71,18 @@ describe('the API as a runner calls it', () => {
     });
   });
 
+  test('a token that is refused before its time is asked for anew, once', async () => {
+    const token = (access_token: string) => json(200, { access_token, expires_in: 900 });
+    const refused = json(401, { code: 'unauthorized' });
+    answers = [token('old'), json(200, specification), refused, token('new'), json(200, specification)];
+    await controlPlane.claim('bld_1', 'runner-1/a', signal());
+    await controlPlane.claim('bld_1', 'runner-1/b', signal());
+    assert.equal(requests.at(-1)?.authorization, 'Bearer new');
+    answers = [refused, refused];
+    await assert.rejects(controlPlane.claim('bld_1', 'runner-1/c', signal()), { status: 401 });
+    assert.equal(requests.length, 7, 'one claim, and one question for a token');
+  });
+
   test('a heartbeat says the place of a VM that is shared, and gives what the API says of the lease', async () => {
     answers = [json(200, { lease: 'held' }), json(503, {}), json(200, { lease: 'taken' })];
     assert.equal(await reports().heartbeat(undefined, signal()), 'held');

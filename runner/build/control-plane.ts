@@ -68,7 +68,7 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
   let token: { value: string; renewAt: number } | undefined;
 
   const runnerToken = async (signal: AbortSignal): Promise<string> => {
-    if (token && token.renewAt > Date.now()) return token.value;
+    if (token && token.renewAt > performance.now()) return token.value;
     const answer = await send(`${options.url}/v1/token`, {
       method: 'POST',
       body: new URLSearchParams({
@@ -79,8 +79,20 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
       signal,
     });
     const { access_token, expires_in } = (await answer.json()) as TokenResponse;
-    token = { value: access_token, renewAt: Date.now() + (expires_in * 1000) / 2 };
+    token = { value: access_token, renewAt: performance.now() + (expires_in * 1000) / 2 };
     return access_token;
+  };
+
+  /** A token that is refused before its time, as after a change of keys, is asked for anew, once. */
+  const asRunner = async (signal: AbortSignal, call: (bearer: string) => Promise<Response>) => {
+    const bearer = await runnerToken(signal);
+    try {
+      return await call(bearer);
+    } catch (error) {
+      if (!(error instanceof ControlPlaneError) || error.status !== 401) throw error;
+      if (token?.value === bearer) token = undefined;
+      return await call(await runnerToken(signal));
+    }
   };
 
   const post = (path: string, bearer: string, body: unknown, signal: AbortSignal) =>
@@ -98,19 +110,21 @@ export function createControlPlane(options: { url: string; apiKey: string }): Co
         ...(taken && { takes_over: taken.takenFrom.slice(-maxTakenFrom) }),
         ...(taken?.handedOver && { handed_over: true }),
       };
-      const answer = await post(`${build}/claim`, await runnerToken(signal), body, signal);
+      const answer = await asRunner(signal, (bearer) => post(`${build}/claim`, bearer, body, signal));
       return (await answer.json()) as BuildSpecification;
     },
     async request<T>(method: string, path: string, body: unknown, signal: AbortSignal) {
-      const answer = await send(options.url + path, {
-        method,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        headers: {
-          authorization: `Bearer ${await runnerToken(signal)}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        signal,
-      });
+      const answer = await asRunner(signal, (bearer) =>
+        send(options.url + path, {
+          method,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          headers: {
+            authorization: `Bearer ${bearer}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          signal,
+        }),
+      );
       const said = await answer.text();
       return (said === '' ? undefined : JSON.parse(said)) as T;
     },

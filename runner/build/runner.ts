@@ -9,6 +9,8 @@ import { runBuild } from './run-build.ts';
 import type { RunnerContext } from './runner-context.ts';
 
 const idlePollMs = 2_000;
+/** What the API says to a runner whose credential it does not take. */
+const barredStatuses = new Set([401, 403]);
 
 /** Claims and runs builds until `stop` aborts, then finishes what is under way. Rejects never. */
 export async function runRunner(context: RunnerContext, stop: AbortSignal): Promise<void> {
@@ -69,7 +71,10 @@ async function holdBack({ queue }: RunnerContext, stop: AbortSignal): Promise<vo
   await delay(idlePollMs, undefined, { signal: stop }).catch(() => undefined);
 }
 
-/** Runs a claimed build under its lease. Gives the lease if it is to end now; else it is lost, or runs out for another runner. */
+/**
+ * Runs a claimed build under its lease. Gives the lease if it is to end now; else it is lost, or runs out for another
+ * runner. Throws ControlPlaneError when the API does not take this runner's credential; a build that waited waits again.
+ */
 async function serve(
   context: RunnerContext,
   { build, takenFrom, handedOver = false, place }: Claimed & { place: string | undefined },
@@ -88,7 +93,7 @@ async function serve(
   // A signal that has listeners lives as long as what it follows, and the runner's own go on.
   const over = new AbortController();
   const signal = AbortSignal.any([lease.signal, context.handOver, context.signal, over.signal]);
-  let end: 'finish' | 'hand over' | 'run out' = taken ? 'run out' : 'finish';
+  let end: 'finish' | 'hand over' | 'run out' | 'put back' = taken ? 'run out' : 'finish';
   try {
     const specification = await controlPlane.claim(build, holder, signal, taken);
     end = 'finish';
@@ -110,6 +115,11 @@ async function serve(
     log.info({ build }, end === 'hand over' ? 'build left to another runner' : 'build done');
   } catch (error) {
     const refused = error instanceof ControlPlaneError;
+    // It is this runner that may not, not the build: another can have it, and this one waits before it claims again.
+    if (refused && !reports && barredStatuses.has(error.status)) {
+      if (!taken) end = 'put back';
+      throw error;
+    }
     // Whatever else kept it from being claimed may let another runner go on with it.
     if (refused && error.status === 409) end = 'finish';
     else if (end === 'run out' && context.handOver.aborted) end = 'hand over';
@@ -118,6 +128,7 @@ async function serve(
     ended.abort();
     over.abort();
     await lease.released;
+    if (end === 'put back') await queue.requeue(build, holder).catch(() => undefined);
     if (end === 'hand over') await queue.handOver(build, holder, sharedAt).catch(() => undefined);
   }
   return end === 'finish' ? { build, holder } : undefined;

@@ -34,6 +34,7 @@ export interface Vm {
   readonly image: string;
   /** By the runner's clock. */
   readonly launchedAt: Date;
+  /** Resolves when it has ended; or when it was released, where it is on another machine. */
   readonly exited: Promise<VmExit>;
   /**
    * Has the VM prove by its TPM that it booted its image and nothing else; the connection is the runner's, as root.

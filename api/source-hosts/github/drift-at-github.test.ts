@@ -65,9 +65,60 @@ describe('what was changed at GitHub by hand, or got lost on the way', () => {
     });
   }
 
+  test('a delivery that Ebb refuses again when it is asked for is not asked for once more', async () => {
+    const { github } = given;
+    const { repository, project } = await declareAtGithub(given);
+    const host = await hostOf(project);
+    const hook = hookOf(repository);
+    const { secret } = hook.config;
+    const log = async () =>
+      (await host?.failedDeliveries?.(repository, String(hook.id), new Date(0), signal())) ?? [];
+    const askFor = async (id = '') => {
+      await host?.redeliver?.(repository, String(hook.id), id, signal());
+      await github.idle();
+    };
+    hook.config.secret = 'changed by hand';
+    await github.deliver(repository, 'ping', pingOf(repository));
+    await github.idle();
+    const [refused] = await log();
+    assert.ok(refused, 'it is tried once more: the secret may have been repaired meanwhile');
+    await askFor(refused.id);
+    assert.deepEqual(await log(), []);
+    github.losing = true;
+    await github.deliver(repository, 'ping', pingOf(repository));
+    const [lost] = await log();
+    await askFor(lost?.id);
+    assert.equal((await log()).length, 1, 'what does not come is asked for again');
+    github.losing = false;
+    if (secret) hook.config.secret = secret;
+    await askFor((await log())[0]?.id);
+    assert.deepEqual(await log(), []);
+  });
+
   test('a request to deliver again whose answer got lost, and the log of a hook that is gone, hold nothing up', async () => {
     const { github } = given;
     const { repository, project } = await declareAtGithub(given);
+    const host = await hostOf(project);
+    const hook = hookOf(repository);
+    const since = new Date(0);
+    github.losing = true;
+    await github.deliver(repository, 'ping', pingOf(repository));
+    const [failed] = (await host?.failedDeliveries?.(repository, String(hook.id), since, signal())) ?? [];
+    assert.ok(failed);
+    github.fail({ method: 'POST', path: /attempts$/, when: 'after', status: 502 });
+    const again = () => host?.redeliver?.(repository, String(hook.id), failed.id, signal());
+    await assert.rejects(async () => await again(), { code: 'unreachable' });
+    github.repository(repository).hooks.clear();
+    await again();
+    assert.deepEqual(await host?.failedDeliveries?.(repository, String(hook.id), since, signal()), []);
+    github.losing = false;
+    github.remove(repository);
+    await assert.rejects(async () => await again(), { code: 'repository_not_found' });
+  });
+
+  const signal = () => AbortSignal.timeout(30_000);
+
+  async function hostOf(project: { id: string }) {
     const row = await given.context.database
       .selectFrom('project')
       .innerJoin('connection', 'connection.id', 'project.connection_id')
@@ -75,24 +126,8 @@ describe('what was changed at GitHub by hand, or got lost on the way', () => {
       .select(['connection.id as connection_id', 'project.repository', 'project.repository_id'])
       .where('project.id', '=', project.id)
       .executeTakeFirstOrThrow();
-    const host = given.context.sourceHosts.of(row);
-    const hook = hookOf(repository);
-    const since = new Date(0);
-    const signal = AbortSignal.timeout(30_000);
-    github.losing = true;
-    await github.deliver(repository, 'ping', pingOf(repository));
-    const [failed] = (await host?.failedDeliveries?.(repository, String(hook.id), since, signal)) ?? [];
-    assert.ok(failed);
-    github.fail({ method: 'POST', path: /attempts$/, when: 'after', status: 502 });
-    const again = () => host?.redeliver?.(repository, String(hook.id), failed.id, signal);
-    await assert.rejects(async () => await again(), { code: 'unreachable' });
-    github.repository(repository).hooks.clear();
-    await again();
-    assert.deepEqual(await host?.failedDeliveries?.(repository, String(hook.id), since, signal), []);
-    github.losing = false;
-    github.remove(repository);
-    await assert.rejects(async () => await again(), { code: 'repository_not_found' });
-  });
+    return given.context.sourceHosts.of(row);
+  }
 
   function pingOf(repository: string) {
     const [hook] = given.github.repository(repository).hooks.values();

@@ -9,7 +9,8 @@ const maxDeliveriesOfOne = 4;
 const maxPages = 5;
 
 /**
- * Deliveries of which no attempt succeeded, newest first; none of a hook that is gone.
+ * Deliveries of which no attempt succeeded, newest first; none of a hook that is gone, and none that was refused once
+ * more when it was asked for: Ebb would say the same each time, and each attempt is a failure that is new.
  *
  * @see https://docs.github.com/en/rest/repos/webhooks#list-deliveries-for-a-repository-webhook
  */
@@ -20,7 +21,7 @@ export async function failedDeliveries(
   since: Date,
   signal: AbortSignal,
 ): Promise<Delivery[]> {
-  const tries = new Map<string, { id: string; count: number; arrived: boolean }>();
+  const tries = new Map<string, { id: string; count: number; settled: boolean }>();
   let path: string | undefined =
     `/repos/${repository}/hooks/${encodeURIComponent(hookId)}/deliveries?per_page=100`;
   for (let page = 0; path !== undefined && page < maxPages; page += 1) {
@@ -31,11 +32,11 @@ export async function failedDeliveries(
       if (new Date(textOf(delivery, 'delivered_at')) < since) continue;
       const guid = textOf(delivery, 'guid');
       const status = Number(delivery.status_code);
-      const seen = tries.get(guid) ?? { id: idOf(delivery), count: 0, arrived: false };
+      const seen = tries.get(guid) ?? { id: idOf(delivery), count: 0, settled: false };
       tries.set(guid, {
         ...seen,
         count: seen.count + 1,
-        arrived: seen.arrived || (status >= 200 && status < 300),
+        settled: seen.settled || hasArrived(status) || (delivery.redelivery === true && isRefusal(status)),
       });
     }
     const oldest = deliveries.at(-1);
@@ -43,9 +44,13 @@ export async function failedDeliveries(
     path = isPast ? undefined : nextPage(answer.headers, path);
   }
   return [...tries]
-    .filter(([, { count, arrived }]) => !arrived && count < maxDeliveriesOfOne)
+    .filter(([, { count, settled }]) => !settled && count < maxDeliveriesOfOne)
     .map(([delivery, { id }]) => ({ id, delivery }));
 }
+
+const hasArrived = (status: number) => status >= 200 && status < 300;
+/** An answer about the delivery itself; those left out say when it came, not what it was. */
+const isRefusal = (status: number) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
 /** The cursor of the next page. @see https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
 function nextPage(headers: Headers, path: string): string | undefined {

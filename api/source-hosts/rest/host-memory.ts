@@ -33,7 +33,7 @@ export class HostMemory {
    * The host's own limit counts for every request, the pace for those that change something.
    */
   async turn(host: string, method: string, signal: AbortSignal): Promise<void> {
-    const now = Date.now();
+    const now = performance.now();
     if (this.#closedUntil > now) throw later(`${host} asked for fewer requests`, this.#closedUntil - now);
     if (method === 'GET') return;
     const at = Math.max(now, this.#nextChangeAt);
@@ -43,13 +43,13 @@ export class HostMemory {
     this.#nextChangeAt = at + (method === 'POST' ? this.#pace.create : this.#pace.change);
     if (at <= now) return;
     await sleep(at - now, undefined, { signal });
-    if (this.#closedUntil > Date.now())
-      throw later(`${host} asked for fewer requests`, this.#closedUntil - Date.now());
+    if (this.#closedUntil > performance.now())
+      throw later(`${host} asked for fewer requests`, this.#closedUntil - performance.now());
   }
 
   /** Sends nothing more for these seconds. */
   close(seconds: number): void {
-    this.#closedUntil = Math.max(this.#closedUntil, Date.now() + seconds * 1000);
+    this.#closedUntil = Math.max(this.#closedUntil, performance.now() + seconds * 1000);
   }
 
   /** The id that a repository of this name had when it was last looked up. */

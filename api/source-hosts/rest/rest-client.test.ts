@@ -101,6 +101,15 @@ describe('requests to a source host', () => {
     assert.equal(seen.length, 1);
   });
 
+  test('a limit closes the way for an hour at most, whatever the host says', async () => {
+    for (const wrong of ['1795910400000', '99999999999999999999']) {
+      const memory = new HostMemory({ create: 0, change: 0 });
+      answers = [say(429, { message: 'Slow down' }, { 'retry-after': wrong })];
+      const limited = { code: 'rate_limited', retryAfterSeconds: 3_600 };
+      await assert.rejects(client(memory)(request()), limited);
+    }
+  });
+
   test('changes take turns, and one that would wait for long is told when to come again', async () => {
     const memory = new HostMemory({ create: 4_000, change: 0 });
     answers = [say(201)];

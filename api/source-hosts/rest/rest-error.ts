@@ -64,8 +64,16 @@ export function restError(host: string, answer: RestAnswer, now: Date): RestErro
   return new RestError('refused', `${host} refused with status ${status}.${quoted}`, answer);
 }
 
-/** Seconds until the next request may be sent, when that is what the answer is about. */
-function limitOf({ status, headers }: RestAnswer, said: string, now: Date): number | undefined {
+// GitHub's limits begin anew each hour; more is a mistake, such as milliseconds, that would shut the way for good.
+const longestLimitSeconds = 3_600;
+
+/** Seconds until the next request may be sent, an hour at most, when that is what the answer is about. */
+function limitOf(answer: RestAnswer, said: string, now: Date): number | undefined {
+  const seconds = secondsAsked(answer, said, now);
+  return seconds === undefined ? undefined : Math.min(seconds, longestLimitSeconds);
+}
+
+function secondsAsked({ status, headers }: RestAnswer, said: string, now: Date): number | undefined {
   if (status !== 403 && status !== 429) return undefined;
   const wait = retryAfter(headers.get('retry-after'), now);
   if (wait !== undefined) return Math.max(1, Math.ceil(wait / 1000));

@@ -250,6 +250,18 @@ describe('the reaper of the EC2 driver', () => {
     assert.deepEqual(await rig.alive('reap'), ['vm_alive']);
   });
 
+  test('ends the others, too, when one may not be ended', async () => {
+    const dead = await rig.openDriver({ deployment: 'protected', runner: 'dead' });
+    for (const id of ['vm_a', 'vm_b']) await dead.driver.launch(launch(id));
+    let refused = 0;
+    const reaper = await rig.openDriver({
+      ...{ deployment: 'protected', runner: 'reaper', isAlive: async () => false },
+      fault: (action) => (action === 'TerminateInstances' && refused++ === 0 ? 'unauthorized' : 'none'),
+    });
+    await assert.rejects(reaper.driver.reap(), /UnauthorizedOperation/);
+    assert.equal((await rig.alive('protected')).length, 1);
+  });
+
   test('ends its own runner instances that it knows nothing of', async () => {
     const before = await rig.openDriver({ deployment: 'restart' });
     await before.driver.launch(launch('vm_before'));

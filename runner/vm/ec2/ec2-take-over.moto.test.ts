@@ -127,9 +127,10 @@ describe('a VM of EC2 that was shared', () => {
     assert.notEqual(await placeOf({ deployment: 'a', region: 'eu-west-1' }), here);
   });
 
-  test('is left alone by its runner once that let go of it, also when that closes', async () => {
+  test('is left alone by its runner once that let go of it, takes no room of it, also when that closes', async () => {
     const { driver, vm } = await orphan('released');
     await vm.release?.();
+    await vm.exited;
     assert.ok(vm.clientKey.every((byte) => byte === 0));
     await driver.close();
     assert.deepEqual(await rig.alive('released'), ['vm_1']);

@@ -47,8 +47,8 @@ export function vmOfInstance(
       shared = true;
       return shareInstance(options, known.id, instance.id);
     },
-    // It goes on with another runner: nobody here is told of its end.
-    release: async () => forget(),
+    // It goes on with another runner, and takes nothing of this one any more.
+    release: async () => settle(),
   };
 }
 

@@ -36,11 +36,11 @@ const longestPauseMs = 5 * 60_000;
 
 /**
  * Cheaper market first, then instance types in the order they were given, each in every subnet before the next type.
- * @param now milliseconds, given by tests
+ * @param now milliseconds of a clock that is never set back, given by tests
  */
 export function createPlaces(
   options: { instanceTypes: InstanceType[]; subnets: string[]; market: Market },
-  now: () => number = Date.now,
+  now: () => number = () => performance.now(),
 ): Places {
   const { instanceTypes, subnets, market } = options;
   const markets = market === 'spot-then-on-demand' ? [true, false] : [market === 'spot'];

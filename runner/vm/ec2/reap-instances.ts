@@ -34,15 +34,22 @@ export function createInstanceReaper(
     const signal = AbortSignal.timeout(timeoutMs);
     const found = await api.find({ [tagNames.deployment]: deployment }, signal);
     const reaped: string[] = [];
+    const refusals: unknown[] = [];
     for (const instance of found) {
       if (!(await mayEnd(instance))) continue;
       // Another runner may have taken it over since it was found.
       const now = await api.describe(instance.id, signal);
       if (!now || !(await mayEnd(now))) continue;
-      await api.terminate([instance.id], signal);
-      reaped.push(instance.tags[tagNames.vm] ?? instance.id);
+      try {
+        await api.terminate([instance.id], signal);
+        reaped.push(instance.tags[tagNames.vm] ?? instance.id);
+      } catch (error) {
+        // One that may not be ended keeps none behind it alive.
+        refusals.push(error);
+      }
     }
     for (const id of orphans.keys()) if (!found.some((one) => one.id === id)) orphans.delete(id);
+    if (refusals.length > 0) throw refusals[0];
     return reaped;
   };
 }

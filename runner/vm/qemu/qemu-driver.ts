@@ -72,6 +72,10 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
   };
   const start = async (launch: VmLaunch) => {
     kvm ??= probeKvm(options.image, cacheDir);
+    // A probe that failed says nothing of the next.
+    kvm.catch(() => {
+      kvm = undefined;
+    });
     const accelerator = (await kvm) ? 'kvm' : 'tcg';
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const image = await imageOf(launch, signal);
