@@ -77,9 +77,9 @@ function settingFindings(settings: Map<string, string> | undefined): Finding[] {
 }
 
 const evicts = (policy: string): Finding => ({
-  ...{ code: 'redis_evicts', severity: 'medium' },
+  ...{ code: 'redis_evicts', severity: 'high' },
   what: `maxmemory-policy of Redis is ${policy}.`,
-  why: 'When its memory is full it throws away what waits and who holds what: builds start late or are begun again.',
+  why: 'When its memory is full it throws away what waits and who holds what: builds can wait for ever, and Redis can stop answering.',
   fix: 'Set maxmemory-policy noeviction; Ebb then says that the queue is full.',
 });
 
