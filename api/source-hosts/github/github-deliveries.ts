@@ -36,7 +36,7 @@ export async function failedDeliveries(
       tries.set(guid, {
         ...seen,
         count: seen.count + 1,
-        settled: seen.settled || hasArrived(status) || (delivery.redelivery === true && isRefusal(status)),
+        settled: seen.settled || hasArrived(status) || (delivery.redelivery === true && refusals.has(status)),
       });
     }
     const oldest = deliveries.at(-1);
@@ -49,8 +49,8 @@ export async function failedDeliveries(
 }
 
 const hasArrived = (status: number) => status >= 200 && status < 300;
-/** An answer about the delivery itself; those left out say when it came, not what it was. */
-const isRefusal = (status: number) => status >= 400 && status < 500 && status !== 408 && status !== 429;
+/** What Ebb says of a delivery itself. A 404 comes from what stands before Ebb while that is away. */
+const refusals = new Set([400, 401, 403, 409, 413, 415]);
 
 /** The cursor of the next page. @see https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
 function nextPage(headers: Headers, path: string): string | undefined {

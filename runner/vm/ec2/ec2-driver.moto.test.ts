@@ -258,8 +258,12 @@ describe('the reaper of the EC2 driver', () => {
       ...{ deployment: 'protected', runner: 'reaper', isAlive: async () => false },
       fault: (action) => (action === 'TerminateInstances' && refused++ === 0 ? 'unauthorized' : 'none'),
     });
-    await assert.rejects(reaper.driver.reap(), /UnauthorizedOperation/);
-    assert.equal((await rig.alive('protected')).length, 1);
+    assert.equal((await reaper.driver.reap()).length, 1);
+    const left = await rig.alive('protected');
+    assert.equal(left.length, 1);
+    refused = 0;
+    await assert.rejects(reaper.driver.reap(), /UnauthorizedOperation/, 'nothing but a refusal is told');
+    assert.deepEqual(await reaper.driver.reap(), left);
   });
 
   test('ends its own runner instances that it knows nothing of', async () => {

@@ -49,7 +49,8 @@ export function createInstanceReaper(
       }
     }
     for (const id of orphans.keys()) if (!found.some((one) => one.id === id)) orphans.delete(id);
-    if (refusals.length > 0) throw refusals[0];
+    // What was ended is told; the refusal is met again in the next round.
+    if (refusals.length > 0 && reaped.length === 0) throw refusals[0];
     return reaped;
   };
 }
