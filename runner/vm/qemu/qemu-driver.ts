@@ -70,13 +70,17 @@ export function createQemuDriver(options: QemuDriverOptions): VmDriver {
     known.catch(() => parts.delete(image.digest));
     return known;
   };
-  const start = async (launch: VmLaunch) => {
-    kvm ??= probeKvm(options.image, cacheDir);
-    // A probe that failed says nothing of the next.
+  /** Once for all VMs; what fails is tried again by the next. */
+  const hasKvm = (): Promise<boolean> => {
+    if (kvm) return kvm;
+    kvm = probeKvm(options.image, cacheDir);
     kvm.catch(() => {
       kvm = undefined;
     });
-    const accelerator = (await kvm) ? 'kvm' : 'tcg';
+    return kvm;
+  };
+  const start = async (launch: VmLaunch) => {
+    const accelerator = (await hasKvm()) ? 'kvm' : 'tcg';
     const signal = AbortSignal.any([launch.signal, closing.signal]);
     const image = await imageOf(launch, signal);
     const program = await measuredProgram?.(image, signal);
